@@ -1,0 +1,75 @@
+# The few commands a person types; `make` alone lists them.
+STACK ?= dev
+SANDBOX ?= default
+PLUGIN ?= auto
+PYTHON ?= python3
+export STACK SANDBOX PLUGIN
+
+venv := venv/bin
+run := $(venv)/python -m
+
+.DEFAULT_GOAL := help
+.PHONY: help up preview destroy tables release programs test unit check bench sandbox-up sandbox-down \
+        sandbox-status sandbox-logs env lock
+
+help: ## List these commands
+	@sed -n 's/\$$\$$/$$/; s/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 23
+	@echo "  STACK=dev, SANDBOX=default and PLUGIN=auto|official|stand-in choose."
+
+up: venv/ready ## Set up what is missing, deploy the stack, show its services and pods
+	@$(run) mesh up
+
+preview: venv/ready ## Show what `up` would change
+	@$(run) mesh preview
+
+destroy: venv/ready ## Remove what the stack deployed
+	@$(run) mesh destroy
+
+tables: venv/ready ## Show the services and pods again
+	@$(run) mesh tables
+
+release: venv/ready ## Put the stack's Istio release on disk, in releases/
+	@$(run) mesh release
+
+test: check programs release unit ## Check, then run all tests, the end-to-end ones too
+	@$(venv)/pytest tests --ignore tests/unit
+
+programs: venv/ready ## Get the programs that a sandbox runs, into the cache
+	@$(run) sandbox programs
+
+unit: venv/ready ## Run the unit tests: no engine, no cluster, under 30 s
+	@$(venv)/pytest tests/unit
+
+check: venv/ready ## Lint, format and types
+	@$(venv)/ruff check .
+	@$(venv)/ruff format --check .
+	@$(venv)/ty check
+
+bench: venv/ready ## Measure against istioctl and helm, side by side (docs/performance.md)
+	@$(run) bench
+
+sandbox-up: venv/ready ## Start a sandbox cluster, or what of it doesn't run
+	@$(run) sandbox up
+
+sandbox-down: venv/ready ## End a sandbox and remove all it holds
+	@$(run) sandbox down
+
+sandbox-status: venv/ready ## Show a sandbox's processes
+	@$(run) sandbox status
+
+sandbox-logs: venv/ready ## Print the ends of its processes' logs
+	@$(run) sandbox logs
+
+env: venv/ready ## Print what makes plain pulumi and kubectl work: eval "$$(make -s env)"
+	@$(run) mesh env
+
+lock: ## Pin requirements*.in anew, with newer versions and their hashes
+	@scripts/lock
+
+venv/ready: requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit("mesh needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
+	@echo "setting up venv/ (Python packages, about half a minute)" >&2
+	@$(PYTHON) -m venv venv
+	@$(venv)/python -m pip install --disable-pip-version-check --require-hashes -r requirements-dev.txt \
+	  | awk '{ printf "." > "/dev/stderr" } END { print "" > "/dev/stderr" }'
+	@touch venv/ready

@@ -1,0 +1,76 @@
+"""Istio and Bookinfo on one cluster: CRDs, the core, a gateway, then the application."""
+
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 - an older Python stops here, with a reason
+    sys.exit("mesh needs Python 3.11 or newer, this is " + sys.version.split()[0])
+
+import pulumi
+
+from components.bookinfo import Bookinfo, BookinfoArgs
+from components.gateways import Gateways, GatewaysArgs
+from components.injected_namespace import InjectedNamespace, InjectedNamespaceArgs
+from components.istio_core import IstioCore, IstioCoreArgs
+from components.istio_crds import IstioCRDs, IstioCRDsArgs
+from mesh import cluster, ordering, preflight, release, settings
+
+stack = settings.read()
+istio = release.find(stack.istio_version, stack.release_dir)
+target = cluster.choose(stack.context, stack.kubeconfig)
+preflight.check(target, namespaces=(stack.istio_namespace, stack.bookinfo_namespace))
+
+provider = cluster.provider("cluster", target)
+# CRDs outlive a destroy: those that are there already are taken over, not refused.
+adopting_provider = cluster.provider("cluster-crds", target, upsert_existing_objects=True)
+
+crds = IstioCRDs(
+    "istio-crds",
+    IstioCRDsArgs(release=istio),
+    pulumi.ResourceOptions(provider=adopting_provider),
+)
+
+core = IstioCore(
+    "istio",
+    IstioCoreArgs(
+        release=istio,
+        namespace=stack.istio_namespace,
+        kube_version=stack.kube_version,
+        mesh_config=stack.mesh_config,
+    ),
+    pulumi.ResourceOptions(provider=provider, depends_on=crds.ready),
+)
+
+# A pod gets its sidecar when it is created: istiod comes before gateways and applications.
+gateways = Gateways(
+    "gateways",
+    GatewaysArgs(
+        release=istio,
+        namespace=stack.istio_namespace,
+        kube_version=stack.kube_version,
+        ingress_service_type=stack.ingress_service_type,
+    ),
+    pulumi.ResourceOptions(provider=provider, depends_on=core.ready),
+)
+
+bookinfo_namespace = InjectedNamespace(
+    "bookinfo",
+    InjectedNamespaceArgs(namespace=stack.bookinfo_namespace),
+    pulumi.ResourceOptions(provider=provider, depends_on=core.ready),
+)
+
+bookinfo = Bookinfo(
+    "bookinfo",
+    BookinfoArgs(namespace=stack.bookinfo_namespace),
+    pulumi.ResourceOptions(
+        provider=provider,
+        depends_on=ordering.all_ready(gateways.ready, bookinfo_namespace.ready),
+    ),
+)
+
+pulumi.export("istioVersion", istio.version)
+pulumi.export("releaseSource", istio.source)
+pulumi.export("context", target.context)
+pulumi.export("istioNamespace", stack.istio_namespace)
+pulumi.export("bookinfoNamespace", stack.bookinfo_namespace)
+pulumi.export("gatewayAddress", gateways.address)
+pulumi.export("keptOnDestroy", crds.names)

@@ -1,0 +1,1 @@
+"""What the program costs, against what people would use otherwise."""

@@ -1,0 +1,1 @@
+"""What exists in the cluster: one ComponentResource, one file, one noun."""

@@ -1,0 +1,45 @@
+"""A namespace whose pods get a sidecar."""
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_kubernetes.core.v1 import Namespace
+
+from mesh import ownership
+from mesh.ordering import Ready
+
+
+@dataclass(frozen=True, kw_only=True)
+class InjectedNamespaceArgs:
+    """What a stack decides about the namespace."""
+
+    namespace: str
+
+
+class InjectedNamespace(pulumi.ComponentResource):
+    """The namespace, with the label that istiod's injector looks for."""
+
+    ready: Ready
+    """The namespace."""
+
+    def __init__(
+        self, name: str, args: InjectedNamespaceArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("mesh:index:InjectedNamespace", name, None, opts)
+
+        namespace = Namespace(
+            f"{name}-namespace",
+            metadata={
+                "name": args.namespace,
+                "labels": {"istio-injection": "enabled"},
+                "annotations": ownership.mark(),
+            },
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # A namespace is gone when all in it is gone; giving up early leaves it Terminating.
+                custom_timeouts=pulumi.CustomTimeouts(delete="20m"),
+            ),
+        )
+
+        self.ready = pulumi.Output.from_input([namespace])
+        self.register_outputs({"namespace": args.namespace})

@@ -1,0 +1,52 @@
+"""Istio's CustomResourceDefinitions: established before anything uses them, kept on destroy."""
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_kubernetes.apiextensions.v1 import CustomResourceDefinition
+
+from mesh.ordering import Ready
+from mesh.release import Release
+
+
+@dataclass(frozen=True, kw_only=True)
+class IstioCRDsArgs:
+    """Which release the CRDs are taken from."""
+
+    release: Release
+
+
+class IstioCRDs(pulumi.ComponentResource):
+    """Every CRD of a release, as the release ships it."""
+
+    names: list[str]
+    """Their names: what stays in the cluster after a destroy."""
+    ready: Ready
+    """Every CRD, established."""
+
+    def __init__(
+        self, name: str, args: IstioCRDsArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("mesh:index:IstioCRDs", name, None, opts)
+
+        crds = [
+            CustomResourceDefinition(
+                crd["metadata"]["name"],
+                metadata={
+                    **crd["metadata"],
+                    "annotations": {
+                        **crd["metadata"].get("annotations", {}),
+                        # Pulumi doesn't wait for a CRD by itself, and then its kinds don't exist.
+                        "pulumi.com/waitFor": "condition=Established",
+                    },
+                },
+                spec=crd["spec"],
+                # With a CRD go all objects of its kind: every team's routes.
+                opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
+            )
+            for crd in args.release.crds
+        ]
+
+        self.names = args.release.crd_names
+        self.ready = pulumi.Output.from_input(crds)
+        self.register_outputs({"names": self.names})

@@ -1,0 +1,1 @@
+"""What the components are made from, and what people run around `pulumi up`."""

@@ -1,0 +1,123 @@
+"""What people run around Pulumi: up, preview, destroy, tables, release, env."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from mesh import recovery, release_download, tables
+from mesh.workspace import Plugin, Workspace, WorkspaceError
+from sandbox import console
+from sandbox.cluster import SandboxError
+from sandbox.toolchain import ToolchainError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+Stack = Annotated[str, typer.Option(envvar="STACK", help="Which stack.")]
+SandboxName = Annotated[str, typer.Option("--sandbox", envvar="SANDBOX", help="Which sandbox.")]
+PluginChoice = Annotated[Plugin, typer.Option(envvar="PLUGIN", help="Which kubernetes plugin.")]
+Arguments = Annotated[list[str] | None, typer.Argument(help="Passed on to pulumi.")]
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def up(
+    stack: Stack = "dev",
+    sandbox: SandboxName = "default",
+    plugin: PluginChoice = "auto",
+    arguments: Arguments = None,
+) -> None:
+    """Set up what is missing, deploy the stack and show its services and pods."""
+    workspace = _ready(stack, sandbox, plugin)
+    recovery.recover(workspace)
+    # The sandbox is the developer's own: nothing there is worth a question.
+    unasked = ("--yes", "--skip-preview") if workspace.sandbox else ()
+    _run(workspace, "up", *unasked, *(arguments or ()))
+    tables.show(workspace)
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def preview(
+    stack: Stack = "dev",
+    sandbox: SandboxName = "default",
+    plugin: PluginChoice = "auto",
+    arguments: Arguments = None,
+) -> None:
+    """Show what `up` would change."""
+    _run(_ready(stack, sandbox, plugin), "preview", *(arguments or ()))
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def destroy(
+    stack: Stack = "dev",
+    sandbox: SandboxName = "default",
+    plugin: PluginChoice = "auto",
+    arguments: Arguments = None,
+) -> None:
+    """Remove what the stack deployed, in reverse order."""
+    workspace = _ready(stack, sandbox, plugin)
+    recovery.recover(workspace)
+    unasked = ("--yes", "--skip-preview") if workspace.sandbox else ()
+    _run(workspace, "destroy", *unasked, *(arguments or ()))
+    console.say("kept, for others' resources are of their kinds: Istio's CRDs (kubectl get crds)")
+
+
+@app.command("tables")
+def show_tables(stack: Stack = "dev", sandbox: SandboxName = "default") -> None:
+    """Show the stack's services and pods."""
+    tables.show(Workspace(stack, sandbox))
+
+
+@app.command()
+def release(stack: Stack = "dev", sandbox: SandboxName = "default") -> None:
+    """Put the Istio release that the stack names on disk."""
+    get_release(Workspace(stack, sandbox))
+
+
+@app.command()
+def env(
+    stack: Stack = "dev", sandbox: SandboxName = "default", plugin: PluginChoice = "auto"
+) -> None:
+    """Print the shell lines that make plain `pulumi` and `kubectl` work on the stack."""
+    sys.stdout.write(_ready(stack, sandbox, plugin).shell_lines())
+
+
+def _ready(stack: str, sandbox: str, plugin: Plugin) -> Workspace:
+    """Make all that a Pulumi command on the stack needs."""
+    workspace = Workspace(stack, sandbox, plugin)
+    _ = workspace.environment
+    if workspace.sandbox is not None:
+        workspace.sandbox.up()
+    get_release(workspace)
+    workspace.make_stack()
+    return workspace
+
+
+def get_release(workspace: Workspace) -> None:
+    """Put the stack's release on disk, unless its config names a folder."""
+    folder = workspace.setting("releaseDir")
+    if folder:
+        console.done("Istio release", f"{workspace.setting('istioVersion')}  the folder {folder}")
+    else:
+        release_download.get(workspace.setting("istioVersion"))
+
+
+def _run(workspace: Workspace, *arguments: str) -> None:
+    code = workspace.pulumi(*arguments)
+    if code:
+        raise typer.Exit(code)
+
+
+def main() -> None:
+    """Run a command; a mistake or a missing thing is one message and exit code 1."""
+    expected = (SandboxError, ToolchainError, WorkspaceError, release_download.ReleaseError)
+    try:
+        app()
+    except expected as error:
+        console.error(str(error))
+        sys.exit(1)
+    except KeyboardInterrupt:
+        console.say("interrupted; the same command takes it up again")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""The stack's cluster: the one its config names, or the sandbox. Never whatever is current."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+import yaml
+
+from mesh.release import PROJECT
+
+SANDBOX = "MESH_SANDBOX_KUBECONFIG"  # set by `make env`: the path of the sandbox's kubeconfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """A kubeconfig file and a context in it."""
+
+    kubeconfig: Path
+    context: str
+
+
+def choose(context: str | None, kubeconfig: Path | None) -> Cluster:
+    """Find the cluster, or say how to name one."""
+    sandbox = os.environ.get(SANDBOX)
+    if context and sandbox:
+        raise pulumi.RunError(
+            f"two clusters are named: context {context!r} by the stack's config, and the sandbox "
+            f"by {SANDBOX}={sandbox}; drop one: `pulumi config rm context` or `unset {SANDBOX}`"
+        )
+    if context:
+        return _named(context, _candidates(kubeconfig))
+    if sandbox:
+        return _sandbox(Path(sandbox))
+    raise pulumi.RunError(
+        f"stack {pulumi.get_stack()} names no cluster, and the kubeconfig's current one is never "
+        "used unasked; name a context with `pulumi config set context NAME`, "
+        'or use the sandbox with `eval "$(make -s env)"`'
+    )
+
+
+def provider(
+    name: str, cluster: Cluster, *, upsert_existing_objects: bool = False
+) -> kubernetes.Provider:
+    """Make the provider that every resource gets handed down."""
+    return kubernetes.Provider(
+        name,
+        kubeconfig=str(cluster.kubeconfig),
+        context=cluster.context,
+        # Else a kubeconfig that moves or changes replaces every resource of the stack.
+        cluster_identifier=cluster.context,
+        # Else a change of meshConfig deletes the ConfigMap and makes it anew, and in between
+        # istiod falls back to its built-in mesh config.
+        enable_config_map_mutable=True,
+        # The charts' hooks are tests, which Pulumi doesn't run.
+        suppress_helm_hook_warnings=True,
+        upsert_existing_objects=upsert_existing_objects,
+    )
+
+
+def _sandbox(kubeconfig: Path) -> Cluster:
+    if not kubeconfig.is_file():
+        raise pulumi.RunError(
+            f"{SANDBOX} names {kubeconfig}, which is no file; start the sandbox with `make env`, "
+            f"or `unset {SANDBOX}`"
+        )
+    context = _load(kubeconfig).get("current-context")
+    if not context:
+        raise pulumi.RunError(f"{SANDBOX} names {kubeconfig}, which has no current-context")
+    return Cluster(kubeconfig=kubeconfig, context=context)
+
+
+def _candidates(kubeconfig: Path | None) -> list[Path]:
+    """List the files to look for a context in, as kubectl would."""
+    if kubeconfig:
+        return [PROJECT / kubeconfig.expanduser()]
+    if listed := [
+        Path(file) for file in os.environ.get("KUBECONFIG", "").split(os.pathsep) if file
+    ]:
+        return listed
+    return [Path.home() / ".kube" / "config"]
+
+
+def _named(context: str, files: list[Path]) -> Cluster:
+    known: dict[str, Path] = {}
+    for file in files:
+        if file.is_file():
+            for entry in _load(file).get("contexts") or []:
+                known.setdefault(entry["name"], file)
+    if context not in known:
+        raise pulumi.RunError(
+            f"no context {context!r} in {', '.join(map(str, files))}, which has "
+            f"{', '.join(sorted(known)) or 'none'}; choose one with `pulumi config set context "
+            "NAME`, or another file with `pulumi config set kubeconfig FILE`"
+        )
+    return Cluster(kubeconfig=known[context], context=context)
+
+
+def _load(file: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_text())
+    except yaml.YAMLError as error:
+        raise pulumi.RunError(f"{file} is no kubeconfig, not even YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise pulumi.RunError(f"{file} is no kubeconfig: it holds no mapping")
+    return content

@@ -1,0 +1,102 @@
+"""An Istio release on disk: its layout, its charts, its CRDs, its samples."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import yaml
+
+PROJECT = Path(__file__).resolve().parent.parent
+SOURCE = "SOURCE"  # one line, written by the downloader: where the release came from
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """Where a generation of releases keeps its parts, relative to the release's folder."""
+
+    crds: str
+    """A file of CRDs in plain YAML."""
+    core: Mapping[str, str]
+    """The charts of the core by the release name Istio's docs give them, in install order."""
+    gateway: str
+    """The chart of one gateway."""
+
+    def missing_from(self, folder: Path) -> list[str]:
+        """List what a folder lacks to be a release of this layout."""
+        charts = [f"{chart}/Chart.yaml" for chart in (*self.core.values(), self.gateway)]
+        return [part for part in (self.crds, *charts) if not (folder / part).is_file()]
+
+
+LAYOUTS = (
+    Layout(
+        crds="manifests/charts/base/files/crd-all.gen.yaml",
+        core={
+            "istio-base": "manifests/charts/base",
+            "istiod": "manifests/charts/istio-control/istio-discovery",
+        },
+        gateway="manifests/charts/gateway",
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """A release whose layout is known; components ask it for parts, and never look at folders."""
+
+    version: str
+    folder: Path
+    layout: Layout
+
+    @property
+    def core_charts(self) -> dict[str, Path]:
+        """The charts of the core by release name, in install order."""
+        return {name: self.folder / chart for name, chart in self.layout.core.items()}
+
+    @property
+    def gateway_chart(self) -> Path:
+        """The chart of one gateway."""
+        return self.folder / self.layout.gateway
+
+    @property
+    def samples(self) -> Path:
+        """The folder of the release's own samples."""
+        return self.folder / "samples"
+
+    @property
+    def source(self) -> str:
+        """Where the release came from, in words for a person."""
+        note = self.folder / SOURCE
+        return note.read_text().strip() if note.is_file() else f"the folder {self.folder}"
+
+    @cached_property
+    def crds(self) -> list[dict[str, Any]]:
+        """The CustomResourceDefinitions as the release ships them."""
+        # libyaml's loader: the pure Python one takes seconds for this one megabyte.
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        documents = yaml.load_all((self.folder / self.layout.crds).read_bytes(), loader)
+        return [document for document in documents if document]
+
+    @property
+    def crd_names(self) -> list[str]:
+        """Their names, such as virtualservices.networking.istio.io."""
+        return [crd["metadata"]["name"] for crd in self.crds]
+
+
+def find(version: str, release_dir: Path | None) -> Release:
+    """Find the release in the folder that the stack names, else among the downloaded ones."""
+    if release_dir:
+        folder = PROJECT / release_dir.expanduser()
+        remedy = "name a folder that holds a release: pulumi config set releaseDir FOLDER"
+    else:
+        folder = PROJECT / "releases" / version
+        remedy = "get it with `make release`, or name a folder: pulumi config set releaseDir FOLDER"
+    if not folder.is_dir():
+        raise pulumi.RunError(f"Istio {version} is not on disk: no folder {folder}; {remedy}")
+    for layout in LAYOUTS:
+        if not layout.missing_from(folder):
+            return Release(version=version, folder=folder, layout=layout)
+    lacks = "; or ".join(", ".join(layout.missing_from(folder)) for layout in LAYOUTS)
+    raise pulumi.RunError(f"{folder} has no Istio charts: it lacks {lacks}; {remedy}")

@@ -1,0 +1,96 @@
+"""Puts an Istio release on disk: the official archive, else the charts in Istio's Go module."""
+
+import shutil
+import tarfile
+import tempfile
+from pathlib import Path
+
+import httpx2
+
+from mesh.release import LAYOUTS, PROJECT, SOURCE
+from sandbox import console, toolchain
+from sandbox.programs import ARCHITECTURE, ISTIOD
+
+ARCHIVE = (
+    "https://github.com/istio/istio/releases/download/{version}/istio-{version}-linux-{arch}.tar.gz"
+)
+PARTS = ("manifests", "samples", "LICENSE")
+"""What the program reads of a release."""
+
+
+class ReleaseError(Exception):
+    """The release can't be had; the message says what was tried and what helps."""
+
+
+def get(version: str, *, archive: str = ARCHIVE) -> Path:
+    """Return the folder `releases/<version>`, filling it first when it isn't there.
+
+    Raises ReleaseError when neither source has the release.
+    """
+    folder = PROJECT / "releases" / version
+    if not folder.is_dir():
+        folder.parent.mkdir(exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix="partial-", dir=folder.parent))
+        try:
+            source = _fill(partial, version, archive.format(version=version, arch=ARCHITECTURE))
+            (partial / SOURCE).write_text(f"{source}\n")
+            partial.chmod(0o755)
+            partial.rename(folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+            toolchain.remove_build_caches()
+    console.done("Istio release", f"{version}  {(folder / SOURCE).read_text().strip()}")
+    return folder
+
+
+def _fill(folder: Path, version: str, url: str) -> str:
+    """Fill a folder with the release's parts and return where they came from."""
+    try:
+        packed = toolchain.fetch(url, f"{url}.sha256", folder)
+    except httpx2.HTTPError as error:
+        why_not = f"{url} can't be reached ({type(error).__name__})"
+    else:
+        _unpack(packed, folder)
+        packed.unlink()
+        _must_have_charts(folder, url)
+        return f"the official archive {url}"
+
+    minor = version.rpartition(".")[0]
+    try:
+        module = toolchain.module_folder(ISTIOD)
+    except toolchain.ToolchainError as error:
+        raise _not_to_be_had(version, why_not, f"Istio's Go module neither: {error}") from error
+    branch = (module / "VERSION").read_text().strip()
+    if branch != minor:
+        raise _not_to_be_had(version, why_not, f"the pinned Go module of Istio is of {branch}")
+    for part in PARTS:
+        if (module / part).is_dir():
+            shutil.copytree(module / part, folder / part, copy_function=shutil.copyfile)
+        else:
+            shutil.copyfile(module / part, folder / part)
+    _must_have_charts(folder, f"{ISTIOD.module} {ISTIOD.pin}")
+    return (
+        f"the Go module {ISTIOD.module} v{ISTIOD.pin}, branch release-{branch}, "
+        f"in place of {version}'s own archive"
+    )
+
+
+def _unpack(packed: Path, folder: Path) -> None:
+    with tarfile.open(packed) as tar:
+        for member in tar:
+            _, _, inner = member.name.partition("/")
+            if inner.split("/")[0] in PARTS:
+                member.name = inner
+                tar.extract(member, folder, filter="data")
+
+
+def _must_have_charts(folder: Path, source: str) -> None:
+    if all(layout.missing_from(folder) for layout in LAYOUTS):
+        raise ReleaseError(f"{source} holds no charts of a known layout: nothing of it is used")
+
+
+def _not_to_be_had(version: str, *reasons: str) -> ReleaseError:
+    return ReleaseError(
+        f"Istio {version} can't be had: {'; '.join(reasons)}. Get the release in another way, and "
+        "name its folder: pulumi config set releaseDir FOLDER"
+    )

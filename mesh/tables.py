@@ -1,0 +1,22 @@
+"""The services and pods of the mesh and of Bookinfo, as kubectl shows them."""
+
+import json
+import sys
+
+from mesh.workspace import Workspace, WorkspaceError
+
+
+def show(workspace: Workspace) -> None:
+    """Print two tables: `kubectl get svc` and `kubectl get pods` of the stack's namespaces."""
+    outputs = json.loads(
+        workspace.query("pulumi", "stack", "output", "--json", "--stack", workspace.stack)
+    )
+    if "istioNamespace" not in outputs:
+        raise WorkspaceError(f"stack {workspace.stack} has nothing deployed: `make up` does that")
+    namespaces = (outputs["istioNamespace"], outputs["bookinfoNamespace"])
+    context = ("--context", outputs["context"])
+    for what in ("svc", "pods"):
+        listed = workspace.query("kubectl", *context, "get", what, "--all-namespaces")
+        header, *rows = listed.splitlines()
+        ours = [row for name in namespaces for row in rows if row.split()[0] == name]
+        sys.stdout.write("\n".join(["", header, *ours, ""]))

@@ -1,0 +1,259 @@
+"""Where a stack's Pulumi runs: its cluster, its backend, its plugin and the programs it needs."""
+
+import importlib.metadata
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import httpx2
+import yaml
+
+from mesh.cluster import SANDBOX
+from mesh.release import PROJECT
+from sandbox import console, toolchain
+from sandbox.cluster import HOME, Sandbox
+from sandbox.programs import ARCHITECTURE, CLUSTER, HELM, PULUMI
+
+Plugin = Literal["auto", "official", "stand-in"]
+PROGRAM = "pulumi-resource-kubernetes"
+VERSION = importlib.metadata.version("pulumi-kubernetes")
+DOWNLOAD = (
+    "https://get.pulumi.com/releases/plugins/"
+    "pulumi-resource-kubernetes-v{version}-linux-{arch}.tar.gz"
+)
+
+
+class WorkspaceError(Exception):
+    """The stack can't be worked on; the message says why and what helps."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A stack of this project, on the sandbox unless its config names a context."""
+
+    stack: str
+    sandbox_name: str
+    plugin: Plugin = "auto"
+
+    @cached_property
+    def config(self) -> dict[str, object]:
+        """The stack's own config: what differs from the defaults in Pulumi.yaml."""
+        file = self._config_file
+        content = yaml.safe_load(file.read_text()) if file.exists() else None
+        return (content or {}).get("config") or {}
+
+    def setting(self, key: str) -> str:
+        """Return a setting of the stack, or its default."""
+        project = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())
+        default = project["config"][key]["default"]
+        for name in (f"{project['name']}:{key}", key):
+            if name in self.config:
+                return str(self.config[name])
+        return str(default)
+
+    @property
+    def context(self) -> str:
+        """The context that the stack's config names; empty = the sandbox's."""
+        return self.setting("context")
+
+    @property
+    def sandbox(self) -> Sandbox | None:
+        """The stack's sandbox, or None when it has a cluster of its own."""
+        return None if self.context else Sandbox(self.sandbox_name)
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        """What a shell needs so that plain `pulumi` and `kubectl` work on the stack.
+
+        Gets the programs that are missing. Raises ToolchainError or WorkspaceError.
+        """
+        stand_in = self._expects_stand_in()
+        # All at once: what has to be built is built side by side.
+        programs = toolchain.ensure(
+            (*(CLUSTER if self.sandbox else ()), PULUMI, *((HELM,) if stand_in else ()))
+        )
+        folders = [Path(sys.executable).parent, programs["pulumi"].parent]
+        if self._uses_stand_in(programs["pulumi"], expected=stand_in):
+            folders += [toolchain.ensure((HELM,))["helm"].parent, _stand_in_folder()]
+        added = {
+            "PATH": os.pathsep.join([*map(str, folders), os.environ["PATH"]]),
+            "PULUMI_STACK": self.stack,
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
+        if self.sandbox is not None:
+            added |= {
+                SANDBOX: str(self.sandbox.kubeconfig),
+                "KUBECONFIG": str(self.sandbox.kubeconfig),
+                # A person's own `pulumi login` is left alone.
+                "PULUMI_BACKEND_URL": self.sandbox.state.as_uri(),
+                "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.sandbox.passphrase_file),
+            }
+        return added
+
+    def shell_lines(self) -> str:
+        """Return the environment as lines for a shell's `eval`."""
+        return "".join(f"export {k}={shlex.quote(v)}\n" for k, v in self.environment.items())
+
+    def pulumi(self, *arguments: str) -> int:
+        """Run a Pulumi command on the stack, and return its exit code."""
+        command = self.command(*arguments)
+        # Ctrl-C reaches Pulumi too, and its way of stopping is the one to wait for.
+        with subprocess.Popen(command, cwd=PROJECT, env=self._full_environment) as process:
+            while True:
+                try:
+                    return process.wait()
+                except KeyboardInterrupt:
+                    continue
+
+    def command(self, *arguments: str) -> list[str]:
+        """Return a Pulumi command on the stack, with the options that it needs here."""
+        asks = [] if sys.stdin.isatty() else ["--non-interactive"]
+        return ["pulumi", *arguments, "--stack", self.stack, *self._config_option(), *asks]
+
+    def query(self, *arguments: str, standard_input: str | None = None) -> str:
+        """Run a program on the stack and return what it prints.
+
+        Raises WorkspaceError with what it said when it fails.
+        """
+        answer = subprocess.run(
+            arguments,
+            cwd=PROJECT,
+            env=self._full_environment,
+            input=standard_input,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if answer.returncode:
+            raise WorkspaceError(f"{' '.join(arguments)}: {answer.stderr.strip()}")
+        return answer.stdout
+
+    def make_stack(self) -> None:
+        """Make the stack in the backend when it isn't there."""
+        if self.sandbox is None:
+            # The backend is the person's own, and so is its way with secrets.
+            if self.stack not in {s.split("/")[-1] for s in self._stacks()}:
+                self.query("pulumi", "stack", "init", self.stack, "--non-interactive")
+            return
+        if self.stack in self._stacks():
+            return
+        # `stack init` writes a salt into Pulumi.<stack>.yaml: not into the one under git.
+        with tempfile.TemporaryDirectory() as elsewhere:
+            shutil.copy(PROJECT / "Pulumi.yaml", elsewhere)
+            self.query(
+                *("pulumi", "--cwd", elsewhere, "stack", "init", self.stack),
+                *("--no-select", "--non-interactive"),
+            )
+            salt = Path(elsewhere, self._config_file.name).read_text()
+        self._salt_file.write_text(salt)
+
+    def _stacks(self) -> set[str]:
+        listed = self.query("pulumi", "stack", "ls", "--json", "--non-interactive")
+        return {entry["name"] for entry in yaml.safe_load(listed)}
+
+    @property
+    def _config_file(self) -> Path:
+        return PROJECT / f"Pulumi.{self.stack}.yaml"
+
+    @property
+    def _salt_file(self) -> Path:
+        assert self.sandbox is not None  # noqa: S101 - asked for sandbox stacks only
+        return self.sandbox.folder / f"salt.{self.stack}.yaml"
+
+    def _config_option(self) -> list[str]:
+        """Name a config file with the salt, lest Pulumi write one into the file under git."""
+        if self.sandbox is None or not self._salt_file.exists():
+            return []
+        text = self._config_file.read_text() if self._config_file.exists() else ""
+        content = yaml.safe_load(text) or {}
+        salted = {**yaml.safe_load(self._salt_file.read_text()), **content}
+        copy = self.sandbox.folder / self._config_file.name
+        copy.write_text(yaml.safe_dump(salted, sort_keys=False))
+        return ["--config-file", str(copy)]
+
+    @property
+    def _full_environment(self) -> dict[str, str]:
+        ours = os.environ if self.sandbox else {k: v for k, v in os.environ.items() if k != SANDBOX}
+        return {**ours, **self.environment}
+
+    # --- the kubernetes plugin -------------------------------------------------------------
+
+    def official_plugin(self) -> str | None:
+        """Say where the official plugin is, if it is installed and wanted."""
+        return None if self.plugin == "stand-in" else _official()
+
+    def _expects_stand_in(self) -> bool:
+        """Foresee, before there is a Pulumi to ask, whether the stand-in will be needed."""
+        if self.plugin != "auto":
+            return self.plugin == "stand-in"
+        return _official() is None and not _can_be_downloaded()
+
+    def _uses_stand_in(self, pulumi: Path, *, expected: bool) -> bool:
+        """Decide on the plugin, and say which one it is."""
+        official = None if expected else _official() or _download_official(pulumi)
+        if official is not None:
+            console.done("kubernetes plugin", f"{VERSION}  the official one ({official})")
+            return False
+        if self.plugin == "official":
+            raise WorkspaceError(
+                f"PLUGIN=official insists on the official kubernetes plugin {VERSION}, which is "
+                "neither installed nor to be downloaded here; `pulumi plugin install resource "
+                f"kubernetes {VERSION}` says why"
+            )
+        why = "PLUGIN=stand-in" if self.plugin == "stand-in" else "the official one isn't to be had"
+        console.done("kubernetes plugin", f"the sandbox's stand-in ({why})")
+        return True
+
+
+def _official() -> str | None:
+    """Say where the official plugin is, if it is installed."""
+    home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    folder = home / "plugins" / f"resource-kubernetes-v{VERSION}"
+    if (folder / PROGRAM).exists():
+        return str(folder)
+    on_path = shutil.which(PROGRAM)
+    if on_path is not None and not Path(on_path).is_relative_to(HOME):
+        return on_path
+    return None
+
+
+def _can_be_downloaded() -> bool:
+    url = DOWNLOAD.format(version=VERSION, arch=ARCHITECTURE)
+    try:
+        return httpx2.head(url, timeout=5, follow_redirects=True).is_success
+    except httpx2.HTTPError:
+        return False
+
+
+def _download_official(pulumi: Path) -> str | None:
+    with console.alive(f"kubernetes plugin {VERSION}: installing the official one"):
+        answer = subprocess.run(
+            [pulumi, "plugin", "install", "resource", "kubernetes", VERSION],
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    return None if answer.returncode else _official()
+
+
+def _stand_in_folder() -> Path:
+    """Return a folder that holds the stand-in under the name by which the engine looks for it."""
+    folder = HOME / "plugin"
+    folder.mkdir(parents=True, exist_ok=True)
+    program = folder / PROGRAM
+    text = (
+        "#!/bin/sh\n"
+        f"PYTHONPATH={shlex.quote(str(PROJECT))} exec {shlex.quote(sys.executable)} "
+        '-m sandbox.kubernetes_plugin "$@"\n'
+    )
+    if not program.exists() or program.read_text() != text:
+        program.write_text(text)
+        program.chmod(0o755)
+    return folder

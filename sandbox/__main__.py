@@ -1,0 +1,82 @@
+"""The sandbox's commands: up, down, status, logs."""
+
+import sys
+from collections import deque
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from sandbox import console, toolchain
+from sandbox.cluster import Sandbox, SandboxError
+from sandbox.programs import CLUSTER, HELM, PULUMI
+from sandbox.toolchain import ToolchainError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+Name = Annotated[str, typer.Option("--name", envvar="SANDBOX", help="Which sandbox.")]
+
+
+@app.command()
+def up(name: Name = "default") -> None:
+    """Start a sandbox, or what of it doesn't run."""
+    Sandbox(name).up()
+
+
+@app.command()
+def down(name: Name = "default") -> None:
+    """End a sandbox and remove all it holds."""
+    Sandbox(name).down()
+
+
+@app.command()
+def status(name: Name = "default") -> None:
+    """Show a sandbox's processes; exits with 1 when one of them should run and doesn't."""
+    sandbox = Sandbox(name)
+    if not sandbox.kubeconfig.exists():
+        console.say(f"sandbox {name} isn't there: `make sandbox-up SANDBOX={name}` starts it")
+        raise typer.Exit(1)
+    table = Table("PROCESS", "PID", "LOG", box=None)
+    components = sandbox.components()
+    for component in components:
+        table.add_row(component.name, str(component.pid or "not running"), str(component.log))
+    Console(soft_wrap=True).print(table)
+    console.say(f"KUBECONFIG={sandbox.kubeconfig}")
+    if not sandbox.is_up() or any(component.pid is None for component in components):
+        raise typer.Exit(1)
+
+
+@app.command()
+def logs(
+    name: Name = "default",
+    process: Annotated[str, typer.Option(help="Part of a process's name.")] = "",
+    lines: Annotated[int, typer.Option(help="How many lines of each, from the end.")] = 20,
+) -> None:
+    """Print the ends of a sandbox's logs."""
+    for component in Sandbox(name).components():
+        if process in component.name and component.log.exists():
+            with component.log.open(errors="replace") as log:
+                tail = deque(log, maxlen=lines)
+            sys.stdout.write(f"==> {component.name} <==\n{''.join(tail)}\n")
+
+
+@app.command()
+def programs() -> None:
+    """Get the programs that a sandbox and its stacks run, before something waits for them."""
+    toolchain.ensure((*CLUSTER, PULUMI, HELM))
+
+
+def main() -> None:
+    """Run a command; a mistake or a missing thing is one message and exit code 1."""
+    try:
+        app()
+    except (SandboxError, ToolchainError) as error:
+        console.error(str(error))
+        sys.exit(1)
+    except KeyboardInterrupt:
+        console.say("interrupted")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,329 @@
+"""A sandbox: a real control plane with fake nodes and real istiods, on loopback only."""
+
+import errno
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+import httpx2
+import platformdirs
+import psutil
+import yaml
+
+from sandbox import console, toolchain
+from sandbox.programs import CLUSTER
+
+HOME = Path(os.environ.get("MESH_STATE") or platformdirs.user_state_path("istio-mesh"))
+"""Outside every checkout: what the sandboxes and their stacks hold."""
+
+NODES = 2
+WEBHOOK_PORT = 443
+"""The API server dials a webhook's Service there, and each Service has a loopback address."""
+
+NETWORKS = range(20, 120)
+"""Second parts of the loopback networks 127.x.0.0/16 that sandboxes take their Services from."""
+
+
+class SandboxError(Exception):
+    """The sandbox can't do what was asked; the message says why and what helps."""
+
+
+@dataclass(frozen=True)
+class Component:
+    """One process of a sandbox."""
+
+    name: str
+    pid: int | None
+    """None when it isn't running."""
+    log: Path
+
+
+class Sandbox:
+    """One sandbox by its name; several run side by side."""
+
+    def __init__(self, name: str) -> None:
+        if not name.replace("-", "").isalnum() or not name.islower() or len(name) > 30:
+            raise SandboxError(
+                f"a sandbox's name is up to 30 lower-case letters, digits and '-': got {name!r}"
+            )
+        self.name = name
+        self.folder = HOME / "sandboxes" / name
+        self.kubeconfig = self.folder / "kubeconfig"
+        self.context = f"kwok-{name}"
+        self.state = self.folder / "state"
+        self.passphrase_file = self.folder / "passphrase"
+        self.logs = self.folder / "kwok" / "clusters" / name / "logs"
+        self._cluster = self.folder / "kwok" / "clusters" / name
+
+    # --- what people do with it ------------------------------------------------------------
+
+    def up(self) -> None:
+        """Start it, or what of it doesn't run; nothing happens when all of it does.
+
+        Raises ToolchainError or SandboxError.
+        """
+        programs = toolchain.ensure(CLUSTER)
+        with self._locked():
+            began = time.monotonic()
+            if self._answers() and self._keeper() is not None:
+                console.done("sandbox", f"{self.name} is up")
+                return
+            self._forget_dead_pids()
+            if not self._answers():
+                if self._cluster.exists():
+                    self._kwokctl(programs, "start", "cluster", "--wait", "60s")
+                else:
+                    self._create(programs)
+            self._start_keeper(programs)
+            self._await_ready()
+            seconds = time.monotonic() - began
+            console.done("sandbox", f"{self.name} is up ({self.context}), {seconds:.1f} s")
+
+    def down(self) -> None:
+        """End its processes and remove all it holds, the state of its stacks too."""
+        if not self.folder.exists():
+            console.done("sandbox", f"{self.name} isn't there")
+            return
+        with self._locked(), console.alive(f"sandbox {self.name}: going down"):
+            # The keeper first: it ends the istiods that it started.
+            keeper = self._keeper()
+            _end([keeper] if keeper else [], patience=10)
+            # Nothing of what they hold is kept, so none of them is waited for.
+            _end(self._processes(), patience=1)
+            for entry in self.folder.iterdir():
+                if entry.is_dir():
+                    shutil.rmtree(entry)
+                elif entry.name != "lock":
+                    entry.unlink()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        console.done("sandbox", f"{self.name} is gone")
+
+    def components(self) -> list[Component]:
+        """Return its processes, those that should run and don't among them."""
+        found = []
+        for log in sorted(self.logs.glob("*.log")):
+            name = log.stem
+            pid_file = self._cluster / "pids" / f"{name}.pid"
+            process = self._own_process(pid_file)
+            found.append(Component(name, process.pid if process else None, log))
+        keeper = self._keeper()
+        found.append(
+            Component("keeper", keeper.pid if keeper else None, self.folder / "keeper.log")
+        )
+        for pid_file in sorted((self.folder / "istiod").glob("*/pid")):
+            process = self._own_process(pid_file)
+            found.append(
+                Component(
+                    f"istiod {pid_file.parent.name}",
+                    process.pid if process else None,
+                    pid_file.parent / "log",
+                )
+            )
+        return found
+
+    def is_up(self) -> bool:
+        """Whether its API server answers."""
+        return self._answers()
+
+    # --- making ----------------------------------------------------------------------------
+
+    def _create(self, programs: dict[str, Path]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(HOME / "create.lock"):
+            network = self._free_network()
+            config = self.folder / "kwokctl.yaml"
+            config.write_text(yaml.safe_dump(_kwokctl_configuration()))
+            with console.alive(f"sandbox {self.name}: starting a control plane"):
+                self._kwokctl(
+                    programs,
+                    *("create", "cluster", "--wait", "60s", "--runtime", "binary"),
+                    *("--config", str(config), "--kubeconfig", str(self.kubeconfig)),
+                    *(
+                        f"--{option}-binary={programs[program]}"
+                        for option, program in (
+                            ("etcd", "etcd"),
+                            ("kube-apiserver", "kube-apiserver"),
+                            ("kube-controller-manager", "kube-controller-manager"),
+                            ("kube-scheduler", "kube-scheduler"),
+                            ("kwok-controller", "kwok"),
+                        )
+                    ),
+                    *("--extra-args", f"kube-apiserver=service-cluster-ip-range={network}"),
+                    # The keeper is the kubelet of istiod's pods.
+                    "--extra-args",
+                    "kwok-controller=disregard-status-with-label-selector=app=istiod",
+                )
+            self._kwokctl(programs, "scale", "node", "--replicas", str(NODES))
+        self.state.mkdir(exist_ok=True)
+        if not self.passphrase_file.exists():
+            self.passphrase_file.touch(mode=0o600)
+            self.passphrase_file.write_text(secrets.token_urlsafe(24))
+        (self.folder / "sandbox.json").write_text(json.dumps({"network": network}))
+
+    def _free_network(self) -> str:
+        taken = {
+            json.loads(other.read_text())["network"]
+            for other in HOME.glob("sandboxes/*/sandbox.json")
+        }
+        for second in NETWORKS:
+            network = f"127.{second}.0.0/16"
+            if network not in taken and _can_listen(f"127.{second}.0.1"):
+                return network
+        raise SandboxError(f"all loopback networks of sandboxes are taken: {sorted(taken)}")
+
+    def _kwokctl(self, programs: dict[str, Path], *arguments: str) -> None:
+        answer = subprocess.run(
+            [programs["kwokctl"], "--name", self.name, *arguments],
+            env={
+                **os.environ,
+                "KWOK_WORKDIR": str(self.folder / "kwok"),
+                "KUBECONFIG": str(self.kubeconfig),
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        with (self.folder / "kwokctl.log").open("a") as log:
+            log.write(answer.stdout + answer.stderr)
+        if answer.returncode:
+            last = answer.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+            raise SandboxError(
+                f"sandbox {self.name}: kwokctl {' '.join(arguments[:2])} failed: {last[0]}\n"
+                f"All it said is in {self.folder / 'kwokctl.log'}; the components' logs in "
+                f"{self.logs}. `make sandbox-down SANDBOX={self.name}` starts over."
+            )
+
+    def _start_keeper(self, programs: dict[str, Path]) -> None:
+        if self._keeper() is not None:
+            return
+        with (self.folder / "keeper.log").open("a") as log:
+            process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "sandbox.keeper"),
+                    *(str(self.folder), str(programs["pilot-discovery"])),
+                ],
+                cwd=Path(__file__).parent.parent,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        (self.folder / "keeper.pid").write_text(str(process.pid))
+
+    def _await_ready(self) -> None:
+        with console.alive(f"sandbox {self.name}: waiting for the API server"):
+            for _ in range(300):
+                if self._answers():
+                    return
+                time.sleep(0.1)
+        raise SandboxError(
+            f"sandbox {self.name}: its API server didn't answer within 30 s; see {self.logs}"
+        )
+
+    def _answers(self) -> bool:
+        if not self.kubeconfig.exists():
+            return False
+        config = yaml.safe_load(self.kubeconfig.read_text())
+        clusters = {entry["name"]: entry["cluster"] for entry in config["clusters"]}
+        server = clusters.get(self.context, {}).get("server")
+        try:
+            # What is asked is public on every API server, and it is our own on loopback.
+            return httpx2.get(f"{server}/readyz", verify=False, timeout=2).is_success
+        except httpx2.HTTPError:
+            return False
+
+    # --- its processes ---------------------------------------------------------------------
+
+    def _keeper(self) -> psutil.Process | None:
+        return self._own_process(self.folder / "keeper.pid")
+
+    def _own_process(self, pid_file: Path) -> psutil.Process | None:
+        """Return the process of a pid file if it is still ours.
+
+        After the machine was off, the number can be anybody's.
+        """
+        try:
+            process = psutil.Process(int(pid_file.read_text()))
+            return process if self._is_ours(process) else None
+        except (OSError, ValueError, psutil.Error):
+            return None
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return any(str(self.folder) + os.sep in f"{word}{os.sep}" for word in process.cmdline())
+
+    def _processes(self) -> list[psutil.Process]:
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.uids().real == os.getuid() and self._is_ours(process):
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return [process for process in found if process.pid != os.getpid()]
+
+    def _forget_dead_pids(self) -> None:
+        # kwokctl trusts a pid file, and would take a stranger for its component.
+        for pid_file in (self._cluster / "pids").glob("*.pid"):
+            if self._own_process(pid_file) is None:
+                pid_file.unlink()
+
+    @contextmanager
+    def _locked(self) -> Generator[None]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(self.folder / "lock")
+        try:
+            lock.acquire(timeout=0.1)
+        except filelock.Timeout:
+            with console.alive(f"sandbox {self.name}: another command is at work on it"):
+                lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _kwokctl_configuration() -> dict[str, object]:
+    return {
+        "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
+        "kind": "KwokctlConfiguration",
+        "options": {"bindAddress": "127.0.0.1", "disableQPSLimits": True},
+    }
+
+
+def _can_listen(address: str) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((address, WEBHOOK_PORT))
+        except OSError as error:
+            if error.errno == errno.EACCES:
+                raise SandboxError(
+                    f"istiod must listen on port {WEBHOOK_PORT} of a loopback address, and this "
+                    "user may not: allow it until the next boot with\n"
+                    f"  sudo sysctl net.ipv4.ip_unprivileged_port_start={WEBHOOK_PORT}"
+                ) from error
+            return False
+    return True
+
+
+def _end(processes: list[psutil.Process], patience: float) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGTERM)
+    _, alive = psutil.wait_procs(processes, timeout=patience)
+    for process in alive:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(alive, timeout=5)

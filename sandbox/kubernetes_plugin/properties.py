@@ -1,0 +1,295 @@
+"""Property values as they travel between the engine and a plugin, and as plain Python."""
+
+from collections.abc import Mapping
+from itertools import islice, zip_longest
+from typing import Any
+
+from google.protobuf.struct_pb2 import Struct, Value
+
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a mark of the wire format
+RESOURCE = "5cf8f73096256a8f31e491e813e4eb8e"
+OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
+
+UNKNOWN_MARKS = frozenset(
+    {
+        "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
+        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
+        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
+        "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
+        "030794c1-ac77-496b-92df-f27374a8bd58",
+        "e48ece36-62e2-4504-bad9-02848725956a",
+        "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
+    }
+)
+UNKNOWN_MARK = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+
+# The SDK's classes can't have an attribute with a dash, so state spells these keys with `_`.
+DASHED: dict[str, str] = {
+    name: name.replace("_", "-")
+    for name in (
+        "x_kubernetes_embedded_resource",
+        "x_kubernetes_int_or_string",
+        "x_kubernetes_list_map_keys",
+        "x_kubernetes_list_type",
+        "x_kubernetes_map_type",
+        "x_kubernetes_preserve_unknown_fields",
+        "x_kubernetes_validations",
+    )
+}
+UNDERSCORED: dict[str, str] = {dashed: name for name, dashed in DASHED.items()}
+_UNDERSCORED_START = b"x_kubernetes_"
+# On the wire: a mark, or the text "Secret" (field 3, six letters), which may be a kind.
+_SECRET_SIGNS = (SIGNATURE.encode(), b"\x1a\x06Secret")
+
+
+class Unknown:
+    """A value that the engine learns only after the deployment."""
+
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+    def __deepcopy__(self, memo: dict) -> "Unknown":
+        return self
+
+
+UNKNOWN = Unknown()
+
+
+class Secret:
+    """A value that must stay encrypted in the state and hidden in the display."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return "Secret(...)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self.value == other.value
+
+    __hash__ = None
+
+
+def from_struct(struct: Struct) -> dict[str, Any]:
+    """Read what the engine sent, with `Secret` and `UNKNOWN` in their places."""
+    return {key: _from_value(value) for key, value in struct.fields.items()}
+
+
+def _from_value(value: Value) -> Any:
+    kind = value.WhichOneof("kind")
+    if kind == "string_value":
+        text = value.string_value
+        return UNKNOWN if text in UNKNOWN_MARKS else text
+    if kind == "struct_value":
+        fields = value.struct_value.fields
+        if SIGNATURE in fields:
+            return _from_signed(fields)
+        return {key: _from_value(item) for key, item in fields.items()}
+    if kind == "list_value":
+        return [_from_value(item) for item in value.list_value.values]
+    if kind == "number_value":
+        number = value.number_value
+        return int(number) if number.is_integer() else number
+    return value.bool_value if kind == "bool_value" else None
+
+
+def _from_signed(fields: Mapping[str, Value]) -> Any:
+    signature = fields[SIGNATURE].string_value
+    if signature == SECRET:
+        return Secret(_from_value(fields["value"]))
+    if signature == OUTPUT:
+        inner = _from_value(fields["value"]) if "value" in fields else UNKNOWN
+        return Secret(inner) if "secret" in fields and fields["secret"].bool_value else inner
+    if signature == RESOURCE:
+        return _from_value(fields["id"]) if "id" in fields else fields["urn"].string_value
+    raise ValueError(
+        f"property of signature {signature} can't be part of a Kubernetes object: "
+        "pass the content of an asset or archive as a string"
+    )
+
+
+class Properties:
+    """What the engine sent of a resource: its Kubernetes object, and what of it is secret."""
+
+    @classmethod
+    def field(cls, struct: Struct, key: str) -> "Properties":
+        """Read one field only."""
+        return cls(Struct(fields={key: struct.fields[key]} if key in struct.fields else {}))
+
+    def __init__(self, struct: Struct, like: "Properties | None" = None) -> None:
+        """Read a struct; parts that are the same in `like` are shared with it, not read again."""
+        # Marks are rare and the search is quick: most structs are read without looking for them.
+        raw = struct.SerializeToString()
+        marked = any(sign in raw for sign in _SECRET_SIGNS)
+        self.struct = struct
+        self.secrets: dict[str, Any] = from_struct(struct) if marked else {}
+        """The values with their marks; empty when nothing can be secret."""
+        self.is_exact = not marked and _UNDERSCORED_START not in raw
+        """Whether the struct says the same as the object, in the same words."""
+        if marked:
+            self.object = to_object(self.secrets)
+        elif like is None or like.secrets:
+            self.object = _plain_fields(struct.fields)
+        else:
+            self.object = _shared_fields(struct.fields, like.struct.fields, like.object)
+
+
+def _plain_fields(fields: Mapping[str, Value]) -> dict[str, Any]:
+    return {DASHED.get(key, key): _plain(fields[key]) for key in fields}
+
+
+def _plain(value: Value) -> Any:
+    kind = value.WhichOneof("kind")
+    if kind == "string_value":
+        text = value.string_value
+        return UNKNOWN if text in UNKNOWN_MARKS else text
+    if kind == "struct_value":
+        fields = value.struct_value.fields
+        return {DASHED.get(key, key): _plain(fields[key]) for key in fields}
+    if kind == "list_value":
+        return [_plain(item) for item in value.list_value.values]
+    if kind == "number_value":
+        number = value.number_value
+        return int(number) if number.is_integer() else number
+    return value.bool_value if kind == "bool_value" else None
+
+
+def _shared_fields(
+    fields: Mapping[str, Value], others: Mapping[str, Value], known: dict[str, Any]
+) -> dict[str, Any]:
+    if len(known) != len(others):
+        # Both spellings of one key.
+        return _plain_fields(fields)
+    result = {}
+    for key in fields:
+        name = DASHED.get(key, key)
+        other = name if name in others else UNDERSCORED.get(name, name)
+        if other in others:
+            result[name] = _shared(fields[key], others[other], known[name])
+        else:
+            result[name] = _plain(fields[key])
+    return result
+
+
+def _shared(value: Value, other: Value, known: Any) -> Any:
+    # Protobuf compares in C.
+    if value == other:
+        return known
+    if isinstance(known, dict) and value.HasField("struct_value"):
+        return _shared_fields(value.struct_value.fields, other.struct_value.fields, known)
+    if isinstance(known, list) and value.HasField("list_value"):
+        pairs = zip_longest(value.list_value.values, other.list_value.values, known)
+        count = len(value.list_value.values)
+        return [
+            _plain(item) if twin is None else _shared(item, twin, object_)
+            for item, twin, object_ in islice(pairs, count)
+        ]
+    return _plain(value)
+
+
+def to_struct(values: Mapping[str, Any], names: Mapping[str, str] | None = None) -> Struct:
+    """Write values for the engine, `Secret` and `UNKNOWN` in the engine's own form.
+
+    Keys that are in `names` are spelled as it says.
+    """
+    struct = Struct()
+    _fill(struct, values, names or {})
+    return struct
+
+
+def _fill(struct: Struct, values: Mapping[str, Any], names: Mapping[str, str]) -> None:
+    fields = struct.fields
+    for key, item in values.items():
+        _put(fields[names.get(key, key)], item, names)
+
+
+def _put(slot: Value, item: Any, names: Mapping[str, str]) -> None:
+    if isinstance(item, str):
+        slot.string_value = item
+    elif isinstance(item, dict):
+        _fill(slot.struct_value, item, names)
+        if not item:
+            slot.struct_value.SetInParent()
+    elif isinstance(item, bool):
+        slot.bool_value = item
+    elif isinstance(item, int | float):
+        slot.number_value = item
+    elif isinstance(item, list | tuple):
+        values = slot.list_value.values
+        slot.list_value.SetInParent()
+        for element in item:
+            _put(values.add(), element, names)
+    elif isinstance(item, Secret):
+        _fill(slot.struct_value, {SIGNATURE: SECRET, "value": item.value}, names)
+    elif item is UNKNOWN:
+        slot.string_value = UNKNOWN_MARK
+    elif item is None:
+        slot.null_value = 0
+    else:
+        raise TypeError(f"property of type {type(item).__name__} can't be sent to the engine")
+
+
+def to_object(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the Kubernetes object that the values describe: a copy, without secret marks."""
+    return {DASHED.get(key, key): _bare(item, DASHED) for key, item in values.items()}
+
+
+def to_state(obj: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the properties by which the engine stores a Kubernetes object: a copy."""
+    return {UNDERSCORED.get(key, key): _bare(item, UNDERSCORED) for key, item in obj.items()}
+
+
+def copy(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy plain values, faster than `copy.deepcopy`."""
+    return {key: _bare(item, {}) for key, item in values.items()}
+
+
+def _bare(item: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(item, dict):
+        return {names.get(key, key): _bare(value, names) for key, value in item.items()}
+    if isinstance(item, list):
+        return [_bare(value, names) for value in item]
+    if isinstance(item, Secret):
+        return _bare(item.value, names)
+    return item
+
+
+def has_unknown(item: Any) -> bool:
+    """Tell whether any part of a value is known only after the deployment."""
+    return _contains(item, Unknown)
+
+
+def has_secret(item: Any) -> bool:
+    """Tell whether any part of a value is secret."""
+    return _contains(item, Secret)
+
+
+def _contains(item: Any, mark: type) -> bool:
+    if isinstance(item, dict):
+        return any(_contains(value, mark) for value in item.values() if type(value) is not str)
+    if isinstance(item, list):
+        return any(_contains(value, mark) for value in item if type(value) is not str)
+    return isinstance(item, mark) or (isinstance(item, Secret) and _contains(item.value, mark))
+
+
+def mark_secrets(outputs: dict[str, Any], inputs: Mapping[str, Any] | None) -> None:
+    """Make secret in `outputs`, in place, what is secret in `inputs`.
+
+    Maps are compared key by key; any other value, an array too, is secret as a whole when
+    any part of its input is.
+    """
+    if outputs.get("kind") == "Secret":
+        for key in ("data", "stringData"):
+            if key in outputs and not isinstance(outputs[key], Secret):
+                outputs[key] = Secret(outputs[key])
+        return
+    for key, given in (inputs or {}).items():
+        if key not in outputs:
+            continue
+        if isinstance(outputs[key], dict) and isinstance(given, dict):
+            mark_secrets(outputs[key], given)
+        elif not isinstance(outputs[key], Secret) and has_secret(given):
+            outputs[key] = Secret(outputs[key])

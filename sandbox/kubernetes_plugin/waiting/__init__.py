@@ -1,0 +1,1 @@
+"""Waiting until an object is what the program wants it to be."""

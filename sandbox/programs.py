@@ -1,0 +1,191 @@
+"""The programs that the sandbox runs, and where each one comes from."""
+
+import platform
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+BUILDS = Path(__file__).parent / "builds"
+ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Download:
+    """An official archive or program, and the checksum file published beside it."""
+
+    url: str
+    """With `{version}`, `{arch}` (amd64, arm64) and `{arch64}` (x64, arm64)."""
+    checksums: str
+    """A file of lines `<hash>  <file name>`, or of a bare hash; SHA-256 or SHA-512."""
+    unpacks: bool = True
+    """Whether the URL is a tar archive; else it is the program itself."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Family:
+    """Programs that are had together: from one release, or from one go.mod."""
+
+    name: str
+    """Also its folder below `builds/`, with the go.mod that pins the version."""
+    module: str
+    """The Go module whose version is the family's."""
+    programs: dict[str, str]
+    """Program to Go package."""
+    version_args: tuple[str, ...]
+    """What makes its first program print its version."""
+    same: int = 2
+    """How many leading parts of a version found on PATH must equal the pinned one's."""
+    downloads: tuple[Download, ...] = ()
+    """Empty where upstream publishes no program, or none with a checksum."""
+    linker_symbols: tuple[str, ...] = ()
+    """`-X` settings, with `{version}`, `{major}` and `{minor}`: a server that can't tell its
+    version is refused by its clients."""
+    scripts: tuple[tuple[str, str], ...] = ()
+    """Scripts that go beside the built programs: (Go module, path in it)."""
+    beside: "Family | None" = None
+    """A family that goes into the same folder, and that the official archive holds too."""
+
+    @property
+    def all_programs(self) -> tuple[str, ...]:
+        """Its programs, and those of the family beside it."""
+        return (*self.programs, *(self.beside.programs if self.beside else ()))
+
+    @cached_property
+    def pin(self) -> str:
+        """The version in go.mod, without its `v`: the one place where it is written."""
+        text = (BUILDS / self.name / "go.mod").read_text()
+        found = re.search(rf"^\s*(?:require )?{re.escape(self.module)} v(\S+)", text, re.MULTILINE)
+        if found is None:
+            raise ValueError(f"{BUILDS / self.name / 'go.mod'} requires no {self.module}")
+        return found[1]
+
+    @property
+    def version(self) -> str:
+        """The version as people write it: a pseudo-version is cut to its commit."""
+        pseudo = re.fullmatch(r"0\.0\.0-\d{14}-([0-9a-f]{12})", self.pin)
+        return pseudo[1] if pseudo else self.pin
+
+
+ETCD = Family(
+    name="etcd",
+    module="go.etcd.io/etcd/server/v3",
+    programs={"etcd": "go.etcd.io/etcd/server/v3"},
+    version_args=("--version",),
+    downloads=(
+        Download(
+            url="https://github.com/etcd-io/etcd/releases/download/v{version}/etcd-v{version}-linux-{arch}.tar.gz",
+            checksums="https://github.com/etcd-io/etcd/releases/download/v{version}/SHA256SUMS",
+        ),
+    ),
+)
+
+KUBERNETES = Family(
+    name="kubernetes",
+    module="k8s.io/kubernetes",
+    programs={
+        name: f"k8s.io/kubernetes/cmd/{name}"
+        for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+    },
+    version_args=("--version",),
+    downloads=tuple(
+        Download(
+            url=f"https://dl.k8s.io/release/v{{version}}/bin/linux/{{arch}}/{name}",
+            checksums=f"https://dl.k8s.io/release/v{{version}}/bin/linux/{{arch}}/{name}.sha256",
+            unpacks=False,
+        )
+        for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+    ),
+    linker_symbols=(
+        "k8s.io/component-base/version.gitVersion=v{version}",
+        "k8s.io/component-base/version.gitMajor={major}",
+        "k8s.io/component-base/version.gitMinor={minor}",
+    ),
+)
+
+# KWOK publishes no checksums beside its programs, so it is built: go.sum holds the hashes.
+KWOK = Family(
+    name="kwok",
+    module="sigs.k8s.io/kwok",
+    programs={name: f"sigs.k8s.io/kwok/cmd/{name}" for name in ("kwokctl", "kwok")},
+    version_args=("--version",),
+    linker_symbols=("sigs.k8s.io/kwok/pkg/consts.Version=v{version}",),
+)
+
+HELM = Family(
+    name="helm",
+    module="helm.sh/helm/v3",
+    programs={"helm": "helm.sh/helm/v3/cmd/helm"},
+    version_args=("version", "--short"),
+    same=1,
+    downloads=(
+        Download(
+            url="https://get.helm.sh/helm-v{version}-linux-{arch}.tar.gz",
+            checksums="https://get.helm.sh/helm-v{version}-linux-{arch}.tar.gz.sha256sum",
+        ),
+    ),
+    linker_symbols=("helm.sh/helm/v3/internal/version.version=v{version}",),
+)
+
+# The language host left the SDK's module with 3.79, and works with today's engine; where the
+# CLI is downloaded or on PATH, its own host lies beside it.
+PULUMI_PYTHON = Family(
+    name="pulumi-language-python",
+    module="github.com/pulumi/pulumi/sdk/v3",
+    programs={
+        "pulumi-language-python": (
+            "github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python"
+        )
+    },
+    version_args=(),
+    linker_symbols=("github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{version}",),
+)
+
+PULUMI = Family(
+    name="pulumi",
+    module="github.com/pulumi/pulumi/pkg/v3",
+    programs={"pulumi": "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"},
+    version_args=("version",),
+    same=1,
+    downloads=(
+        Download(
+            url="https://get.pulumi.com/releases/sdk/pulumi-v{version}-linux-{arch64}.tar.gz",
+            checksums="https://github.com/pulumi/pulumi/releases/download/v{version}/pulumi-{version}-checksums.txt",
+        ),
+    ),
+    linker_symbols=("github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{version}",),
+    scripts=(
+        ("github.com/pulumi/pulumi/sdk/v3", "python/cmd/pulumi-language-python-exec"),
+        ("github.com/pulumi/pulumi/sdk/v3", "python/dist/pulumi-resource-pulumi-python"),
+    ),
+    beside=PULUMI_PYTHON,
+)
+
+# Istio's release archive holds istioctl only: istiod is published as a container image.
+ISTIOD = Family(
+    name="istio",
+    module="istio.io/istio",
+    programs={"pilot-discovery": "istio.io/istio/pilot/cmd/pilot-discovery"},
+    version_args=("version", "--short"),
+    linker_symbols=("istio.io/istio/pkg/version.buildVersion=1.30-{version}",),
+)
+
+ISTIOCTL = Family(
+    name="istio",
+    module="istio.io/istio",
+    programs={"istioctl": "istio.io/istio/istioctl/cmd/istioctl"},
+    version_args=("version", "--remote=false", "--short"),
+    linker_symbols=("istio.io/istio/pkg/version.buildVersion=1.30-{version}",),
+)
+
+# For the bench only: the rival.
+ISTIOCTL = Family(
+    name="istio",
+    module="istio.io/istio",
+    programs={"istioctl": "istio.io/istio/istioctl/cmd/istioctl"},
+    version_args=("version", "--remote=false", "--short"),
+    linker_symbols=("istio.io/istio/pkg/version.buildVersion=1.30-{version}",),
+)
+
+CLUSTER = (KUBERNETES, ISTIOD, KWOK, ETCD)
+"""What a sandbox runs, the longest build first."""

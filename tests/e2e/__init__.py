@@ -1,0 +1,1 @@
+"""The real engine, a real API server and a real istiod."""

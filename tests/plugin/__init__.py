@@ -1,0 +1,1 @@
+"""The stand-in plugin, alone and against a real API server."""

@@ -1,0 +1,251 @@
+"""What counts as ready."""
+
+import pytest
+
+from sandbox.kubernetes_plugin.errors import NotReadyError, ResourceError
+from sandbox.kubernetes_plugin.waiting import jsonpath
+from sandbox.kubernetes_plugin.waiting.conditions import check, expressions
+from sandbox.kubernetes_plugin.waiting.deployment import REVISION, DeploymentAwaiter
+from sandbox.kubernetes_plugin.waiting.informers import Event
+from sandbox.kubernetes_plugin.waiting.pods import JobAwaiter
+from sandbox.kubernetes_plugin.waiting.service import ServiceAwaiter
+
+OBJECT = {
+    "metadata": {"generation": 2},
+    "spec": {"replicas": 3, "paused": True, "names": ["a", "b"], "k.x": "dotted"},
+    "webhooks": [{"name": "one", "clientConfig": {"caBundle": "abc"}}],
+    "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+}
+
+
+@pytest.mark.parametrize(
+    ("expression", "matches"),
+    [
+        ("{.spec.replicas}", True),
+        ("{.spec.replicas}=3", True),
+        ("{.spec.replicas}=4", False),
+        ("{.spec.paused}=true", True),
+        ("{.spec.missing}", False),
+        ("{$.spec.names[1]}=b", True),
+        ("{.spec.names[-1]}=b", True),
+        ("{.spec.names[*]}=a", True),
+        ("{.spec['k.x']}=dotted", True),
+        ("{.webhooks[0].clientConfig.caBundle}", True),
+        ("{.spec}", True),
+        ("{..caBundle}=abc", True),
+        ('{.status.conditions[?(@.type=="Ready")].status}=True', True),
+        ('{.status.conditions[?(@.type=="Other")].status}=True', False),
+        ("{ .spec.replicas }=3", True),
+    ],
+)
+def test_a_jsonpath_matches_what_it_names(expression, matches):
+    """As provider/pkg/jsonpath/jsonpath_test.go has it."""
+    assert jsonpath.parse(f"jsonpath={expression}").matches(OBJECT)[0] is matches
+
+
+@pytest.mark.parametrize(
+    ("expression", "problem"),
+    [
+        ("jsonpath=.spec", "wrapped in brackets"),
+        ("jsonpath={.spec}=", "requires a value"),
+        ("jsonpath='{.spec}'", "shell quotes"),
+        ("jsonpath={.a}=b=c", "format should be"),
+        ("{.a}", "prefix"),
+        ("jsonpath={.a[}", "unexpected"),
+    ],
+)
+def test_a_malformed_jsonpath_is_refused(expression, problem):
+    """The error says what is wrong."""
+    with pytest.raises(ValueError, match=problem):
+        jsonpath.parse(expression)
+
+
+def test_a_map_is_not_compared_with_a_value():
+    """It can't be written in the annotation."""
+    with pytest.raises(ValueError, match="non-primitive"):
+        jsonpath.parse("jsonpath={.spec}=x").matches(OBJECT)
+
+
+@pytest.mark.parametrize(
+    ("expression", "holds"),
+    [
+        ("condition=Ready", True),
+        ("condition=ready", True),
+        ("condition=Ready=False", False),
+        ("condition=Other", False),
+    ],
+)
+def test_conditions_are_compared_without_case(expression, holds):
+    """As provider/pkg/await/condition/custom_test.go has it."""
+    assert check(expression, OBJECT)[0] is holds
+
+
+@pytest.mark.parametrize("expression", ["condition=Ready", "jsonpath={.spec}"])
+def test_a_status_of_an_older_generation_does_not_count(expression):
+    """The controller hasn't seen the update yet."""
+    stale = OBJECT | {"status": OBJECT["status"] | {"observedGeneration": 1}}
+    assert check(expression, stale)[0] is False
+
+
+def test_an_annotation_holds_one_expression_or_a_list():
+    """A JSON list waits for all of them."""
+    assert expressions("condition=Ready") == ["condition=Ready"]
+    assert expressions('["condition=A", "jsonpath={.b}"]') == ["condition=A", "jsonpath={.b}"]
+    with pytest.raises(ResourceError, match="prefix"):
+        expressions("Ready")
+    with pytest.raises(ResourceError, match="at least one"):
+        expressions("[]")
+
+
+def deployment(revision="1", generation=1, observed=1, **conditions):
+    """Make a Deployment with conditions given as type=(status, reason)."""
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {
+            "name": "a",
+            "uid": "d",
+            "generation": generation,
+            "annotations": {REVISION: revision},
+        },
+        "status": {
+            "observedGeneration": observed,
+            "conditions": [
+                {"type": kind, "status": status, "reason": reason, "message": reason}
+                for kind, (status, reason) in conditions.items()
+            ],
+        },
+    }
+
+
+def replica_set(ready, wanted=1, revision="1"):
+    """Make the ReplicaSet of a revision."""
+    return {
+        "metadata": {
+            "name": f"a-{revision}",
+            "uid": f"r{revision}",
+            "annotations": {REVISION: revision},
+            "ownerReferences": [{"uid": "d"}],
+        },
+        "spec": {"replicas": wanted},
+        "status": {"readyReplicas": ready},
+    }
+
+
+AVAILABLE = {"Available": ("True", "MinimumReplicasAvailable")}
+DONE = {"Progressing": ("True", "NewReplicaSetAvailable")}
+ROLLING = {"Progressing": ("True", "ReplicaSetUpdated")}
+
+
+@pytest.mark.parametrize(
+    ("obj", "replicas", "ready"),
+    [
+        (deployment(**AVAILABLE), replica_set(1), True),
+        (deployment(**AVAILABLE), replica_set(0), False),
+        (deployment(**AVAILABLE), None, False),
+        (deployment(), replica_set(1), False),
+        (deployment(generation=2, observed=1, **AVAILABLE), replica_set(1), False),
+        (deployment("2", **AVAILABLE, **DONE), replica_set(1, revision="2"), True),
+        (deployment("2", **AVAILABLE, **ROLLING), replica_set(1, revision="2"), False),
+        (deployment("2", **AVAILABLE, **DONE), replica_set(1, revision="1"), False),
+        (deployment(**AVAILABLE), replica_set(None, wanted=0), True),
+    ],
+)
+def test_a_deployment_is_ready_with_its_revision(obj, replicas, ready):
+    """As provider/pkg/await/deployment_test.go has it."""
+    awaiter = DeploymentAwaiter(obj)
+    awaiter.handle(Event("own", "ADDED", obj))
+    if replicas:
+        awaiter.handle(Event("replica set", "ADDED", replicas))
+    assert awaiter.ready() is ready
+
+
+def test_a_deployment_says_why_it_is_not_ready():
+    """The reasons name the controller's and the containers' complaints."""
+    obj = deployment(Available=("False", "MinimumReplicasUnavailable"))
+    awaiter = DeploymentAwaiter(obj)
+    awaiter.handle(Event("own", "ADDED", obj))
+    awaiter.handle(Event("replica set", "ADDED", replica_set(0)))
+    pod = {
+        "metadata": {"name": "p", "ownerReferences": [{"uid": "r1"}]},
+        "status": {
+            "conditions": [
+                {"type": "PodScheduled", "status": "True"},
+                {"type": "Initialized", "status": "True"},
+                {"type": "Ready", "status": "False", "reason": "x", "message": "not ready: "},
+            ],
+            "containerStatuses": [
+                {"name": "c", "state": {"waiting": {"reason": "ErrImagePull", "message": "no"}}}
+            ],
+        },
+    }
+    awaiter.handle(Event("pod", "ADDED", pod))
+    reasons = "\n".join(awaiter.reasons())
+    assert "[MinimumReplicasUnavailable]" in reasons
+    assert "Minimum number of live Pods was not attained" in reasons
+    assert "[Pod p]: not ready: [ErrImagePull] no" in reasons
+
+
+def service(**spec):
+    """Make a Service."""
+    return {"kind": "Service", "apiVersion": "v1", "metadata": {"name": "s"}, "spec": spec}
+
+
+SELECTS = {"selector": {"a": "b"}}
+
+
+@pytest.mark.parametrize(
+    ("obj", "ready"),
+    [
+        (service(type="ExternalName"), True),
+        (service(clusterIP="None", **SELECTS), True),
+        (service(), True),
+        (service(**SELECTS), False),
+        (service(type="LoadBalancer"), False),
+        (
+            service(type="LoadBalancer")
+            | {"status": {"loadBalancer": {"ingress": [{"ip": "1.2.3.4"}]}}},
+            True,
+        ),
+    ],
+)
+def test_a_service_is_ready_by_its_type(obj, ready):
+    """Without a selector nothing is waited for but an address (service_test.go)."""
+    awaiter = ServiceAwaiter(obj)
+    awaiter.handle(Event("own", "ADDED", obj))
+    assert awaiter.ready() is ready
+
+
+def test_a_service_waits_until_its_endpoints_settle():
+    """Ten seconds after a change, and with no endpoint pending."""
+    obj = service(**SELECTS)
+    awaiter = ServiceAwaiter(obj)
+    awaiter.handle(Event("own", "ADDED", obj))
+    pending = {"metadata": {"name": "s"}, "subsets": [{"notReadyAddresses": [{}]}]}
+    there = {"metadata": {"name": "s"}, "subsets": [{"addresses": [{}]}]}
+    settled = Event("settled", "", {})
+    seen = []
+    for event in (Event("endpoints", "ADDED", pending), settled):
+        awaiter.handle(event)
+        seen.append(awaiter.ready())
+    for event in (Event("endpoints", "MODIFIED", there), settled):
+        awaiter.handle(event)
+        seen.append(awaiter.ready())
+    assert seen == [False, False, False, True]
+
+
+def test_a_failed_job_ends_the_wait():
+    """Nobody waits ten minutes for what can't happen."""
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "j"},
+        "status": {
+            "conditions": [
+                {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"},
+            ]
+        },
+    }
+    with pytest.raises(NotReadyError) as caught:
+        JobAwaiter(job).handle(Event("own", "MODIFIED", job))
+    assert "BackoffLimitExceeded" in caught.value.reasons[0]

@@ -1,0 +1,1 @@
+"""Tests with the real helm and a real release."""

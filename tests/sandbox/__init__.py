@@ -1,0 +1,1 @@
+"""The sandbox itself, with its real processes."""

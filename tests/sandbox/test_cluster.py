@@ -1,0 +1,84 @@
+"""Two sandboxes side by side, on loopback only, and gone without a trace."""
+
+import os
+from pathlib import Path
+
+import psutil
+import pytest
+
+from sandbox import cluster as module
+from sandbox.cluster import Sandbox, SandboxError
+
+
+def test_two_run_side_by_side_on_loopback_only(cluster: Sandbox) -> None:
+    """Each has ports, a network and processes of its own, and all listen on loopback."""
+    other = Sandbox(f"other-{os.getpid()}")
+    other.up()
+    try:
+        assert cluster.is_up()
+        assert other.is_up()
+        ours, theirs = _listening(cluster), _listening(other)
+        assert ours
+        assert theirs
+        assert not {port for _, port in ours} & {port for _, port in theirs}
+        assert all(ip.startswith("127.") for ip, _ in ours | theirs)
+        pids = [component.pid for component in other.components()]
+        assert None not in pids
+    finally:
+        other.down()
+
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+    assert not other.folder.exists()
+    assert cluster.is_up()
+
+
+def test_up_is_idempotent(cluster: Sandbox) -> None:
+    """A second `up` leaves every process as it is."""
+    before = [component.pid for component in cluster.components()]
+
+    cluster.up()
+
+    assert [component.pid for component in cluster.components()] == before
+
+
+def test_a_strangers_process_is_never_ended(cluster: Sandbox, tmp_path: Path) -> None:
+    """A pid file whose number is somebody else's by now names no process of ours."""
+    stale = tmp_path / "etcd.pid"
+    stale.write_text(str(os.getppid()))
+
+    assert cluster._own_process(stale) is None
+
+
+def test_a_name_that_cannot_be_a_folder_is_refused() -> None:
+    """A sandbox's name is checked before anything is made."""
+    with pytest.raises(SandboxError, match="lower-case letters"):
+        Sandbox("../x")
+
+
+def test_a_user_who_may_not_listen_is_told_how_to_allow_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Port 443 is where the API server dials webhooks: without leave to it, the remedy is told."""
+
+    class Refusing:
+        def __enter__(self) -> "Refusing":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            return None
+
+        def bind(self, _: object) -> None:
+            raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(module.socket, "socket", Refusing)
+    with pytest.raises(SandboxError, match="ip_unprivileged_port_start"):
+        module._can_listen("127.20.0.1")
+
+
+def _listening(sandbox: Sandbox) -> set[tuple[str, int]]:
+    found = set()
+    for component in sandbox.components():
+        for connection in psutil.Process(component.pid).net_connections(kind="tcp"):
+            if connection.status == psutil.CONN_LISTEN:
+                found.add((connection.laddr.ip, connection.laddr.port))
+    return found

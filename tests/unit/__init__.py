@@ -1,0 +1,1 @@
+"""Tests without an engine, a cluster or helm."""

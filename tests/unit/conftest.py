@@ -1,0 +1,47 @@
+"""What a unit test may ask for."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pulumi
+import pytest
+
+from .engine import RecordingEngine, config, defaults, find_release, run
+
+
+@pytest.fixture(scope="session")
+def release_dir() -> Path:
+    """Find an Istio release to test with, or skip."""
+    return find_release(defaults()["mesh:istioVersion"])
+
+
+@pytest.fixture
+def configure(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Set the config of stack mesh/test, without running anything."""
+    monkeypatch.setattr(pulumi, "get_project", lambda: "mesh")
+    monkeypatch.setattr(pulumi, "get_stack", lambda: "test")
+    return lambda **overrides: pulumi.runtime.set_all_config(config(**overrides))
+
+
+@pytest.fixture(scope="session")
+def run_program(
+    release_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., RecordingEngine]:
+    """Run __main__.py in the sandbox, with a config, and return what the engine was told."""
+
+    def run_in_sandbox(**overrides: str) -> RecordingEngine:
+        engine = RecordingEngine()
+        run(
+            engine,
+            tmp_path_factory.mktemp("sandbox"),
+            **{"releaseDir": str(release_dir), **overrides},
+        )
+        return engine
+
+    return run_in_sandbox
+
+
+@pytest.fixture(scope="session")
+def deployed(run_program: Callable[..., RecordingEngine]) -> RecordingEngine:
+    """Deploy the program as it is, with nothing but defaults."""
+    return run_program()

@@ -1,0 +1,193 @@
+"""An in-memory engine for the whole program: no cluster, no Pulumi CLI, no helm."""
+
+import asyncio
+import contextlib
+import copy
+import json
+import os
+import runpy
+import time
+from pathlib import Path
+from typing import Any, cast
+
+import pulumi
+import pytest
+import yaml
+from pulumi.runtime import get_root_resource
+from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
+from pulumi.runtime.stack import Stack, run_pulumi_func
+
+from mesh import preflight
+from mesh.cluster import SANDBOX
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def find_release(version: str) -> Path:
+    """Find an Istio release to test with, or skip."""
+    candidates = (
+        Path(os.environ.get("ISTIO_RELEASE_DIR", "/nonexistent")),
+        PROJECT / "releases" / version,
+        PROJECT.parent / "shared" / "istio" / version,
+    )
+    for candidate in candidates:
+        if (candidate / "manifests").is_dir():
+            return candidate
+    pytest.skip(f"no Istio {version}: set ISTIO_RELEASE_DIR, or get it with `make release`")
+
+
+def defaults() -> dict[str, str]:
+    """Read the defaults from their one home, in the form the engine hands them to a program."""
+    declared = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
+    return {
+        f"mesh:{key}": value if isinstance(value, str) else json.dumps(value)
+        for key, value in ((key, declaration["default"]) for key, declaration in declared.items())
+    }
+
+
+# What the charts render to, as far as order and transformations are concerned.
+CHARTS: dict[str, list[dict[str, Any]]] = {
+    "istio-base": [
+        {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "ValidatingWebhookConfiguration",
+            "metadata": {"name": "istiod-default-validator"},
+            "webhooks": [{"name": "validation.istio.io", "failurePolicy": "Ignore"}],
+        },
+    ],
+    "istiod": [
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "istiod", "namespace": "istio-system"},
+            "spec": {"selector": {}, "template": {}},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "istiod", "namespace": "istio-system", "annotations": {"a": "b"}},
+            "spec": {"ports": []},
+        },
+        {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "MutatingWebhookConfiguration",
+            "metadata": {"name": "istio-sidecar-injector"},
+            "webhooks": [],
+        },
+    ],
+    "istio-ingressgateway": [
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "istio-ingressgateway", "namespace": "istio-system"},
+            "spec": {"selector": {}, "template": {}},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "istio-ingressgateway", "namespace": "istio-system"},
+            "spec": {"type": "LoadBalancer"},
+        },
+    ],
+}
+
+
+class FakeCluster(Mocks):
+    """Accepts every resource; renders each chart to the few objects above."""
+
+    def __init__(self) -> None:
+        """Start without a rendered chart."""
+        self.rendered: dict[str, dict[str, Any]] = {}
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        """Take the inputs for the state, and give load balancers an address."""
+        state = dict(args.inputs)
+        if state.get("spec", {}).get("type") == "LoadBalancer":
+            state["status"] = {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}
+        return f"{args.name}-id", state
+
+    def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+        """Render a chart, and remember what it was rendered with."""
+        time.sleep(0.2)  # helm takes its time: what doesn't wait for a chart's objects misses them
+        options = json.loads(args.args["jsonOpts"])
+        self.rendered[options["release_name"]] = options
+        return {"result": self.render(options)}, []
+
+    def render(self, options: dict[str, Any]) -> list[dict[str, Any]]:
+        """Fill the values that matter here into the few objects of a chart."""
+        manifests = copy.deepcopy(CHARTS[options["release_name"]])
+        for manifest in manifests:
+            if "namespace" in manifest["metadata"]:
+                manifest["metadata"]["namespace"] = options["namespace"]
+            if manifest.get("spec", {}).get("type"):
+                manifest["spec"]["type"] = options["values"]["service"]["type"]
+        return manifests
+
+
+class RecordingEngine(MockMonitor):
+    """Remembers every request, by the resource's type and name."""
+
+    def __init__(self, cluster: FakeCluster | None = None) -> None:
+        """Run the program against a fake cluster."""
+        self.cluster = cluster or FakeCluster()
+        super().__init__(self.cluster)
+        self.requests: dict[str, Any] = {}
+        self.outputs: dict[str, Any] = {}
+        self.checked: list[tuple[Any, ...]] = []
+
+    def RegisterResource(self, request: Any) -> Any:
+        """Record the request under a short name such as Deployment/istio-system/istiod."""
+        self.requests[f"{request.type.rpartition(':')[2]}/{request.name}"] = request
+        return super().RegisterResource(request)
+
+    def inputs(self, resource: str) -> dict[str, Any]:
+        """Return what the engine was asked to make of a resource."""
+        return pulumi.runtime.rpc.deserialize_properties(self.requests[resource].object)
+
+    def waits_for(self, resource: str) -> set[str]:
+        """Return everything that must be there before a resource, its parent's needs included."""
+        request = self.requests[resource]
+        urns = set(request.dependencies)
+        names = {_short(urn) for urn in urns}
+        if request.parent and not request.parent.endswith("::mesh-test"):
+            names |= self.waits_for(_short(request.parent))
+        return names
+
+
+def run(engine: RecordingEngine, folder: Path, **overrides: str) -> None:
+    """Run __main__.py in a sandbox, with a config: the defaults, and what differs."""
+    kubeconfig = folder / "kubeconfig.yaml"
+    kubeconfig.write_text("current-context: sandbox\n")
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    pulumi.runtime.set_mocks(engine.mocks, project="mesh", stack="test", monitor=engine)
+    pulumi.runtime.set_all_config(config(**overrides))
+    with pytest.MonkeyPatch.context() as patch, contextlib.closing(loop):
+        patch.setenv(SANDBOX, str(kubeconfig))
+        patch.setattr(
+            preflight, "check", lambda *args, **kwargs: engine.checked.append((*args, kwargs))
+        )
+        loop.run_until_complete(_run(engine))
+
+
+def config(**overrides: str) -> dict[str, str]:
+    """Return a stack's config as the engine would: the defaults, and what differs."""
+    return {**defaults(), **{f"mesh:{key}": value for key, value in overrides.items()}}
+
+
+async def _run(engine: RecordingEngine) -> None:
+    """Run the program as the exec host does, but in the stack that set_mocks made."""
+
+    def program() -> None:
+        runpy.run_path(str(PROJECT / "__main__.py"))
+
+    await run_pulumi_func(program)
+    exported = cast("Stack", get_root_resource()).outputs
+    engine.outputs = {
+        name: await pulumi.Output.from_input(value).future() for name, value in exported.items()
+    }
+
+
+def _short(urn: str) -> str:
+    qualified_type, _, name = urn.split("::", 2)[2].partition("::")
+    return f"{qualified_type.rpartition(':')[2]}/{name}"

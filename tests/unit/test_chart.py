@@ -1,0 +1,97 @@
+"""What every chart's objects go through on their way to the engine."""
+
+import copy
+from typing import Any
+
+import pulumi
+import pytest
+
+from mesh import chart
+
+from .engine import RecordingEngine
+
+OPTIONS = pulumi.ResourceOptions()
+
+
+def service(**spec: Any) -> dict[str, Any]:
+    """Return a Service of a chart."""
+    return {"kind": "Service", "metadata": {"name": "s"}, "spec": spec}
+
+
+@pytest.mark.parametrize("spec", [{}, {"type": "ClusterIP"}, {"type": "NodePort"}])
+def test_a_service_without_a_balancer_is_not_awaited(spec: dict[str, Any]) -> None:
+    """Each wait sleeps ten seconds for what a Deployment's wait proves anyway."""
+    manifest = service(**spec)
+
+    chart.wait_for_address_only(manifest, OPTIONS)
+
+    assert manifest["metadata"]["annotations"] == {"pulumi.com/skipAwait": "true"}
+
+
+def test_a_load_balancer_is_awaited_until_it_has_an_address() -> None:
+    """Its address is an output of the stack; the plugin's own wait would take 10 s more."""
+    manifest = service(type="LoadBalancer")
+
+    chart.wait_for_address_only(manifest, OPTIONS)
+
+    assert manifest["metadata"]["annotations"] == {
+        "pulumi.com/waitFor": "jsonpath={.status.loadBalancer.ingress[0]}"
+    }
+
+
+def test_a_charts_own_annotations_stay() -> None:
+    """Ours is added, to some or to none."""
+    for own in ({"a": "b"}, None):
+        manifest = service()
+        manifest["metadata"]["annotations"] = own
+
+        chart.wait_for_address_only(manifest, OPTIONS)
+
+        expected = {**(own or {}), "pulumi.com/skipAwait": "true"}
+        assert manifest["metadata"]["annotations"] == expected
+
+
+def test_the_injector_is_gated_on_its_signature(deployed: RecordingEngine) -> None:
+    """Until istiod has written caBundle, every pod would come without a sidecar."""
+    injector = deployed.inputs("MutatingWebhookConfiguration/istio-sidecar-injector")
+
+    assert injector["metadata"]["annotations"] == {
+        "pulumi.com/waitFor": "jsonpath={.webhooks[0].clientConfig.caBundle}"
+    }
+
+
+def test_the_validator_is_not_gated(deployed: RecordingEngine) -> None:
+    """Base's is made before istiod: it would wait for ever."""
+    validator = deployed.inputs("ValidatingWebhookConfiguration/istiod-default-validator")
+
+    assert "annotations" not in validator["metadata"]
+
+
+def test_a_validator_fails_closed_even_in_an_old_chart(deployed: RecordingEngine) -> None:
+    """Istiod sets this field itself: a rendered "Ignore" is a conflict on each update."""
+    validator = deployed.inputs("ValidatingWebhookConfiguration/istiod-default-validator")
+
+    assert [webhook["failurePolicy"] for webhook in validator["webhooks"]] == ["Fail"]
+
+
+def test_other_objects_are_left_alone() -> None:
+    """The transformations are about three kinds; version labels and the rest are the chart's."""
+    deployment = {"kind": "Deployment", "metadata": {"name": "d", "labels": {"a": "b"}}}
+    before = copy.deepcopy(deployment)
+
+    for transformation in (chart.wait_for_address_only, chart.gate_on_injector, chart.fail_closed):
+        transformation(deployment, OPTIONS)
+
+    assert deployment == before
+
+
+def test_a_chart_is_rendered_from_disk_for_a_pinned_kubernetes(deployed: RecordingEngine) -> None:
+    """The same objects with a cluster and without, whatever its version, and no second CRDs."""
+    rendered = deployed.cluster.rendered
+
+    assert set(rendered) == {"istio-base", "istiod", "istio-ingressgateway"}
+    for options in rendered.values():
+        assert options["kube_version"] == "1.36.0"
+        assert options["skip_crd_rendering"] is True
+        assert options["namespace"] == "istio-system"
+        assert options["path"].startswith("/")

@@ -1,0 +1,119 @@
+"""The stack's cluster: named, or refused; never whatever is current."""
+
+from pathlib import Path
+
+import pulumi
+import pytest
+import yaml
+
+from mesh import cluster
+from mesh.cluster import SANDBOX, Cluster
+
+
+def kubeconfig(file: Path, *contexts: str, current: str = "") -> Path:
+    """Write a kubeconfig file with these contexts."""
+    content = {
+        "current-context": current,
+        "contexts": [{"name": name, "context": {}} for name in contexts],
+    }
+    file.write_text(yaml.safe_dump(content))
+    return file
+
+
+@pytest.fixture(autouse=True)
+def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start from a home with a current context and no variable set."""
+    monkeypatch.delenv(SANDBOX, raising=False)
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(pulumi, "get_stack", lambda: "test")
+    (tmp_path / ".kube").mkdir()
+    kubeconfig(tmp_path / ".kube" / "config", "home", "work", current="work")
+
+
+def refusal(context: str | None = None, file: Path | None = None) -> str:
+    """Return the message that a choice is refused with."""
+    with pytest.raises(pulumi.RunError) as caught:
+        cluster.choose(context, file)
+    return str(caught.value)
+
+
+def test_the_current_context_is_never_used_unasked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither home's nor $KUBECONFIG's: the message names both ways to choose."""
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig(tmp_path / "k", "prod", current="prod")))
+
+    message = refusal()
+
+    assert "`pulumi config set context NAME`" in message
+    assert '`eval "$(make -s env)"`' in message
+
+
+def test_the_sandbox_is_its_files_current_context(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`make env` names a file, and the file names the rest."""
+    file = kubeconfig(tmp_path / "sandbox", "kwok-mesh", current="kwok-mesh")
+    monkeypatch.setenv(SANDBOX, str(file))
+
+    assert cluster.choose(None, None) == Cluster(kubeconfig=file, context="kwok-mesh")
+
+
+def test_a_sandbox_that_is_gone_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell may outlive its sandbox; home's kubeconfig is no substitute."""
+    monkeypatch.setenv(SANDBOX, str(tmp_path / "gone"))
+
+    assert f"{SANDBOX} names {tmp_path}/gone, which is no file" in refusal()
+
+
+def test_two_named_clusters_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Either choice would deploy to a cluster that somebody didn't mean."""
+    file = kubeconfig(tmp_path / "sandbox", "kwok-mesh", current="kwok-mesh")
+    monkeypatch.setenv(SANDBOX, str(file))
+
+    assert f"context 'home' by the stack's config, and the sandbox by {SANDBOX}" in refusal("home")
+
+
+def test_a_named_context_is_found_at_home(tmp_path: Path) -> None:
+    """As kubectl does, when nothing names another file."""
+    assert cluster.choose("home", None) == Cluster(
+        kubeconfig=tmp_path / ".kube" / "config", context="home"
+    )
+
+
+def test_a_named_context_is_found_in_the_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first file of $KUBECONFIG that holds it; files that don't exist are skipped."""
+    first = kubeconfig(tmp_path / "first", "one")
+    second = kubeconfig(tmp_path / "second", "one", "two")
+    monkeypatch.setenv("KUBECONFIG", f"{tmp_path}/absent:{first}:{second}:")
+
+    assert cluster.choose("one", None).kubeconfig == first
+    assert cluster.choose("two", None).kubeconfig == second
+
+
+def test_a_named_file_is_the_only_one_looked_at(tmp_path: Path) -> None:
+    """A stack that names a file means that file."""
+    file = kubeconfig(tmp_path / "mine", "one")
+
+    assert cluster.choose("one", file).kubeconfig == file
+    assert f"no context 'home' in {file}, which has one;" in refusal("home", file)
+
+
+def test_a_context_that_is_not_there_lists_those_that_are(tmp_path: Path) -> None:
+    """The right name is one copy and paste away."""
+    message = refusal("wrok")
+
+    assert f"no context 'wrok' in {tmp_path}/.kube/config, which has home, work;" in message
+    assert "pulumi config set context NAME" in message
+
+
+@pytest.mark.parametrize("content", ["a: [", "just text", "- a\n- b"])
+def test_a_file_that_is_no_kubeconfig_is_named(tmp_path: Path, content: str) -> None:
+    """No traceback of a parser."""
+    file = tmp_path / "broken"
+    file.write_text(content)
+
+    assert f"{file} is no kubeconfig" in refusal("home", file)

@@ -1,0 +1,32 @@
+"""The core's values: what a published release would say."""
+
+from .engine import RecordingEngine
+
+
+def test_images_are_the_published_ones(deployed: RecordingEngine) -> None:
+    """Charts of the source tree carry a testing hub and no tag."""
+    values = deployed.cluster.rendered["istiod"]["values"]
+
+    assert values["global"]["hub"] == "docker.io/istio"
+    assert values["global"]["tag"] == "1.30.3"
+
+
+def test_validators_fail_closed_from_the_start(deployed: RecordingEngine) -> None:
+    """Istiod owns the field and sets it to Fail: both charts must say the same."""
+    for name in ("istio-base", "istiod"):
+        values = deployed.cluster.rendered[name]["values"]
+        assert values["base"]["validationFailurePolicy"] == "Fail"
+
+
+def test_a_config_map_changes_in_place(deployed: RecordingEngine) -> None:
+    """A replaced ConfigMap `istio` is gone for a moment, and the mesh falls back to defaults."""
+    for provider in ("kubernetes/cluster", "kubernetes/cluster-crds"):
+        assert deployed.inputs(provider)["enableConfigMapMutable"] == "true"
+
+
+def test_a_moved_kubeconfig_replaces_nothing(deployed: RecordingEngine) -> None:
+    """Both providers are known by the context's name, and say which context and file they use."""
+    for provider in ("kubernetes/cluster", "kubernetes/cluster-crds"):
+        inputs = deployed.inputs(provider)
+        assert inputs["clusterIdentifier"] == inputs["context"] == "sandbox"
+        assert inputs["kubeconfig"].endswith("/kubeconfig.yaml")

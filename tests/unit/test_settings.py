@@ -1,0 +1,154 @@
+"""The stack's config: what is refused, and how."""
+
+from collections.abc import Callable
+
+import pulumi
+import pytest
+import yaml
+from pydantic.alias_generators import to_camel
+
+from mesh import settings
+from mesh.release import PROJECT
+
+from .engine import defaults
+
+Configure = Callable[..., None]
+
+
+def refusal(configure: Configure, **overrides: str) -> str:
+    """Return the message that a config is refused with."""
+    configure(**overrides)
+    with pytest.raises(pulumi.RunError) as caught:
+        settings.read()
+    return str(caught.value)
+
+
+def test_the_defaults_are_fine(configure: Configure) -> None:
+    """A stack that sets nothing is a complete stack, and what is not set is None."""
+    configure()
+
+    stack = settings.read()
+
+    assert stack.istio_namespace == "istio-system"
+    assert stack.mesh_config == {}
+    assert (stack.context, stack.kubeconfig, stack.release_dir) == (None, None, None)
+
+
+def test_every_setting_is_declared_and_every_declaration_is_read() -> None:
+    """Pulumi.yaml and the code know the same keys, so that defaults have one home."""
+    read = {f"mesh:{to_camel(field)}" for field in settings.Settings.model_fields}
+
+    assert read == set(defaults())
+    assert all(field.is_required() for field in settings.Settings.model_fields.values())
+
+
+def test_an_unknown_key_is_refused(configure: Configure) -> None:
+    """A typo is named, with the setting that was meant."""
+    message = refusal(configure, istioVerson="1.30.3")
+
+    assert "mesh:istioVerson: no such setting, did you mean istioVersion?" in message
+    assert "got '1.30.3'" in message
+
+
+def test_an_unknown_key_like_no_other_gets_no_guess(configure: Configure) -> None:
+    """A guess that means nothing is worse than none."""
+    message = refusal(configure, zzz="1")
+
+    assert "mesh:zzz: no such setting, got '1'" in message
+
+
+def test_other_projects_keys_are_left_alone(configure: Configure) -> None:
+    """Only this project's namespace of the config is ours to judge."""
+    configure()
+    pulumi.runtime.set_config("kubernetes:context", "elsewhere")
+
+    assert settings.read().context is None
+
+
+@pytest.mark.parametrize(
+    "name", ["Book_Info", "-bookinfo", "bookinfo-", "book.info", "", "b" * 64, "bookinfo\n"]
+)
+def test_a_namespace_that_kubernetes_refuses_is_refused(configure: Configure, name: str) -> None:
+    """Before the first resource, not by the API server half-way."""
+    message = refusal(configure, bookinfoNamespace=name)
+
+    assert "mesh:bookinfoNamespace: a namespace is 1 to 63 lower-case letters" in message
+    assert f"got {name!r}" in message
+
+
+@pytest.mark.parametrize("name", ["b", "bookinfo", "b2", "book-info", "2b", "b" * 63])
+def test_a_namespace_that_kubernetes_takes_is_taken(configure: Configure, name: str) -> None:
+    """The rule is Kubernetes' own, no stricter."""
+    configure(bookinfoNamespace=name)
+
+    assert settings.read().bookinfo_namespace == name
+
+
+@pytest.mark.parametrize("version", ["1.30", "v1.30.3", "latest", "", "1.30.3 "])
+def test_a_version_is_a_release(configure: Configure, version: str) -> None:
+    """Not a range, a branch or a word: a release's folder and image tag are made from it."""
+    message = refusal(configure, istioVersion=version)
+
+    assert "mesh:istioVersion: a version is MAJOR.MINOR.PATCH" in message
+
+
+def test_a_service_type_is_one_of_three(configure: Configure) -> None:
+    """The message lists what is allowed."""
+    message = refusal(configure, ingressServiceType="ExternalName")
+
+    assert "mesh:ingressServiceType" in message
+    assert "'LoadBalancer', 'NodePort' or 'ClusterIP'" in message
+
+
+@pytest.mark.parametrize("value", ["accessLogFile", "[1]", '"text"'])
+def test_mesh_config_is_an_object(configure: Configure, value: str) -> None:
+    """A string set by hand is told how an object is set."""
+    message = refusal(configure, meshConfig=value)
+
+    assert "mesh:meshConfig: must be an object" in message
+    assert "--path" in message
+
+
+def test_the_two_namespaces_differ(configure: Configure) -> None:
+    """An injected mesh namespace would give the gateway a second proxy."""
+    message = refusal(configure, bookinfoNamespace="istio-system")
+
+    assert "mesh:bookinfoNamespace: must differ from mesh:istioNamespace" in message
+
+
+def test_a_kubeconfig_needs_a_context(configure: Configure) -> None:
+    """A file alone would leave the choice of the cluster to its current-context."""
+    message = refusal(configure, kubeconfig="/etc/kubeconfig")
+
+    assert "mesh:kubeconfig: needs mesh:context" in message
+
+
+def test_a_missing_default_is_named(configure: Configure) -> None:
+    """The engine hands out Pulumi.yaml's defaults; without them the message says where to look."""
+    configure()
+    pulumi.runtime.set_all_config(
+        {key: value for key, value in defaults().items() if key != "mesh:kubeVersion"}
+    )
+
+    with pytest.raises(pulumi.RunError, match=r"mesh:kubeVersion: has neither a value nor a"):
+        settings.read()
+
+
+def test_all_mistakes_are_reported_at_once(configure: Configure) -> None:
+    """One run shows them all, each under its key, and how to mend them."""
+    message = refusal(configure, istioVersion="x", bookinfoNamespace="B", colour="red")
+
+    assert "stack test has 3 mistakes" in message
+    for key in ("istioVersion", "bookinfoNamespace", "colour"):
+        assert f"\n  - mesh:{key}: " in message
+    assert "pulumi config set" in message
+
+
+def test_the_readme_has_every_setting() -> None:
+    """Its table says of each key what Pulumi.yaml says."""
+    readme = (PROJECT / "README.md").read_text()
+    described = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
+
+    for key, setting in described.items():
+        default = f"`{setting['default']}`" if setting["default"] else "not set"
+        assert f"| `{key}` | {default} | {setting['description']} |" in readme

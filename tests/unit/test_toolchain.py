@@ -1,0 +1,272 @@
+"""The tool chain: PATH, cache, download or build, and never something half done."""
+
+import functools
+import hashlib
+import http.server
+import io
+import os
+import subprocess
+import tarfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from mesh import release_download
+from mesh.release import LAYOUTS
+from sandbox import toolchain
+from sandbox.programs import CLUSTER, HELM, PULUMI, Download, Family
+
+Serve = Callable[[dict[str, bytes]], str]
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """Serve files on a loopback port; returns the address."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def publish(files: dict[str, bytes]) -> str:
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield publish
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toolchain, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(toolchain, "_found", {})
+    monkeypatch.setattr(toolchain, "_interrupted", threading.Event())
+
+
+def _family(address: str, *, unpacks: bool = True) -> Family:
+    name = "helm.tar.gz" if unpacks else "helm"
+    return Family(
+        name="helm",
+        module=HELM.module,
+        programs={"helm": "helm.sh/helm/v3/cmd/helm"},
+        version_args=("version", "--short"),
+        downloads=(
+            Download(
+                url=f"{address}/{name}",
+                checksums=f"{address}/{name}.sha256sum",
+                unpacks=unpacks,
+            ),
+        ),
+    )
+
+
+def _tar(files: dict[str, bytes], mode: int = 0o755) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(content), mode
+            tar.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
+
+
+def _sum(content: bytes, name: str) -> bytes:
+    return f"{hashlib.sha256(content).hexdigest()}  {name}\n".encode()
+
+
+def _without_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "no-programs").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "no-programs"))
+
+
+def test_an_official_archive_is_unpacked(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A downloaded archive whose checksum is right gives its programs, and is had once."""
+    _without_path(monkeypatch, tmp_path)
+    packed = _tar({"linux-amd64/helm": b"#!/bin/sh\n"})
+    address = serve({"helm.tar.gz": packed, "helm.tar.gz.sha256sum": _sum(packed, "helm.tar.gz")})
+    family = _family(address)
+
+    programs = toolchain.ensure((family,))
+
+    assert programs["helm"].read_bytes() == b"#!/bin/sh\n"
+    assert os.access(programs["helm"], os.X_OK)
+    serve({"helm.tar.gz": b"gone"})
+    assert toolchain.ensure((family,)) == programs
+
+
+def test_a_wrong_checksum_is_refused(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A download that isn't what its publisher signed leaves nothing, and isn't built instead."""
+    _without_path(monkeypatch, tmp_path)
+    packed = _tar({"helm": b"evil"})
+    address = serve({"helm.tar.gz": packed, "helm.tar.gz.sha256sum": _sum(b"good", "helm.tar.gz")})
+
+    with pytest.raises(toolchain.ToolchainError, match="nothing of it is used"):
+        toolchain.ensure((_family(address),))
+
+    assert list((tmp_path / "cache" / "programs").iterdir()) == []
+
+
+def test_a_bare_program_is_made_executable(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that is published as it is, is taken as it is."""
+    _without_path(monkeypatch, tmp_path)
+    address = serve({"helm": b"#!", "helm.sha256sum": hashlib.sha256(b"#!").hexdigest().encode()})
+
+    programs = toolchain.ensure((_family(address, unpacks=False),))
+
+    assert os.access(programs["helm"], os.X_OK)
+
+
+@pytest.mark.parametrize(
+    ("says", "taken"), [("v3.20.9", True), ("v3.99.0", True), ("v3.1.0", False), ("v4.1.0", False)]
+)
+def test_a_program_on_path_is_taken_when_it_fits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str, taken: bool
+) -> None:
+    """A program of the user's with the pin's major version, and no older, is used."""
+    program = tmp_path / "helm"
+    program.write_text(f"#!/bin/sh\necho {says}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    found = toolchain._on_path(HELM)
+
+    assert (found is not None) is taken
+
+
+def test_an_unreachable_download_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a download the program is built; an interrupted build leaves nothing behind."""
+    _without_path(monkeypatch, tmp_path)
+    family = _family("http://127.0.0.1:9")
+
+    def interrupted(_family: Family, into: Path) -> None:
+        (into / "helm").write_text("half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(toolchain, "build", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        toolchain.ensure((family,))
+    assert list((tmp_path / "cache" / "programs").iterdir()) == []
+
+    monkeypatch.setattr(toolchain, "build", lambda _, into: (into / "helm").write_text("whole"))
+    assert toolchain.ensure((family,))["helm"].read_text() == "whole"
+
+
+def test_a_killed_set_up_leaves_nothing_half_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a killed set-up left is removed by the next one, and never taken for whole."""
+    _without_path(monkeypatch, tmp_path)
+    left = tmp_path / "cache" / "programs" / "partial-x"
+    left.mkdir(parents=True)
+    monkeypatch.setattr(toolchain, "build", lambda _, into: (into / "helm").write_text("whole"))
+
+    toolchain.ensure((_family("http://127.0.0.1:9"),))
+
+    assert not left.exists()
+
+
+def test_a_full_disk_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build that can't fit isn't begun: the disk, what is free and what is needed are named."""
+    monkeypatch.setattr(toolchain, "BUILD_BYTES", 2**60)
+    monkeypatch.setattr(toolchain, "go_program", lambda: "go")
+    toolchain.CACHE.mkdir()
+
+    with pytest.raises(toolchain.ToolchainError, match=r"GiB free, and building helm may need"):
+        toolchain.build(HELM, tmp_path)
+
+
+def test_no_go_and_no_wheel_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without Go and without its wheel is told what to install."""
+    _without_path(monkeypatch, tmp_path)
+    refused = subprocess.CompletedProcess([], 1, "", "no matching distribution")
+    monkeypatch.setattr(toolchain.subprocess, "run", lambda *_, **__: refused)
+
+    with pytest.raises(toolchain.ToolchainError, match=r"Install Go \(https://go.dev/dl\)"):
+        toolchain.go_program()
+
+
+def test_an_old_go_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Go that can't compile Kubernetes gives way to the wheel's."""
+    old = tmp_path / "bin" / "go"
+    wheel = tmp_path / "cache" / "go" / "go" / "bin" / "go"
+    for program in (old, wheel):
+        program.parent.mkdir(parents=True)
+        program.write_text("#!/bin/sh\necho go version go1.19.8 linux/amd64\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{old.parent}:/usr/bin:/bin")
+
+    assert toolchain.go_program() == str(wheel)
+
+
+def test_each_version_is_written_in_one_go_mod() -> None:
+    """The pins are read from the go.mod files that build the programs."""
+    for family in (*CLUSTER, HELM, PULUMI):
+        assert family.pin
+        assert toolchain._fits(family.version, family.version, 3) or family.name == "istio"
+
+
+# --- the Istio release -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a project folder of the test's own for `releases/`."""
+    monkeypatch.setattr(release_download, "PROJECT", tmp_path)
+    return tmp_path
+
+
+def _archive() -> bytes:
+    layout = LAYOUTS[0]
+    charts = (*layout.core.values(), layout.gateway)
+    files = {f"istio-1.30.3/{chart}/Chart.yaml": b"name: x\n" for chart in charts}
+    files |= {f"istio-1.30.3/{layout.crds}": b"", "istio-1.30.3/bin/istioctl": b"binary"}
+    return _tar(files, mode=0o644)
+
+
+def test_the_official_release_is_unpacked(serve: Serve, project: Path) -> None:
+    """A release's archive is verified and its charts are put into releases/, with its source."""
+    packed = _archive()
+    address = serve({"istio.tar.gz": packed, "istio.tar.gz.sha256": _sum(packed, "istio.tar.gz")})
+
+    folder = release_download.get("1.30.3", archive=f"{address}/istio.tar.gz")
+
+    assert folder == project / "releases" / "1.30.3"
+    assert (folder / "manifests/charts/base/Chart.yaml").exists()
+    assert not (folder / "bin").exists()
+    assert "the official archive" in (folder / "SOURCE").read_text()
+
+
+def test_a_release_with_a_wrong_checksum_is_refused(serve: Serve, project: Path) -> None:
+    """An archive that isn't what Istio published leaves no folder."""
+    address = serve({"istio.tar.gz": _archive(), "istio.tar.gz.sha256": _sum(b"", "istio.tar.gz")})
+
+    with pytest.raises(toolchain.ToolchainError, match="nothing of it is used"):
+        release_download.get("1.30.3", archive=f"{address}/istio.tar.gz")
+
+    assert list((project / "releases").iterdir()) == []
+
+
+def test_a_release_of_another_minor_is_not_replaced_by_the_module(
+    project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The Go module's charts stand in for their own minor version only; else the remedy is told."""
+    module = tmp_path / "module"
+    module.mkdir()
+    (module / "VERSION").write_text("1.30\n")
+    monkeypatch.setattr(toolchain, "module_folder", lambda _: module)
+
+    with pytest.raises(release_download.ReleaseError, match="config set releaseDir FOLDER"):
+        release_download.get("1.28.0", archive="http://127.0.0.1:9/istio.tar.gz")
+
+    assert list((project / "releases").iterdir()) == []
