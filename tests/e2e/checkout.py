@@ -5,9 +5,13 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from sandbox.cluster import Sandbox
 
@@ -72,6 +76,18 @@ class Checkout:
         said, _ = process.communicate(timeout=900)
         assert process.returncode == 0, said
         return said
+
+    @contextmanager
+    def configured(self, stack: str = "dev", **settings: Any) -> Generator[None]:
+        """Set the stack's config, such as meshConfig={...}; what was there comes back after."""
+        file = self.folder / f"Pulumi.{stack}.yaml"
+        before = file.read_text()
+        config = {f"mesh:{key}": value for key, value in settings.items()}
+        file.write_text(yaml.safe_dump({"config": config}))
+        try:
+            yield
+        finally:
+            file.write_text(before)
 
     def changes(self, *arguments: str, stack: str = "dev") -> dict[str, str]:
         """Preview, and return what would change: operation by resource name."""

@@ -1,7 +1,7 @@
 """A checkout whose stack is up, for the tests that look at it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,17 @@ import pytest
 from sandbox.cluster import Sandbox
 
 from .checkout import Checkout
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport]:
+    """Show with a failure what the sandbox's keeper was doing: on CI nobody can look later."""
+    report = yield
+    checkout = getattr(item, "funcargs", {}).get("checkout")
+    log = checkout and checkout.sandbox.folder / "keeper.log"
+    if report.failed and log and log.exists():
+        report.sections.append(("the keeper's log", "".join(log.open().readlines()[-60:])))
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,48 @@
+"""What every model of an Istio resource shares: strict fields, Istio's spelling, one way out."""
+
+from typing import Any, ClassVar
+
+import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+
+class Model(BaseModel):
+    """A part of a resource: a misspelt field is an error here, where Kubernetes would drop it."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, extra="forbid", frozen=True
+    )
+
+
+class Resource(Model):
+    """A whole resource; its class names the API and the kind, its field `spec` holds the rest."""
+
+    api_version: ClassVar[str]
+    kind: ClassVar[str]
+
+    name: str
+    namespace: str
+    spec: Model
+
+    def manifest(self) -> dict[str, Any]:
+        """Return it as Kubernetes takes it."""
+        return {
+            "apiVersion": self.api_version,
+            "kind": self.kind,
+            "metadata": {"name": self.name, "namespace": self.namespace},
+            "spec": self.spec.model_dump(mode="json", by_alias=True, exclude_none=True),
+        }
+
+    def make(self, resource_name: str, opts: pulumi.ResourceOptions) -> CustomResource:
+        """Register it with Pulumi."""
+        manifest = self.manifest()
+        return CustomResource(
+            resource_name,
+            api_version=manifest["apiVersion"],
+            kind=manifest["kind"],
+            metadata=manifest["metadata"],
+            spec=manifest["spec"],
+            opts=opts,
+        )

@@ -1,0 +1,33 @@
+"""Checks a manifest against the schema of its release's CRD, more strictly than an API server."""
+
+from typing import Any
+
+import jsonschema
+
+from mesh.release import Release
+
+
+def check(release: Release, manifest: dict[str, Any]) -> None:
+    """Raise jsonschema.ValidationError for what the API server would refuse, or drop silently."""
+    group, _, version = manifest["apiVersion"].partition("/")
+    schema = next(
+        served["schema"]["openAPIV3Schema"]["properties"]["spec"]
+        for crd in release.crds
+        if crd["spec"]["group"] == group and crd["spec"]["names"]["kind"] == manifest["kind"]
+        for served in crd["spec"]["versions"]
+        if served["name"] == version
+    )
+    jsonschema.validate(manifest["spec"], _closed(schema))
+
+
+def _closed(schema: Any) -> Any:
+    """Refuse fields that the schema doesn't name: the API server would only prune them."""
+    if isinstance(schema, list):
+        return [_closed(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {key: _closed(part) for key, part in schema.items()}
+    if isinstance(schema.get("properties"), dict) and schema.get("type") == "object":
+        open_ended = schema.get("x-kubernetes-preserve-unknown-fields")
+        closed.setdefault("additionalProperties", bool(open_ended))
+    return closed
