@@ -15,10 +15,12 @@ from .checkout import Checkout
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport]:
     """Show with a failure what the sandbox's keeper was doing: on CI nobody can look later."""
     report = yield
-    checkout = getattr(item, "funcargs", {}).get("checkout")
-    log = checkout and checkout.sandbox.folder / "keeper.log"
-    if report.failed and log and log.exists():
-        report.sections.append(("the keeper's log", "".join(log.open().readlines()[-60:])))
+    if report.failed:
+        for fixture in getattr(item, "funcargs", {}).values():
+            if isinstance(fixture, Checkout):
+                log = fixture.sandbox.folder / "keeper.log"
+                lines = log.read_text().splitlines()[-60:] if log.exists() else ["there is none"]
+                report.sections.append(("the keeper's log", "\n".join(lines)))
     return report
 
 
