@@ -20,9 +20,11 @@ from pathlib import Path
 
 import httpx2
 import lightkube
+import msgspec
 import yaml
 from lightkube.core.exceptions import ApiError
 from lightkube.models.core_v1 import Container
+from lightkube.models.meta_v1 import Status
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import ConfigMap, Pod, Service, ServiceStatus
 from lightkube.types import PatchType
@@ -326,8 +328,19 @@ def _wake_on_events(config: lightkube.KubeConfig, wake: threading.Event) -> None
         threading.Thread(target=follow, args=(kind, labels), daemon=True).start()
 
 
+def _prepare_decoding() -> None:
+    """Let msgspec study the kinds before there are threads.
+
+    It does so at the first object of a kind, and two threads at once end in a segmentation fault
+    (seen with 0.22, when watches find objects that are older than the keeper).
+    """
+    for kind in (ConfigMap, Deployment, Pod, Service, Status):
+        msgspec.json.Decoder(kind)
+
+
 def main(folder: Path, program: Path) -> None:
     """Keep until SIGTERM, or until the sandbox's folder is gone."""
+    _prepare_decoding()
     config = lightkube.KubeConfig.from_file(folder / "kubeconfig")
     # A request that hangs while the API server starts must not stop the keeper for ever.
     client = lightkube.Client(config=config, timeout=httpx2.Timeout(10), field_manager="keeper")
