@@ -12,7 +12,9 @@ from .checkout import Checkout
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show with a failure what the sandbox's keeper was doing: on CI nobody can look later."""
     report = yield
     if report.failed:
