@@ -69,7 +69,8 @@ lock: ## Pin requirements*.in anew, with newer versions and their hashes
 venv/ready: requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit("mesh needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
 	@echo "setting up venv/ (Python packages, about half a minute)" >&2
-	@$(PYTHON) -m venv venv
-	@$(venv)/python -m pip install --disable-pip-version-check --require-hashes -r requirements-dev.txt \
-	  | awk '{ printf "." > "/dev/stderr" } END { print "" > "/dev/stderr" }'
+	@while sleep 1 && kill -0 $$$$ 2>/dev/null; do printf . >&2; done & dots=$$!; \
+	  $(PYTHON) -m venv venv && $(venv)/python -m pip install --quiet --disable-pip-version-check \
+	    --require-hashes -r requirements-dev.txt; \
+	  code=$$?; kill $$dots; echo >&2; exit $$code
 	@touch venv/ready
