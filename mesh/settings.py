@@ -1,7 +1,8 @@
 """The stack's config as one typed, checked object."""
 
-import difflib
+import json
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,6 +11,8 @@ from pulumi.runtime.config import CONFIG
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Json, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
+
+from mesh import mistakes
 
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?")
@@ -67,53 +70,104 @@ def read() -> Settings:
     try:
         settings = Settings.model_validate(config)
     except ValidationError as error:
-        mistakes = [_explain(prefix, detail) for detail in error.errors()]
-    else:
-        mistakes = _contradictions(prefix, settings)
-        if not mistakes:
-            return settings
-    count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-    raise pulumi.RunError(
-        f"the config of stack {pulumi.get_stack()} has {count}:\n"
-        + "\n".join(f"  - {mistake}" for mistake in mistakes)
-        + "\nset a key with `pulumi config set KEY VALUE`, drop one with `pulumi config rm KEY`"
-    )
+        mistakes.refuse([_explain(prefix, config, detail) for detail in error.errors()])
+    if found := _contradictions(prefix, settings):
+        mistakes.refuse(found)
+    return settings
 
 
 def _contradictions(prefix: str, settings: Settings) -> list[str]:
     """Name the values that are fine alone and wrong together."""
-    mistakes = []
+    found = []
     if settings.bookinfo_namespace == settings.istio_namespace:
-        mistakes.append(
+        found.append(
             f"{prefix}bookinfoNamespace: must differ from {prefix}istioNamespace, "
             f"whose pods get no sidecar, got {settings.bookinfo_namespace!r} for both"
         )
     if settings.kubeconfig and not settings.context:
-        mistakes.append(
+        found.append(
             f"{prefix}kubeconfig: needs {prefix}context, the context to use in that file, "
             f"got '{settings.kubeconfig}' alone"
         )
-    return mistakes
+    return found
 
 
-def _explain(prefix: str, detail: ErrorDetails) -> str:
-    """Turn one of pydantic's findings into key, rule and value got."""
-    key = str(detail["loc"][0])
+def _explain(prefix: str, config: Mapping[str, str], detail: ErrorDetails) -> str:
+    """Turn one of pydantic's findings into place, rule and value got."""
+    key, *steps = _steps(config, detail)
+    place = mistakes.below(f"{prefix}{key}", *steps)
     match detail["type"]:
         case "extra_forbidden":
-            rule = "no such setting"
-            if close := difflib.get_close_matches(key, _keys(), n=1):
-                rule += f", did you mean {close[0]}?"
+            *above, last = (key, *steps)
+            return mistakes.unknown(place, str(last), _known(above), detail["input"])
+        case "missing" if steps:
+            rule = "must be set"
         case "missing":
-            return f"{prefix}{key}: has neither a value nor a default in Pulumi.yaml"
+            return f"{place}: has neither a value nor a default in Pulumi.yaml"
         case "value_error":
             rule = str(detail["ctx"]["error"])
-        case "json_invalid" | "json_type" | "dict_type":
-            rule = "must be an object, set key by key: pulumi config set --path 'meshConfig.KEY'"
+        case "json_invalid" | "json_type" | "dict_type" | "model_type" | "list_type" | "tuple_type":
+            rule = _container(place, [key, *steps])
         case _:
-            rule = detail["msg"][:1].lower() + detail["msg"][1:]
-    return f"{prefix}{key}: {rule}, got {detail['input']!r}"
+            rule = (detail["msg"][:1].lower() + detail["msg"][1:]).replace("input should", "must")
+    return mistakes.wrong(place, rule, detail["input"])
 
 
-def _keys() -> list[str]:
-    return [to_camel(field) for field in Settings.model_fields]
+def _container(place: str, steps: Sequence[str | int]) -> str:
+    """Say that a value must be an object or a list, and how one is set."""
+    path = place.partition(":")[2]
+    if any(part.get("type") == "array" for part in _schemas(steps)):
+        return f"must be a list, set item by item: pulumi config set --path '{path}[0]' VALUE"
+    return f"must be an object, set key by key: pulumi config set --path '{path}.KEY' VALUE"
+
+
+def _steps(config: Mapping[str, str], detail: ErrorDetails) -> list[str | int]:
+    """Take from pydantic's path to a value what isn't in the config: the branches of a union."""
+    value: Any = config
+    steps: list[str | int] = []
+    for step in detail["loc"]:
+        try:
+            value = value[step]
+        except (LookupError, TypeError):
+            continue
+        if not steps:
+            value = _parsed(value)
+        steps.append(step)
+    return [*steps, detail["loc"][-1]] if detail["type"] == "missing" else steps
+
+
+def _parsed(text: str) -> Any:
+    """Return what pydantic sees in the text of a setting that is an object or a list."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _known(steps: Sequence[str | int]) -> list[str]:
+    """List the keys that the models know at a place of the config."""
+    return [key for part in _schemas(steps) for key in part.get("properties", ())]
+
+
+def _schemas(steps: Sequence[str | int]) -> list[dict[str, Any]]:
+    """Return what may stand at a place of the config, as JSON schemas of the models."""
+    whole = Settings.model_json_schema()
+
+    def variants(part: Any) -> Iterator[dict[str, Any]]:
+        if "$ref" in part:
+            part = whole["$defs"][part["$ref"].rpartition("/")[2]]
+        yield part
+        parsed = [part["contentSchema"]] if "contentSchema" in part else []
+        for variant in (*parsed, *part.get("anyOf", ()), *part.get("oneOf", ())):
+            yield from variants(variant)
+
+    def child(part: dict[str, Any], step: str | int) -> Any:
+        if isinstance(step, int):
+            return part.get("items")
+        return part.get("properties", {}).get(step) or part.get("additionalProperties")
+
+    parts = list(variants(whole))
+    for step in steps:
+        children = [child(part, step) for part in parts]
+        parts = [v for one in children if isinstance(one, dict) for v in variants(one)]
+    return parts

@@ -17,10 +17,15 @@ def release_dir() -> Path:
 
 @pytest.fixture
 def configure(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Set the config of stack mesh/test, without running anything."""
+    """Set the config of stack mesh/test, `concealed` naming the keys set with --secret."""
     monkeypatch.setattr(pulumi, "get_project", lambda: "mesh")
     monkeypatch.setattr(pulumi, "get_stack", lambda: "test")
-    return lambda **overrides: pulumi.runtime.set_all_config(config(**overrides))
+
+    def set_config(*, concealed: str = "", **overrides: str) -> None:
+        secrets = [f"mesh:{key}" for key in concealed.split()]
+        pulumi.runtime.set_all_config(config(**overrides), secrets)
+
+    return set_config
 
 
 @pytest.fixture(scope="session")

@@ -161,7 +161,7 @@ def run(engine: RecordingEngine, folder: Path, **overrides: str) -> None:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     pulumi.runtime.set_mocks(engine.mocks, project="mesh", stack="test", monitor=engine)
-    pulumi.runtime.set_all_config(config(**overrides))
+    pulumi.runtime.set_all_config(config(**overrides), [])
     with pytest.MonkeyPatch.context() as patch, contextlib.closing(loop):
         patch.setenv(SANDBOX, str(kubeconfig))
         patch.setattr(

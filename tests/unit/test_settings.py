@@ -1,10 +1,13 @@
 """The stack's config: what is refused, and how."""
 
+import json
 from collections.abc import Callable
+from typing import Literal
 
 import pulumi
 import pytest
 import yaml
+from pydantic import BaseModel, ConfigDict, Json
 from pydantic.alias_generators import to_camel
 
 from mesh import settings
@@ -142,6 +145,96 @@ def test_all_mistakes_are_reported_at_once(configure: Configure) -> None:
     for key in ("istioVersion", "bookinfoNamespace", "colour"):
         assert f"\n  - mesh:{key}: " in message
     assert "pulumi config set" in message
+
+
+class Port(BaseModel):
+    """A part of a setting, two levels down."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
+
+    number: int
+    name: str | None = None
+
+
+class Door(BaseModel):
+    """A part of a setting, with a list, a map and a choice."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
+
+    service_type: Literal["NodePort", "ClusterIP"] = "ClusterIP"
+    open_ports: tuple[Port, ...] = ()
+    named_ports: dict[str, Port] = {}
+    width: int | Literal["auto"] = "auto"
+
+
+@pytest.fixture
+def doors(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> Callable[[object], str]:
+    """Return the message that a list of doors is refused with, in a program that has doors."""
+
+    class WithDoors(settings.Settings):
+        doors: Json[tuple[Door, ...]]
+
+    monkeypatch.setattr(settings, "Settings", WithDoors)
+    return lambda value: refusal(
+        configure, doors=value if isinstance(value, str) else json.dumps(value)
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "mistake"),
+    [
+        ([{"serviceTyp": 1}], "doors[0].serviceTyp: no such setting, did you mean serviceType?"),
+        (
+            [{}, {"openPorts": [{"number": 1}, {"nr": 2, "number": 2}]}],
+            "doors[1].openPorts[1].nr: no such setting, got 2",
+        ),
+        (
+            [{"openPorts": [{"numbr": 1, "number": 2}]}],
+            "doors[0].openPorts[0].numbr: no such setting, did you mean number?, got 1",
+        ),
+        (
+            [{"namedPorts": {"a.b": {"number": 1, "nam": "x"}}}],
+            "doors[0].namedPorts[\"a.b\"].nam: no such setting, did you mean name?, got 'x'",
+        ),
+        ([{"openPorts": [{}]}], "doors[0].openPorts[0].number: must be set, got {}"),
+        (
+            [{"serviceType": "X"}],
+            "doors[0].serviceType: must be 'NodePort' or 'ClusterIP', got 'X'",
+        ),
+        (
+            [{"openPorts": [{"number": "x"}]}],
+            "doors[0].openPorts[0].number: must be a valid integer",
+        ),
+        ([{"width": "wide"}], "doors[0].width: must be 'auto', got 'wide'"),
+        (
+            [{"openPorts": 80}],
+            "doors[0].openPorts: must be a list, set item by item: "
+            "pulumi config set --path 'doors[0].openPorts[0]' VALUE, got 80",
+        ),
+        ([3], "doors[0]: must be an object, set key by key"),
+        ({"serviceType": "NodePort"}, "doors: must be a list, set item by item"),
+        ("front", "doors: must be a list, set item by item"),
+    ],
+)
+def test_a_mistake_in_depth_has_its_whole_path(
+    doors: Callable[[object], str], value: object, mistake: str
+) -> None:
+    """As `pulumi config set --path` takes it, and with a guess from the model at that depth."""
+    assert f"\n  - mesh:{mistake}" in doors(value)
+
+
+def test_a_long_value_is_cut(configure: Configure) -> None:
+    """A wrong key that holds a whole document doesn't bury the other mistakes."""
+    assert len(refusal(configure, wrong="x" * 5000)) < 500
+
+
+def test_a_secret_value_is_not_shown(configure: Configure) -> None:
+    """A message ends up in logs: what was set with --secret stays out of it."""
+    message = refusal(configure, concealed="bookinfoNamespace", bookinfoNamespace="Hunter2")
+
+    assert "mesh:bookinfoNamespace: a namespace is" in message
+    assert "got a secret" in message
+    assert "Hunter2" not in message
 
 
 def test_the_readme_has_every_setting() -> None:
