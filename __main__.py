@@ -16,6 +16,7 @@ from mesh import cluster, ordering, preflight, release, settings
 
 stack = settings.read()
 istio = release.find(stack.istio_version, stack.release_dir)
+settings.check(stack, istio)
 target = cluster.choose(stack.context, stack.kubeconfig)
 preflight.check(target, namespaces=(stack.istio_namespace, stack.bookinfo_namespace))
 
@@ -36,6 +37,8 @@ core = IstioCore(
         namespace=stack.istio_namespace,
         kube_version=stack.kube_version,
         mesh_config=stack.mesh_config,
+        common_values=stack.common_values,
+        values=stack.core_values,
     ),
     pulumi.ResourceOptions(provider=provider, depends_on=crds.ready),
 )

@@ -11,9 +11,6 @@ from mesh import chart, ownership
 from mesh.ordering import Ready, all_ready
 from mesh.release import Release
 
-# Charts of the source tree say "testing" here; a published image is always below this hub.
-PUBLISHED_HUB = "docker.io/istio"
-
 
 @dataclass(frozen=True, kw_only=True)
 class IstioCoreArgs:
@@ -24,6 +21,10 @@ class IstioCoreArgs:
     kube_version: str
     mesh_config: Mapping[str, Any]
     """Istio's MeshConfig, merged over the chart's."""
+    common_values: Mapping[str, Any]
+    """What all charts of the stack are rendered with."""
+    values: Mapping[str, Mapping[str, Any]]
+    """Raw values, by the charts' release names."""
 
 
 class IstioCore(pulumi.ComponentResource):
@@ -47,7 +48,6 @@ class IstioCore(pulumi.ComponentResource):
             ),
         )
 
-        values = _values(args)
         self.ready = pulumi.Output.from_input([namespace])
         for release_name, path in args.release.core_charts.items():
             rendered = chart.make(
@@ -56,7 +56,7 @@ class IstioCore(pulumi.ComponentResource):
                     path=path,
                     namespace=args.namespace,
                     kube_version=args.kube_version,
-                    values=values,
+                    values=_values(args, release_name),
                 ),
                 # Nothing orders the objects inside a v3 Chart: the order is one between charts.
                 pulumi.ResourceOptions(parent=self, depends_on=self.ready),
@@ -66,14 +66,9 @@ class IstioCore(pulumi.ComponentResource):
         self.register_outputs({"namespace": args.namespace, "version": args.release.version})
 
 
-def _values(args: IstioCoreArgs) -> dict[str, Any]:
-    """Values of base and istiod: each chart reads its own and ignores the other's."""
-    return {
-        "global": {
-            "hub": PUBLISHED_HUB,
-            "tag": args.release.version,
-            "istioNamespace": args.namespace,
-        },
+def _values(args: IstioCoreArgs, chart_name: str) -> dict[str, Any]:
+    """Merge the raw values of a chart, which hold none of the rest, with what the stack decides."""
+    decided = {
         "meshConfig": dict(args.mesh_config),
         "base": {
             # IstioCRDs owns them.
@@ -82,3 +77,4 @@ def _values(args: IstioCoreArgs) -> dict[str, Any]:
             "validationFailurePolicy": "Fail",
         },
     }
+    return chart.merged(args.values.get(chart_name, {}), args.common_values, decided)

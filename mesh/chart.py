@@ -62,6 +62,16 @@ def make(name: str, args: ChartArgs, opts: pulumi.ResourceOptions) -> Chart:
     return chart
 
 
+def merged(*values: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge values as helm does: maps key by key, where a later one wins, all else whole."""
+    result: dict[str, Any] = {}
+    for each in values:
+        for key, value in each.items():
+            both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
+            result[key] = merged(result[key], value) if both else value
+    return result
+
+
 def _read_at_start(resources: Mapping[str, pulumi.Resource]) -> list[pulumi.Resource]:
     """Pick from a chart's resources, by keys such as v1/ConfigMap:istio-system/istio."""
     return [

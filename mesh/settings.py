@@ -7,15 +7,20 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pulumi
+import yaml
 from pulumi.runtime.config import CONFIG
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Json, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
-from mesh import mistakes
+from mesh import chart_values, mesh_config, mistakes, profiles, release
+from mesh.release import PROJECT, Release
 
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?")
+
+HUB = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:\d+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*")
+TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 
 
 def _namespace(value: str) -> str:
@@ -27,19 +32,51 @@ def _namespace(value: str) -> str:
     return value
 
 
+def _name(value: str) -> str:
+    if len(value) > 253 or not all(DNS_LABEL.fullmatch(part) for part in value.split(".")):
+        raise ValueError("a name is up to 253 lower-case letters, digits, '-' and '.'")
+    return value
+
+
 def _version(value: str) -> str:
     if not VERSION.fullmatch(value):
         raise ValueError("a version is MAJOR.MINOR.PATCH, such as 1.30.3")
     return value
 
 
+def _hub(value: str) -> str:
+    if not HUB.fullmatch(value):
+        raise ValueError(
+            "a hub is REGISTRY/PATH, such as docker.io/istio, without https:// or a tag"
+        )
+    return value
+
+
+def _tag(value: str | None) -> str | None:
+    if value and not TAG.fullmatch(value):
+        raise ValueError("a tag is up to 128 letters, digits, '.', '_' and '-', such as 1.30.3")
+    return value
+
+
 # Pulumi.yaml's empty default is how an optional key looks to the engine.
 _empty_is_unset = BeforeValidator(lambda value: value or None)
 
+Name = Annotated[str, AfterValidator(_name)]
 Namespace = Annotated[str, AfterValidator(_namespace)]
 Version = Annotated[str, AfterValidator(_version)]
+Hub = Annotated[str, AfterValidator(_hub)]
+OptionalTag = Annotated[str | None, _empty_is_unset, AfterValidator(_tag)]
 OptionalName = Annotated[str | None, _empty_is_unset]
 OptionalPath = Annotated[Path | None, _empty_is_unset]
+
+
+class ChartValues(BaseModel):
+    """Raw values for charts; mesh.chart_values checks them against the charts themselves."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base: dict[str, Any] = {}
+    istiod: dict[str, Any] = {}
 
 
 class Settings(BaseModel):
@@ -56,6 +93,41 @@ class Settings(BaseModel):
     ingress_service_type: Literal["LoadBalancer", "NodePort", "ClusterIP"]
     bookinfo_namespace: Namespace
     mesh_config: Json[dict[str, Any]]
+    profile: OptionalName
+    platform: OptionalName
+    compatibility_version: OptionalName
+    hub: Hub
+    tag: OptionalTag
+    image_pull_policy: Annotated[Literal["Always", "IfNotPresent", "Never"] | None, _empty_is_unset]
+    image_pull_secrets: Json[tuple[Name, ...]]
+    values: Json[ChartValues]
+
+    @property
+    def core_values(self) -> dict[str, dict[str, Any]]:
+        """The raw values of the core's charts, by release name."""
+        return {"istio-base": self.values.base, "istiod": self.values.istiod}
+
+    @property
+    def common_values(self) -> dict[str, Any]:
+        """What every chart of Istio is rendered with, as far as the stack decides on it."""
+        presets = {
+            "profile": self.profile,
+            "platform": self.platform,
+            "compatibilityVersion": self.compatibility_version,
+        }
+        images = {
+            "hub": self.hub,
+            "tag": self.tag or self.istio_version,
+            "imagePullPolicy": self.image_pull_policy,
+            "imagePullSecrets": list(self.image_pull_secrets),
+        }
+        return {
+            **{key: value for key, value in presets.items() if value},
+            "global": {
+                "istioNamespace": self.istio_namespace,
+                **{key: value for key, value in images.items() if value},
+            },
+        }
 
 
 def read() -> Settings:
@@ -70,10 +142,59 @@ def read() -> Settings:
     try:
         settings = Settings.model_validate(config)
     except ValidationError as error:
-        mistakes.refuse([_explain(prefix, config, detail) for detail in error.errors()])
+        details = error.errors()
+        wrong = {str(detail["loc"][0]) for detail in details}
+        found = [_explain(prefix, config, detail) for detail in details]
+        mistakes.refuse(found + _beside(prefix, config, wrong))
     if found := _contradictions(prefix, settings):
-        mistakes.refuse(found)
+        mistakes.refuse(found + _against_release_if_found(prefix, settings))
     return settings
+
+
+def check(settings: Settings, istio: Release) -> None:
+    """Refuse what the release doesn't know: its charts' values, its MeshConfig, its profiles."""
+    if found := _against_release(f"{pulumi.get_project()}:", settings, istio):
+        mistakes.refuse(found)
+
+
+def _beside(prefix: str, config: Mapping[str, str], wrong: set[str]) -> list[str]:
+    """List the mistakes in what isn't wrong by itself, as if what is were not set."""
+    declared = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
+    defaults = {key: declared[key]["default"] for key in wrong & declared.keys()}
+    right = {key: value for key, value in config.items() if key not in wrong}
+    right |= {key: v if isinstance(v, str) else json.dumps(v) for key, v in defaults.items()}
+    try:
+        settings = Settings.model_validate(right)
+    except ValidationError:  # something has neither a value nor a default
+        return []
+    found = _contradictions(prefix, settings)
+    if wrong & {"istioVersion", "releaseDir"}:
+        return found
+    return found + _against_release_if_found(prefix, settings)
+
+
+def _against_release_if_found(prefix: str, settings: Settings) -> list[str]:
+    try:
+        istio = release.find(settings.istio_version, settings.release_dir)
+    except pulumi.RunError:  # what is found so far comes first
+        return []
+    return _against_release(prefix, settings, istio)
+
+
+def _against_release(prefix: str, settings: Settings, istio: Release) -> list[str]:
+    """List what the release doesn't know."""
+    charts = istio.core_charts
+    chosen = {
+        "profile": settings.profile,
+        "platform": settings.platform,
+        "compatibilityVersion": settings.compatibility_version,
+    }
+    return [
+        *mesh_config.mistakes(istio.version, settings.mesh_config, f"{prefix}meshConfig"),
+        *profiles.mistakes(charts["istiod"], chosen, prefix),
+        *chart_values.mistakes(charts["istio-base"], settings.values.base, f"{prefix}values.base"),
+        *chart_values.mistakes(charts["istiod"], settings.values.istiod, f"{prefix}values.istiod"),
+    ]
 
 
 def _contradictions(prefix: str, settings: Settings) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 import pulumi
@@ -10,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Json
 from pydantic.alias_generators import to_camel
 
-from mesh import settings
+from mesh import release, settings
 from mesh.release import PROJECT
 
 from .engine import defaults
@@ -235,6 +236,84 @@ def test_a_secret_value_is_not_shown(configure: Configure) -> None:
     assert "mesh:bookinfoNamespace: a namespace is" in message
     assert "got a secret" in message
     assert "Hunter2" not in message
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "rule"),
+    [
+        ("hub", "https://registry.example.com/istio", "a hub is REGISTRY/PATH"),
+        ("hub", "docker.io/istio:1.30.3", "a hub is REGISTRY/PATH"),
+        ("hub", "", "a hub is REGISTRY/PATH"),
+        ("tag", "a b", "a tag is up to 128 letters"),
+        ("imagePullPolicy", "Sometimes", "must be 'Always', 'IfNotPresent' or 'Never'"),
+        ("imagePullSecrets", "regcred", "must be a list, set item by item"),
+        ("imagePullSecrets", '["Reg_Cred"]', "a name is up to 253 lower-case letters"),
+        ("values", '{"istod": {}}', "no such setting, did you mean istiod?"),
+    ],
+)
+def test_what_images_are_named_with_is_checked(
+    configure: Configure, key: str, value: str, rule: str
+) -> None:
+    """A wrong name would show as pods that wait for their image."""
+    assert rule in refusal(configure, **{key: value})
+
+
+@pytest.mark.parametrize("hub", ["docker.io/istio", "localhost:5000", "r.example.com:443/a-b/c__d"])
+def test_a_hub_is_any_registry_and_path(configure: Configure, hub: str) -> None:
+    """A private one has a port, or more folders."""
+    configure(hub=hub)
+
+    assert settings.read().hub == hub
+
+
+def test_charts_get_what_the_stack_set(configure: Configure) -> None:
+    """And nothing for what it didn't: the charts' own defaults stay."""
+    configure()
+    assert settings.read().common_values == {
+        "global": {"hub": "docker.io/istio", "tag": "1.30.3", "istioNamespace": "istio-system"}
+    }
+
+    configure(profile="demo", tag="1.30.3-distroless", imagePullSecrets='["a"]')
+    assert settings.read().common_values == {
+        "profile": "demo",
+        "global": {
+            "hub": "docker.io/istio",
+            "tag": "1.30.3-distroless",
+            "istioNamespace": "istio-system",
+            "imagePullSecrets": ["a"],
+        },
+    }
+
+
+def test_one_message_has_the_releases_mistakes_too(configure: Configure, release_dir: Path) -> None:
+    """What only the release can judge isn't kept for a second try."""
+    message = refusal(
+        configure,
+        releaseDir=str(release_dir),
+        bookinfoNamespace="B",
+        colour="red",
+        kubeconfig="/etc/kubeconfig",
+        profile="dmo",
+        meshConfig='{"accesLogFile": ""}',
+        values='{"istiod": {"autoscaleMim": 2}, "base": {"defaultRevison": ""}}',
+    )
+
+    assert "stack test has 7 mistakes" in message
+    for place in (
+        *("bookinfoNamespace", "colour", "kubeconfig", "profile", "meshConfig.accesLogFile"),
+        *("values.istiod.autoscaleMim", "values.base.defaultRevison"),
+    ):
+        assert f"\n  - mesh:{place}: " in message
+
+
+def test_the_release_is_asked_when_all_else_is_right(
+    configure: Configure, release_dir: Path
+) -> None:
+    """A stack whose every mistake is one against the release is refused as well."""
+    configure(meshConfig='{"accesLogFile": ""}')
+
+    with pytest.raises(pulumi.RunError, match=r"stack test has 1 mistake:\n  - mesh:meshConfig\."):
+        settings.check(settings.read(), release.find("1.30.3", release_dir))
 
 
 def test_the_readme_has_every_setting() -> None:

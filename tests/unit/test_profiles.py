@@ -1,0 +1,50 @@
+"""Profiles, platforms and compatibility versions: those of the release's charts."""
+
+from pathlib import Path
+
+import pytest
+
+from mesh import profiles
+
+
+def mistakes(release_dir: Path, setting: str, choice: str | None) -> list[str]:
+    """Choose one, as a stack would."""
+    chart = release_dir / "manifests/charts/istio-control/istio-discovery"
+    return profiles.mistakes(chart, {setting: choice}, "mesh:")
+
+
+@pytest.mark.parametrize(
+    ("setting", "choice"),
+    [
+        ("profile", None),
+        ("profile", "demo"),
+        ("profile", "ambient"),
+        ("platform", "openshift"),
+        ("compatibilityVersion", "1.29"),
+    ],
+)
+def test_what_the_release_ships_can_be_chosen(
+    release_dir: Path, setting: str, choice: str | None
+) -> None:
+    """Each of the three kinds, or none."""
+    assert mistakes(release_dir, setting, choice) == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "choice", "listed"),
+    [
+        ("profile", "dmo", "did you mean demo?"),
+        ("profile", "platform-gke", "which has ambient, demo, preview, stable"),
+        ("profile", "remote", "which has ambient, demo, preview, stable"),
+        ("platform", "demo", "gke, k3d, k3s, microk8s, minikube, openshift"),
+        ("compatibilityVersion", "1.30", "1.25, 1.26, 1.27, 1.28, 1.29"),
+    ],
+)
+def test_anything_else_is_refused_with_the_list(
+    release_dir: Path, setting: str, choice: str, listed: str
+) -> None:
+    """The charts would fail in the middle of a render; and `remote` brings no istiod."""
+    (found,) = mistakes(release_dir, setting, choice)
+
+    assert found.startswith(f"mesh:{setting}: no such one in the release")
+    assert listed in found
