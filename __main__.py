@@ -12,13 +12,14 @@ from components.gateways import Gateways, GatewaysArgs
 from components.injected_namespace import InjectedNamespace, InjectedNamespaceArgs
 from components.istio_core import IstioCore, IstioCoreArgs
 from components.istio_crds import IstioCRDs, IstioCRDsArgs
-from mesh import cluster, ordering, preflight, release, settings
+from mesh import cluster, ordering, preflight, release, secrets, settings
 
 stack = settings.read()
 istio = release.find(stack.istio_version, stack.release_dir)
 settings.check(stack, istio)
 target = cluster.choose(stack.context, stack.kubeconfig)
 preflight.check(target, namespaces=(stack.istio_namespace, stack.bookinfo_namespace))
+pull_secret = secrets.pull_secret(stack.registry_credentials)
 
 provider = cluster.provider("cluster", target)
 # CRDs outlive a destroy: those that are there already are taken over, not refused.
@@ -39,6 +40,8 @@ core = IstioCore(
         mesh_config=stack.mesh_config,
         common_values=stack.common_values,
         values=stack.core_values,
+        pull_secret=pull_secret,
+        ca_secret=secrets.ca_secret(stack.cacerts),
     ),
     pulumi.ResourceOptions(provider=provider, depends_on=crds.ready),
 )
@@ -57,7 +60,7 @@ gateways = Gateways(
 
 bookinfo_namespace = InjectedNamespace(
     "bookinfo",
-    InjectedNamespaceArgs(namespace=stack.bookinfo_namespace),
+    InjectedNamespaceArgs(namespace=stack.bookinfo_namespace, pull_secret=pull_secret),
     pulumi.ResourceOptions(provider=provider, depends_on=core.ready),
 )
 

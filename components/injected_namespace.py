@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_kubernetes.core.v1 import Namespace
+from pulumi_kubernetes.core.v1 import Namespace, Secret
 
-from mesh import ownership
+from mesh import ownership, secrets
 from mesh.ordering import Ready
 
 
@@ -14,13 +14,15 @@ class InjectedNamespaceArgs:
     """What a stack decides about the namespace."""
 
     namespace: str
+    pull_secret: secrets.Data | None
+    """What the sidecars' image is pulled with, where the stack has an account."""
 
 
 class InjectedNamespace(pulumi.ComponentResource):
     """The namespace, with the label that istiod's injector looks for."""
 
     ready: Ready
-    """The namespace."""
+    """The namespace, and what its pods' images are pulled with."""
 
     def __init__(
         self, name: str, args: InjectedNamespaceArgs, opts: pulumi.ResourceOptions | None = None
@@ -41,5 +43,17 @@ class InjectedNamespace(pulumi.ComponentResource):
             ),
         )
 
-        self.ready = pulumi.Output.from_input([namespace])
+        made = [namespace]
+        if args.pull_secret is not None:
+            made.append(
+                Secret(
+                    f"{name}-{secrets.PULL_SECRET}",
+                    metadata={"name": secrets.PULL_SECRET, "namespace": args.namespace},
+                    type="kubernetes.io/dockerconfigjson",
+                    data=args.pull_secret,
+                    opts=pulumi.ResourceOptions(parent=self, depends_on=[namespace]),
+                )
+            )
+
+        self.ready = pulumi.Output.from_input(made)
         self.register_outputs({"namespace": args.namespace})

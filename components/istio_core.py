@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-from pulumi_kubernetes.core.v1 import Namespace
+from pulumi_kubernetes.core.v1 import Namespace, Secret
 
-from mesh import chart, ownership
+from mesh import chart, ownership, secrets
 from mesh.ordering import Ready, all_ready
 from mesh.release import Release
 
@@ -25,6 +25,10 @@ class IstioCoreArgs:
     """What all charts of the stack are rendered with."""
     values: Mapping[str, Mapping[str, Any]]
     """Raw values, by the charts' release names."""
+    pull_secret: secrets.Data | None
+    """What the images are pulled with, where the stack has an account."""
+    ca_secret: secrets.Data | None
+    """The CA of the mesh, where it isn't one of istiod's own making."""
 
 
 class IstioCore(pulumi.ComponentResource):
@@ -48,7 +52,24 @@ class IstioCore(pulumi.ComponentResource):
             ),
         )
 
-        self.ready = pulumi.Output.from_input([namespace])
+        # istiod is pulled with the one, and looks for the other once, when it starts.
+        wanted = (
+            (secrets.PULL_SECRET, "kubernetes.io/dockerconfigjson", args.pull_secret),
+            (secrets.CA_SECRET, "Opaque", args.ca_secret),
+        )
+        made = [
+            Secret(
+                f"{name}-{secret_name}",
+                metadata={"name": secret_name, "namespace": args.namespace},
+                type=kind,
+                data=data,
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[namespace]),
+            )
+            for secret_name, kind, data in wanted
+            if data is not None
+        ]
+
+        self.ready = pulumi.Output.from_input([namespace, *made])
         for release_name, path in args.release.core_charts.items():
             rendered = chart.make(
                 release_name,

@@ -12,6 +12,15 @@ PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 SHOWN = 200  # characters of a value got; a mistake deep in a large one has its own line
 
 
+class _Hidden:
+    def __repr__(self) -> str:
+        return "a secret"
+
+
+HIDDEN = _Hidden()
+"""Stands for a value got that no message may show."""
+
+
 def below(place: str, *steps: str | int) -> str:
     """Go down from a place, such as mesh:values, as `pulumi config set --path` spells it."""
     for step in steps:
@@ -25,10 +34,9 @@ def below(place: str, *steps: str | int) -> str:
 
 
 def wrong(place: str, rule: str, got: Any) -> str:
-    """Say which rule a value breaks; a secret one isn't shown."""
-    if is_config_secret(re.split(r"[.\[]", place, maxsplit=1)[0]):
-        return f"{place}: {rule}, got a secret"
-    shown = repr(got)
+    """Say which rule a value breaks; one that was set with --secret isn't shown."""
+    secret = is_config_secret(re.split(r"[.\[]", place, maxsplit=1)[0])
+    shown = repr(HIDDEN if secret else got)
     return f"{place}: {rule}, got {shown if len(shown) <= SHOWN else shown[:SHOWN] + '...'}"
 
 

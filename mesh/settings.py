@@ -8,13 +8,14 @@ from typing import Annotated, Any, Literal
 
 import pulumi
 import yaml
-from pulumi.runtime.config import CONFIG
+from pulumi.runtime.config import CONFIG, is_config_secret
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Json, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 from mesh import chart_values, mesh_config, mistakes, profiles, release
 from mesh.release import PROJECT, Release
+from mesh.secrets import PULL_SECRET, CertificateAuthority, Credentials
 
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?")
@@ -30,6 +31,9 @@ def _namespace(value: str) -> str:
             "and starts and ends with a letter or digit"
         )
     return value
+
+
+SECRETS = ("registryCredentials", "cacerts")
 
 
 def _name(value: str) -> str:
@@ -101,6 +105,8 @@ class Settings(BaseModel):
     image_pull_policy: Annotated[Literal["Always", "IfNotPresent", "Never"] | None, _empty_is_unset]
     image_pull_secrets: Json[tuple[Name, ...]]
     values: Json[ChartValues]
+    registry_credentials: Json[dict[str, Credentials]]
+    cacerts: Json[Annotated[CertificateAuthority | None, _empty_is_unset]]
 
     @property
     def core_values(self) -> dict[str, dict[str, Any]]:
@@ -115,11 +121,14 @@ class Settings(BaseModel):
             "platform": self.platform,
             "compatibilityVersion": self.compatibility_version,
         }
+        pull_secrets = [*self.image_pull_secrets]
+        if self.registry_credentials:
+            pull_secrets.append(PULL_SECRET)
         images = {
             "hub": self.hub,
             "tag": self.tag or self.istio_version,
             "imagePullPolicy": self.image_pull_policy,
-            "imagePullSecrets": list(self.image_pull_secrets),
+            "imagePullSecrets": pull_secrets,
         }
         return {
             **{key: value for key, value in presets.items() if value},
@@ -139,14 +148,16 @@ def read() -> Settings:
         for key, value in CONFIG.get().items()
         if key.startswith(prefix)
     }
+    found = _secrecy(prefix, config)
     try:
         settings = Settings.model_validate(config)
     except ValidationError as error:
         details = error.errors()
         wrong = {str(detail["loc"][0]) for detail in details}
-        found = [_explain(prefix, config, detail) for detail in details]
+        found += [_explain(prefix, config, detail) for detail in details]
         mistakes.refuse(found + _beside(prefix, config, wrong))
-    if found := _contradictions(prefix, settings):
+    found += _contradictions(prefix, settings)
+    if found:
         mistakes.refuse(found + _against_release_if_found(prefix, settings))
     return settings
 
@@ -155,6 +166,24 @@ def check(settings: Settings, istio: Release) -> None:
     """Refuse what the release doesn't know: its charts' values, its MeshConfig, its profiles."""
     if found := _against_release(f"{pulumi.get_project()}:", settings, istio):
         mistakes.refuse(found)
+
+
+def _secrecy(prefix: str, config: Mapping[str, str]) -> list[str]:
+    """Name what lies open in the stack's file, or would in its state."""
+    found = []
+    for key, value in config.items():
+        secret = is_config_secret(f"{prefix}{key}")
+        if key in SECRETS and value != "{}" and not secret:
+            found.append(
+                f"{prefix}{key}: must be set with --secret, lest it be read in the stack's file: "
+                f"pulumi config rm {key}, then pulumi config set --secret --path '{key}[...]'"
+            )
+        elif secret and key not in SECRETS:
+            found.append(
+                f"{prefix}{key}: can't be kept secret, it shows in the state and in the cluster: "
+                "set it without --secret, and no secret in it"
+            )
+    return found
 
 
 def _beside(prefix: str, config: Mapping[str, str], wrong: set[str]) -> list[str]:
@@ -217,10 +246,11 @@ def _explain(prefix: str, config: Mapping[str, str], detail: ErrorDetails) -> st
     """Turn one of pydantic's findings into place, rule and value got."""
     key, *steps = _steps(config, detail)
     place = mistakes.below(f"{prefix}{key}", *steps)
+    got = mistakes.HIDDEN if key in SECRETS else detail["input"]
     match detail["type"]:
         case "extra_forbidden":
             *above, last = (key, *steps)
-            return mistakes.unknown(place, str(last), _known(above), detail["input"])
+            return mistakes.unknown(place, str(last), _known(above), got)
         case "missing" if steps:
             rule = "must be set"
         case "missing":
@@ -231,7 +261,7 @@ def _explain(prefix: str, config: Mapping[str, str], detail: ErrorDetails) -> st
             rule = _container(place, [key, *steps])
         case _:
             rule = (detail["msg"][:1].lower() + detail["msg"][1:]).replace("input should", "must")
-    return mistakes.wrong(place, rule, detail["input"])
+    return mistakes.wrong(place, rule, got)
 
 
 def _container(place: str, steps: Sequence[str | int]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pulumi
 import pytest
 
-from .engine import RecordingEngine, config, defaults, find_release, run
+from .engine import RecordingEngine, defaults, find_release, run, set_config
 
 
 @pytest.fixture(scope="session")
@@ -17,14 +17,9 @@ def release_dir() -> Path:
 
 @pytest.fixture
 def configure(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Set the config of stack mesh/test, `concealed` naming the keys set with --secret."""
+    """Set the config of stack mesh/test, without running anything."""
     monkeypatch.setattr(pulumi, "get_project", lambda: "mesh")
     monkeypatch.setattr(pulumi, "get_stack", lambda: "test")
-
-    def set_config(*, concealed: str = "", **overrides: str) -> None:
-        secrets = [f"mesh:{key}" for key in concealed.split()]
-        pulumi.runtime.set_all_config(config(**overrides), secrets)
-
     return set_config
 
 

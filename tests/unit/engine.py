@@ -154,20 +154,29 @@ class RecordingEngine(MockMonitor):
         return names
 
 
-def run(engine: RecordingEngine, folder: Path, **overrides: str) -> None:
-    """Run __main__.py in a sandbox, with a config: the defaults, and what differs."""
+def run(engine: RecordingEngine, folder: Path, *, concealed: str = "", **overrides: str) -> None:
+    """Run __main__.py in a sandbox, with a config: the defaults, and what differs.
+
+    `concealed` names the keys set with --secret.
+    """
     kubeconfig = folder / "kubeconfig.yaml"
     kubeconfig.write_text("current-context: sandbox\n")
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     pulumi.runtime.set_mocks(engine.mocks, project="mesh", stack="test", monitor=engine)
-    pulumi.runtime.set_all_config(config(**overrides), [])
+    set_config(concealed=concealed, **overrides)
     with pytest.MonkeyPatch.context() as patch, contextlib.closing(loop):
         patch.setenv(SANDBOX, str(kubeconfig))
         patch.setattr(
             preflight, "check", lambda *args, **kwargs: engine.checked.append((*args, kwargs))
         )
         loop.run_until_complete(_run(engine))
+
+
+def set_config(*, concealed: str = "", **overrides: str) -> None:
+    """Set a stack's config as the exec host does, `concealed` naming the keys set with --secret."""
+    secrets = [f"mesh:{key}" for key in concealed.split()]
+    pulumi.runtime.set_all_config(config(**overrides), secrets)
 
 
 def config(**overrides: str) -> dict[str, str]:
