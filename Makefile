@@ -63,7 +63,7 @@ sandbox-logs: venv/ready ## Print the ends of its processes' logs
 env: venv/ready ## Print what makes plain pulumi and kubectl work: eval "$$(make -s env)"
 	@$(run) mesh env
 
-lock: ## Pin requirements*.in anew, with newer versions and their hashes
+lock: ## Pin what requirements*.in name, with hashes; scripts/lock --upgrade takes newer versions
 	@scripts/lock
 
 venv/ready: requirements.txt requirements-dev.txt
