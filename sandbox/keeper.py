@@ -1,7 +1,8 @@
 """The keeper: what a kubelet and a cloud do in a cluster of fake nodes.
 
 It runs a real istiod process for every istiod Deployment, of any revision, keeps the Deployment's
-fake pods Ready only while that process is, and gives LoadBalancer Services an address.
+fake pods Ready only while that process is, and gives LoadBalancer Services an address and claims
+a volume.
 """
 
 import json
@@ -23,10 +24,22 @@ import lightkube
 import msgspec
 import yaml
 from lightkube.core.exceptions import ApiError
-from lightkube.models.core_v1 import Container
-from lightkube.models.meta_v1 import Status
+from lightkube.models.core_v1 import (
+    Container,
+    HostPathVolumeSource,
+    ObjectReference,
+    PersistentVolumeSpec,
+)
+from lightkube.models.meta_v1 import ObjectMeta, Status
 from lightkube.resources.apps_v1 import Deployment
-from lightkube.resources.core_v1 import ConfigMap, Pod, Service, ServiceStatus
+from lightkube.resources.core_v1 import (
+    ConfigMap,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    Pod,
+    Service,
+    ServiceStatus,
+)
 from lightkube.types import PatchType
 
 log = logging.getLogger("keeper")
@@ -91,6 +104,7 @@ class Keeper:
     def mend(self) -> bool:
         """Make one round; returns whether every istiod is ready."""
         self._give_addresses()
+        self._give_volumes()
         deployments = {
             (d.metadata.namespace, d.metadata.name): d
             for d in self.client.list(Deployment, namespace="*", labels={"app": "istiod"})
@@ -120,6 +134,34 @@ class Keeper:
                     namespace=service.metadata.namespace,
                     patch_type=PatchType.MERGE,
                 )
+
+    def _give_volumes(self) -> None:
+        for claim in self.client.list(PersistentVolumeClaim, namespace="*"):
+            if claim.status.phase == "Pending":
+                self._give_volume(claim)
+        for volume in self.client.list(PersistentVolume):
+            if volume.status.phase == "Released":
+                with _expecting(404):
+                    self.client.delete(PersistentVolume, str(volume.metadata.name))
+
+    def _give_volume(self, claim: PersistentVolumeClaim) -> None:
+        """Make a volume for a claim alone, with nothing behind it: pods here write nothing."""
+        metadata = claim.metadata
+        volume = PersistentVolume(
+            metadata=ObjectMeta(name=f"{metadata.namespace}-{metadata.name}"),
+            spec=PersistentVolumeSpec(
+                accessModes=claim.spec.accessModes,
+                capacity=claim.spec.resources.requests,
+                claimRef=ObjectReference(
+                    namespace=metadata.namespace, name=metadata.name, uid=metadata.uid
+                ),
+                hostPath=HostPathVolumeSource(path="/nowhere"),
+                persistentVolumeReclaimPolicy="Retain",
+                storageClassName=claim.spec.storageClassName,
+            ),
+        )
+        with _expecting(409):  # made already, and being bound
+            self.client.create(volume)
 
     def _keep(self, key: tuple[str, str], deployment: Deployment) -> None:
         wanted = None if deployment.spec.replicas == 0 else self._spec(deployment)
@@ -210,7 +252,7 @@ class Keeper:
         for pod in self.client.list(Pod, namespace="*", labels={"app": "istiod"}):
             namespace, name = pod.metadata.namespace, pod.metadata.name
             if pod.metadata.deletionTimestamp is not None:
-                with _gone_is_fine():
+                with _expecting(404):
                     self.client.delete(Pod, name, namespace=namespace, grace_period=0)
                 continue
             if pod.spec.nodeName is None:
@@ -219,7 +261,7 @@ class Keeper:
             istiod = self.istiods.get(owner) if owner else None
             status = _pod_status(pod, istiod)
             if status is not None:
-                with _gone_is_fine():
+                with _expecting(404):
                     self.client.patch(
                         Pod.Status,
                         name,
@@ -296,11 +338,12 @@ def _is_ready(address: str) -> bool:
 
 
 @contextmanager
-def _gone_is_fine() -> Generator[None]:
+def _expecting(code: int) -> Generator[None]:
+    """Take an error as done: the object is gone already (404), or there already (409)."""
     try:
         yield
     except ApiError as error:
-        if error.status.code != 404:
+        if error.status.code != code:
             raise
 
 
@@ -324,6 +367,7 @@ def _wake_on_events(config: lightkube.KubeConfig, wake: threading.Event) -> None
         (Deployment, {"app": "istiod"}),
         (Pod, {"app": "istiod"}),
         (Service, None),
+        (PersistentVolumeClaim, None),
     ):
         threading.Thread(target=follow, args=(kind, labels), daemon=True).start()
 
@@ -334,7 +378,8 @@ def _prepare_decoding() -> None:
     It does so at the first object of a kind, and two threads at once end in a segmentation fault
     (seen with 0.22, when watches find objects that are older than the keeper).
     """
-    for kind in (ConfigMap, Deployment, Pod, Service, Status):
+    volumes = (PersistentVolume, PersistentVolumeClaim)
+    for kind in (ConfigMap, Deployment, Pod, Service, Status, *volumes):
         msgspec.json.Decoder(kind)
 
 
