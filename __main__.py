@@ -12,10 +12,12 @@ from components.gateways import Gateways, GatewaysArgs
 from components.injected_namespace import InjectedNamespace, InjectedNamespaceArgs
 from components.istio_core import IstioCore, IstioCoreArgs
 from components.istio_crds import IstioCRDs, IstioCRDsArgs
+from components.mesh_security import MeshSecurity, MeshSecurityArgs
+from components.telemetry import Telemetry, TelemetryArgs
 from mesh import cluster, ordering, preflight, release, secrets, settings
 
 stack = settings.read()
-istio = release.find(stack.istio_version, stack.release_dir)
+istio = release.find(stack.istio_version, stack.release_dir, addons=stack.addons)
 settings.check(stack, istio)
 target = cluster.choose(stack.context, stack.kubeconfig)
 preflight.check(target, namespaces=(stack.istio_namespace, stack.bookinfo_namespace))
@@ -37,7 +39,7 @@ core = IstioCore(
         release=istio,
         namespace=stack.istio_namespace,
         kube_version=stack.kube_version,
-        mesh_config=stack.mesh_config,
+        mesh_config=stack.whole_mesh_config,
         common_values=stack.common_values,
         values=stack.core_values,
         pull_secret=pull_secret,
@@ -64,12 +66,41 @@ bookinfo_namespace = InjectedNamespace(
     pulumi.ResourceOptions(provider=provider, depends_on=core.ready),
 )
 
+# Policies are in force before the first request, and until after the last one.
+security = MeshSecurity(
+    "security",
+    MeshSecurityArgs(
+        root_namespace=stack.root_namespace,
+        trust_domain=stack.trust_domain,
+        mtls=stack.mtls,
+        mtls_by_namespace=stack.mtls_by_namespace,
+        deny_by_default=stack.deny_by_default,
+        bookinfo_namespace=stack.bookinfo_namespace,
+        ingress=gateways.account,
+    ),
+    pulumi.ResourceOptions(provider=provider, depends_on=bookinfo_namespace.ready),
+)
+
+telemetry = Telemetry(
+    "telemetry",
+    TelemetryArgs(
+        release=istio,
+        context=target.context,
+        namespace=stack.istio_namespace,
+        root_namespace=stack.root_namespace,
+        addons=stack.addons,
+        access_logs=stack.access_logs,
+        tracing_sampling=stack.tracing_sampling,
+    ),
+    pulumi.ResourceOptions(provider=provider, depends_on=core.ready),
+)
+
 bookinfo = Bookinfo(
     "bookinfo",
     BookinfoArgs(namespace=stack.bookinfo_namespace),
     pulumi.ResourceOptions(
         provider=provider,
-        depends_on=ordering.all_ready(gateways.ready, bookinfo_namespace.ready),
+        depends_on=ordering.all_ready(gateways.ready, bookinfo_namespace.ready, security.ready),
     ),
 )
 
@@ -79,4 +110,5 @@ pulumi.export("context", target.context)
 pulumi.export("istioNamespace", stack.istio_namespace)
 pulumi.export("bookinfoNamespace", stack.bookinfo_namespace)
 pulumi.export("gatewayAddress", gateways.address)
+pulumi.export("dashboards", telemetry.dashboards)
 pulumi.export("keptOnDestroy", crds.names)

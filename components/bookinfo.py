@@ -25,6 +25,15 @@ class Microservice:
     """Empty volumes by name, and where each is mounted."""
     annotations: Mapping[str, str] = field(default_factory=dict)
     """Annotations of the pods."""
+    calls: tuple[str, ...] = ()
+    """The other services that it asks."""
+    methods: tuple[str, ...] = ("GET",)
+    """The HTTP methods that it is asked with."""
+
+    @property
+    def account(self) -> str:
+        """The name of its ServiceAccount: its identity in the mesh."""
+        return f"bookinfo-{self.name}"
 
 
 MICROSERVICES = (
@@ -35,6 +44,7 @@ MICROSERVICES = (
         versions=("v1", "v2", "v3"),
         env={"LOG_DIR": "/tmp/logs"},  # noqa: S108 - a path in the container
         scratch={"tmp": "/tmp", "wlp-output": "/opt/ibm/wlp/output"},  # noqa: S108
+        calls=("ratings",),
     ),
     Microservice(
         name="productpage",
@@ -44,6 +54,8 @@ MICROSERVICES = (
             "prometheus.io/port": str(PORT),
             "prometheus.io/path": "/metrics",
         },
+        calls=("details", "reviews"),
+        methods=("GET", "POST"),  # POST signs in
     ),
 )
 
@@ -88,7 +100,7 @@ class Bookinfo(pulumi.ComponentResource):
             account = ServiceAccount(
                 f"{name}-{service.name}",
                 metadata={
-                    "name": f"bookinfo-{service.name}",
+                    "name": service.account,
                     "namespace": args.namespace,
                     "labels": {"account": service.name},
                 },
@@ -127,7 +139,7 @@ def _deployment(
             "template": {
                 "metadata": {"labels": labels, "annotations": dict(service.annotations) or None},
                 "spec": {
-                    "service_account_name": f"bookinfo-{service.name}",
+                    "service_account_name": service.account,
                     "containers": [
                         {
                             "name": service.name,

@@ -28,6 +28,8 @@ class GatewaysArgs:
 class Gateways(pulumi.ComponentResource):
     """The ingress gateway, its proxy injected and running."""
 
+    account: tuple[str, str]
+    """Namespace and name of the ingress gateway's ServiceAccount."""
     address: pulumi.Output[str]
     """The ingress gateway's IP or host name; "unknown" without a load balancer."""
     ready: Ready
@@ -52,6 +54,8 @@ class Gateways(pulumi.ComponentResource):
             "pulumi.Output[Service]", ingress.get_resource("v1/Service", INGRESS, args.namespace)
         )
 
+        # The chart gives it the release's name.
+        self.account = (args.namespace, INGRESS)
         self.address = service.apply(lambda live: live.status).apply(_address)
         self.ready = ingress.ready
         self.register_outputs({"address": self.address})

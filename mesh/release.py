@@ -1,6 +1,7 @@
 """An Istio release on disk: its layout, its charts, its CRDs, its samples."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +24,8 @@ class Layout:
     """The charts of the core by the release name Istio's docs give them, in install order."""
     gateway: str
     """The chart of one gateway."""
+    addons: str
+    """The telemetry add-ons, one file each; a folder of charts only has none."""
 
     def missing_from(self, folder: Path) -> list[str]:
         """List what a folder lacks to be a release of this layout."""
@@ -38,6 +41,7 @@ LAYOUTS = (
             "istiod": "manifests/charts/istio-control/istio-discovery",
         },
         gateway="manifests/charts/gateway",
+        addons="samples/addons",
     ),
 )
 
@@ -65,6 +69,10 @@ class Release:
         """The folder of the release's own samples."""
         return self.folder / "samples"
 
+    def addon(self, name: str) -> Path:
+        """Return the file of a telemetry add-on."""
+        return self.folder / self.layout.addons / f"{name}.yaml"
+
     @property
     def source(self) -> str:
         """Where the release came from, in words for a person."""
@@ -85,8 +93,13 @@ class Release:
         return [crd["metadata"]["name"] for crd in self.crds]
 
 
-def find(version: str, release_dir: Path | None) -> Release:
-    """Find the release in the folder that the stack names, else among the downloaded ones."""
+def find(
+    version: str, release_dir: Path | None, *, addons: AbstractSet[str] = frozenset()
+) -> Release:
+    """Find the release in the folder that the stack names, else among the downloaded ones.
+
+    `addons` are those of its telemetry add-ons that the stack deploys.
+    """
     if release_dir:
         folder = PROJECT / release_dir.expanduser()
         remedy = "name a folder that holds a release: pulumi config set releaseDir FOLDER"
@@ -97,6 +110,20 @@ def find(version: str, release_dir: Path | None) -> Release:
         raise pulumi.RunError(f"Istio {version} is not on disk: no folder {folder}; {remedy}")
     for layout in LAYOUTS:
         if not layout.missing_from(folder):
-            return Release(version=version, folder=folder, layout=layout)
+            release = Release(version=version, folder=folder, layout=layout)
+            _insist_on(release, addons)
+            return release
     lacks = "; or ".join(", ".join(layout.missing_from(folder)) for layout in LAYOUTS)
     raise pulumi.RunError(f"{folder} has no Istio charts: it lacks {lacks}; {remedy}")
+
+
+def _insist_on(release: Release, addons: AbstractSet[str]) -> None:
+    """Refuse a release that is charts only, when the stack deploys of its samples too."""
+    missing = [name for name in sorted(addons) if not release.addon(name).is_file()]
+    if missing:
+        folder = release.folder / release.layout.addons
+        raise pulumi.RunError(
+            f"Istio {release.version} is on disk without the add-ons that the stack deploys: "
+            f"{folder} lacks {', '.join(f'{name}.yaml' for name in missing)}; put the whole "
+            "release there, or drop them: pulumi config rm addons"
+        )

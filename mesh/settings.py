@@ -9,11 +9,19 @@ from typing import Annotated, Any, Literal
 import pulumi
 import yaml
 from pulumi.runtime.config import CONFIG, is_config_secret
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Json, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Json,
+    ValidationError,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
-from mesh import chart_values, mesh_config, mistakes, profiles, release
+from mesh import addons, chart_values, mesh_config, mistakes, profiles, release, security
 from mesh.release import PROJECT, Release
 from mesh.secrets import PULL_SECRET, CertificateAuthority, Credentials
 
@@ -67,6 +75,7 @@ _empty_is_unset = BeforeValidator(lambda value: value or None)
 
 Name = Annotated[str, AfterValidator(_name)]
 Namespace = Annotated[str, AfterValidator(_namespace)]
+Percentage = Annotated[float, Field(ge=0, le=100)]
 Version = Annotated[str, AfterValidator(_version)]
 Hub = Annotated[str, AfterValidator(_hub)]
 OptionalTag = Annotated[str | None, _empty_is_unset, AfterValidator(_tag)]
@@ -107,6 +116,34 @@ class Settings(BaseModel):
     values: Json[ChartValues]
     registry_credentials: Json[dict[str, Credentials]]
     cacerts: Json[Annotated[CertificateAuthority | None, _empty_is_unset]]
+    mtls: security.MeshMode
+    mtls_by_namespace: Json[dict[Namespace, security.Mode]]
+    deny_by_default: bool
+    outbound_traffic_policy: Annotated[security.OutboundTrafficPolicy | None, _empty_is_unset]
+    addons: Json[frozenset[addons.Name]]
+    access_logs: bool
+    tracing_sampling: Annotated[Percentage | None, _empty_is_unset]
+
+    @property
+    def root_namespace(self) -> str:
+        """The namespace whose policies hold for the whole mesh."""
+        return self.mesh_config.get("rootNamespace") or self.istio_namespace
+
+    @property
+    def trust_domain(self) -> str:
+        """The domain that every identity of the mesh begins with."""
+        return self.mesh_config.get("trustDomain") or "cluster.local"
+
+    @property
+    def whole_mesh_config(self) -> dict[str, Any]:
+        """The stack's meshConfig, completed by its other settings."""
+        config = dict(self.mesh_config)
+        if self.outbound_traffic_policy:
+            config["outboundTrafficPolicy"] = {"mode": self.outbound_traffic_policy}
+        if "jaeger" in self.addons:
+            own = config.get("extensionProviders", ())
+            config["extensionProviders"] = [*own, addons.jaeger_provider(self.istio_namespace)]
+        return config
 
     @property
     def core_values(self) -> dict[str, dict[str, Any]]:
@@ -239,6 +276,8 @@ def _contradictions(prefix: str, settings: Settings) -> list[str]:
             f"{prefix}kubeconfig: needs {prefix}context, the context to use in that file, "
             f"got '{settings.kubeconfig}' alone"
         )
+    found += security.contradictions(settings, prefix)
+    found += addons.contradictions(settings, prefix)
     return found
 
 
@@ -257,7 +296,15 @@ def _explain(prefix: str, config: Mapping[str, str], detail: ErrorDetails) -> st
             return f"{place}: has neither a value nor a default in Pulumi.yaml"
         case "value_error":
             rule = str(detail["ctx"]["error"])
-        case "json_invalid" | "json_type" | "dict_type" | "model_type" | "list_type" | "tuple_type":
+        case (
+            "json_invalid"
+            | "json_type"
+            | "dict_type"
+            | "model_type"
+            | "list_type"
+            | "tuple_type"
+            | "frozen_set_type"
+        ):
             rule = _container(place, [key, *steps])
         case _:
             rule = (detail["msg"][:1].lower() + detail["msg"][1:]).replace("input should", "must")

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pulumi
 import pytest
@@ -125,6 +125,130 @@ def test_a_kubeconfig_needs_a_context(configure: Configure) -> None:
     message = refusal(configure, kubeconfig="/etc/kubeconfig")
 
     assert "mesh:kubeconfig: needs mesh:context" in message
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "allowed"),
+    [
+        ("mtls", "disable", "'permissive' or 'strict'"),
+        ("outboundTrafficPolicy", "DENY", "'ALLOW_ANY' or 'REGISTRY_ONLY'"),
+        ("mtlsByNamespace", '{"legacy": "off"}', "'permissive', 'strict' or 'disable'"),
+        ("mtlsByNamespace", '{"Legacy": "strict"}', "a namespace is 1 to 63 lower-case letters"),
+        ("mtlsByNamespace", "strict", "set key by key: pulumi config set --path 'mtlsByNamespace."),
+        ("addons", '["kiale"]', "'grafana' or 'kiali'"),
+        ("addons", '"kiali"', "set item by item: pulumi config set --path 'addons[0]' VALUE"),
+        ("denyByDefault", "perhaps", "valid boolean"),
+        ("tracingSampling", "101", "less than or equal to 100"),
+        ("tracingSampling", "-1", "greater than or equal to 0"),
+        ("tracingSampling", "all", "valid number"),
+    ],
+)
+def test_a_choice_is_one_of_those_there_are(
+    configure: Configure, key: str, value: str, allowed: str
+) -> None:
+    """The message lists them."""
+    message = refusal(configure, **{key: value})
+
+    assert f"mesh:{key}" in message
+    assert allowed in message
+
+
+@pytest.mark.parametrize(
+    ("stack", "rule"),
+    [
+        (
+            {
+                "outboundTrafficPolicy": "ALLOW_ANY",
+                "meshConfig": '{"outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"}}',
+            },
+            "mesh:outboundTrafficPolicy: is decided in one place",
+        ),
+        (
+            {"mtlsByNamespace": '{"istio-system": "strict"}'},
+            "mesh:mtlsByNamespace.istio-system: what is said in the root namespace holds for the "
+            "whole mesh, which mesh:mtls decides, got 'strict'",
+        ),
+        (
+            {"mtlsByNamespace": '{"root": "strict"}', "meshConfig": '{"rootNamespace": "root"}'},
+            "mesh:mtlsByNamespace.root: what is said in the root namespace",
+        ),
+        (
+            {"denyByDefault": "true", "mtlsByNamespace": '{"bookinfo": "disable"}'},
+            "mesh:mtlsByNamespace.bookinfo: must be permissive or strict with mesh:denyByDefault",
+        ),
+        (
+            {"denyByDefault": "true", "meshConfig": '{"enableAutoMtls": false}'},
+            "mesh:meshConfig.enableAutoMtls: must be on for mesh:denyByDefault",
+        ),
+        (
+            {"mtls": "strict", "meshConfig": '{"enableAutoMtls": false}'},
+            "mesh:meshConfig.enableAutoMtls: must be on",
+        ),
+        (
+            {
+                "mtlsByNamespace": '{"bookinfo": "strict"}',
+                "meshConfig": '{"enableAutoMtls": false}',
+            },
+            "mesh:meshConfig.enableAutoMtls: must be on",
+        ),
+        (
+            {"addons": '["kiali"]'},
+            "mesh:addons: kiali shows the data of prometheus: add prometheus, or drop kiali, "
+            "got ['kiali']",
+        ),
+        ({"addons": '["grafana", "loki"]'}, "mesh:addons: grafana shows the data of prometheus"),
+        (
+            {"tracingSampling": "50"},
+            "mesh:tracingSampling: needs a place to send traces to: add jaeger to mesh:addons",
+        ),
+        (
+            {"addons": '["jaeger"]', "meshConfig": '{"extensionProviders": [{"name": "jaeger"}]}'},
+            "mesh:meshConfig.extensionProviders: has a provider that comes with jaeger in",
+        ),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(
+    configure: Configure, stack: dict[str, str], rule: str
+) -> None:
+    """Each is fine alone: the message names both, and what to do."""
+    assert rule in refusal(configure, **stack)
+
+
+@pytest.mark.parametrize(
+    "stack",
+    [
+        {"mtls": "strict", "denyByDefault": "true", "mtlsByNamespace": '{"bookinfo": "strict"}'},
+        {"mtlsByNamespace": '{"istio-system": "strict"}', "meshConfig": '{"rootNamespace": "r"}'},
+        {"meshConfig": '{"outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"}}'},
+        {"meshConfig": '{"enableAutoMtls": false}'},
+        {"addons": '["prometheus", "kiali", "grafana"]'},
+        {"addons": '["jaeger"]', "tracingSampling": "100"},
+        {"tracingSampling": "1", "meshConfig": '{"defaultProviders": {"tracing": ["zipkin"]}}'},
+    ],
+)
+def test_settings_that_agree_are_taken(configure: Configure, stack: dict[str, str]) -> None:
+    """The rules refuse no more than what can't work."""
+    configure(**stack)
+
+    assert settings.read()
+
+
+@pytest.mark.parametrize(
+    "shapeless",
+    [
+        {"extensionProviders": ["jaeger"], "defaultProviders": "zipkin"},
+        {"extensionProviders": "jaeger", "defaultProviders": []},
+    ],
+)
+def test_a_mesh_config_of_another_shape_is_left_to_its_own_check(
+    configure: Configure, shapeless: dict[str, Any]
+) -> None:
+    """The rules that look into it find no fault, and none of them falls over it."""
+    configure(addons='["jaeger"]', meshConfig=json.dumps(shapeless))
+    assert settings.read()
+
+    message = refusal(configure, tracingSampling="1", meshConfig=json.dumps(shapeless))
+    assert "mesh:tracingSampling: needs a place to send traces to" in message
 
 
 def test_a_missing_default_is_named(configure: Configure) -> None:
@@ -322,5 +446,11 @@ def test_the_readme_has_every_setting() -> None:
     described = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
 
     for key, setting in described.items():
-        default = f"`{setting['default']}`" if setting["default"] else "not set"
+        default = "not set" if setting["default"] in ("", {}, []) else f"`{_text(setting)}`"
         assert f"| `{key}` | {default} | {setting['description']} |" in readme
+
+
+def _text(setting: dict[str, Any]) -> str:
+    """Write a default as `pulumi config set` takes it."""
+    default = setting["default"]
+    return default if isinstance(default, str) else json.dumps(default)

@@ -1,0 +1,104 @@
+"""Who may speak to whom in the mesh: mutual TLS, and deny by default with Bookinfo's allowances."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import pulumi
+
+from components.bookinfo import MICROSERVICES, Microservice
+from mesh import security
+from mesh.istio_api import security as api
+from mesh.ordering import Ready
+
+ENTRANCE = "productpage"
+"""The one service that is asked from outside."""
+MODES: Mapping[security.Mode, Literal["DISABLE", "PERMISSIVE", "STRICT"]] = {
+    "disable": "DISABLE",
+    "permissive": "PERMISSIVE",
+    "strict": "STRICT",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeshSecurityArgs:
+    """What a stack decides about security."""
+
+    root_namespace: str
+    """Where Istio looks for what holds for the whole mesh."""
+    trust_domain: str
+    mtls: security.MeshMode
+    mtls_by_namespace: Mapping[str, security.Mode]
+    deny_by_default: bool
+    """In Bookinfo's namespace; the pods of others are not this stack's to cut off."""
+    bookinfo_namespace: str
+    ingress: tuple[str, str]
+    """Namespace and name of the ServiceAccount that requests from outside come by."""
+
+
+class MeshSecurity(pulumi.ComponentResource):
+    """The policies in force; a stack that decides nothing has Istio's own, and no objects."""
+
+    ready: Ready
+    """Every policy."""
+
+    def __init__(
+        self, name: str, args: MeshSecurityArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("mesh:index:MeshSecurity", name, None, opts)
+
+        child = pulumi.ResourceOptions(parent=self)
+        modes: dict[str, security.Mode] = dict(args.mtls_by_namespace)
+        if args.mtls == "strict":
+            modes[args.root_namespace] = args.mtls
+        policies = [
+            api.PeerAuthentication(
+                name="default",
+                namespace=namespace,
+                spec=api.PeerAuthenticationSpec(mtls=api.MutualTLS(mode=MODES[mode])),
+            ).make(f"{name}-mtls-{namespace}", child)
+            for namespace, mode in modes.items()
+        ]
+        if args.deny_by_default:
+            allowances = [
+                _allowance(service, args).make(f"{name}-allow-{service.name}", child)
+                for service in MICROSERVICES
+            ]
+            denial = api.AuthorizationPolicy(
+                name="allow-nothing",
+                namespace=args.bookinfo_namespace,
+                spec=api.AuthorizationPolicySpec(),
+            )
+            # Requests go on while it is switched on or off: the denial comes last and goes first.
+            last = pulumi.ResourceOptions(parent=self, depends_on=allowances)
+            policies += [*allowances, denial.make(f"{name}-allow-nothing", last)]
+
+        self.ready = pulumi.Output.from_input(policies)
+        self.register_outputs({"policies": len(policies)})
+
+
+def _allowance(service: Microservice, args: MeshSecurityArgs) -> api.AuthorizationPolicy:
+    """Allow a service's callers, known by the certificates of their ServiceAccounts."""
+    callers = [
+        (args.bookinfo_namespace, caller.account)
+        for caller in MICROSERVICES
+        if service.name in caller.calls
+    ]
+    if service.name == ENTRANCE:
+        callers.append(args.ingress)
+    principals = tuple(
+        f"{args.trust_domain}/ns/{namespace}/sa/{account}" for namespace, account in callers
+    )
+    return api.AuthorizationPolicy(
+        name=f"{service.name}-viewer",
+        namespace=args.bookinfo_namespace,
+        spec=api.AuthorizationPolicySpec(
+            selector=api.WorkloadSelector(match_labels={"app": service.name}),
+            rules=(
+                api.Rule(
+                    from_=(api.From(source=api.Source(principals=principals)),),
+                    to=(api.To(operation=api.Operation(methods=service.methods)),),
+                ),
+            ),
+        ),
+    )
