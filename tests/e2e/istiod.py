@@ -1,0 +1,87 @@
+"""What a real istiod tells the proxies of fake pods: its own view of the mesh."""
+
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any
+
+import grpc
+import httpx2
+from google.protobuf.struct_pb2 import Struct
+
+from .checkout import Checkout
+
+STREAM = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources"
+LISTENERS = "type.googleapis.com/envoy.config.listener.v3.Listener"
+
+
+@dataclass(frozen=True)
+class Istiod:
+    """The istiod of a namespace, on the loopback address of its Service."""
+
+    address: str
+
+    @classmethod
+    def of(cls, checkout: Checkout, namespace: str = "istio-system") -> "Istiod":
+        """Find the one that the checkout's stack has deployed."""
+        service = checkout.kubectl("get", "service", "istiod", "-n", namespace)
+        return cls(service["spec"]["clusterIP"])
+
+    def debug(self, page: str, **query: str) -> Any:
+        """Return one of its debug pages, which it shows to this machine only."""
+        answer = httpx2.get(f"http://{self.address}:8080/debug/{page}", params=query, timeout=10)
+        answer.raise_for_status()
+        return answer.json()
+
+    def listeners(self, pod: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """Return the listeners that a pod's proxy would get now, by name."""
+        name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
+        node = f"sidecar~{pod['status']['podIP']}~{name}.{namespace}~{namespace}.svc.cluster.local"
+        metadata = Struct()
+        metadata.update(
+            {
+                "CLUSTER_ID": "Kubernetes",
+                "NAMESPACE": namespace,
+                "LABELS": pod["metadata"]["labels"],
+            }
+        )
+        with self._connected(node, metadata):
+            dump = self.debug("config_dump", proxyID=f"{name}.{namespace}")
+        dynamic = next(
+            part["dynamicListeners"] for part in dump["configs"] if "dynamicListeners" in part
+        )
+        found = [listener["activeState"]["listener"] for listener in dynamic]
+        return {listener["name"]: listener for listener in found}
+
+    @contextmanager
+    def _connected(self, node: str, metadata: Struct) -> Generator[None]:
+        """Be a proxy that has asked for its listeners: istiod shows no other's configuration."""
+        # A DiscoveryRequest, field by field: its node, and the type that is asked for.
+        who = _field(1, node.encode()) + _field(3, metadata.SerializeToString())
+        request = _field(2, who) + _field(4, LISTENERS.encode())
+        requests: SimpleQueue[bytes | None] = SimpleQueue()
+        requests.put(request)
+        with grpc.insecure_channel(f"{self.address}:15010") as channel:
+            # A proxy that has no more to ask has gone: the end comes with the queue's None.
+            stream = channel.stream_stream(STREAM)(iter(requests.get, None), timeout=10)
+            next(stream)
+            try:
+                yield
+            finally:
+                requests.put(None)
+
+
+def _field(number: int, value: bytes) -> bytes:
+    """Encode a field of a protobuf message; lengths of two bytes are enough here."""
+    size = len(value)
+    return bytes([number << 3 | 2, size & 0x7F | 0x80, size >> 7]) + value
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Give istiod the moment in which it gathers changes before it tells the proxies."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it didn't happen in time"
+        time.sleep(0.2)
