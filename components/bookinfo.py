@@ -7,11 +7,11 @@ import pulumi
 from pulumi_kubernetes.apps.v1 import Deployment
 from pulumi_kubernetes.core.v1 import Service, ServiceAccount
 
+from mesh.bookinfo import PORT, VERSIONS
 from mesh.ordering import Ready
 
 IMAGES = "registry.istio.io/release/examples-bookinfo"
 IMAGES_VERSION = "1.20.3"
-PORT = 9080
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,6 @@ class Microservice:
     """One row: a Service, its ServiceAccount, and a Deployment for each version."""
 
     name: str
-    versions: tuple[str, ...] = ("v1",)
     env: Mapping[str, str] = field(default_factory=dict)
     scratch: Mapping[str, str] = field(default_factory=dict)
     """Empty volumes by name, and where each is mounted."""
@@ -41,7 +40,6 @@ MICROSERVICES = (
     Microservice(name="ratings"),
     Microservice(
         name="reviews",
-        versions=("v1", "v2", "v3"),
         env={"LOG_DIR": "/tmp/logs"},  # noqa: S108 - a path in the container
         scratch={"tmp": "/tmp", "wlp-output": "/opt/ibm/wlp/output"},  # noqa: S108
         calls=("ratings",),
@@ -115,7 +113,7 @@ class Bookinfo(pulumi.ComponentResource):
                     # A pod is refused, and retried ever later, until its account exists.
                     pulumi.ResourceOptions(parent=self, depends_on=[account]),
                 )
-                for version in service.versions
+                for version in VERSIONS[service.name]
             ]
 
         self.ready = pulumi.Output.from_input(deployments)
