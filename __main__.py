@@ -8,6 +8,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - an older Python stops here, with
 import pulumi
 
 from components.bookinfo import Bookinfo, BookinfoArgs
+from components.bookinfo_routes import BookinfoRoutes, BookinfoRoutesArgs
 from components.gateways import Gateways, GatewaysArgs
 from components.injected_namespace import InjectedNamespace, InjectedNamespaceArgs
 from components.istio_core import IstioCore, IstioCoreArgs
@@ -104,6 +105,21 @@ bookinfo = Bookinfo(
     ),
 )
 
+# Routes come last: until they are there, the gateway lets nobody in.
+routes = BookinfoRoutes(
+    "bookinfo-routes",
+    BookinfoRoutesArgs(
+        api=stack.routing_api,
+        namespace=stack.bookinfo_namespace,
+        host=stack.bookinfo_host,
+        plan=stack.traffic_plan,
+        gateway=gateways.ingress,
+        gateway_namespace=stack.istio_namespace,
+        gateway_selector=gateways.selector,
+    ),
+    pulumi.ResourceOptions(provider=provider, depends_on=bookinfo.ready),
+)
+
 pulumi.export("istioVersion", istio.version)
 pulumi.export("releaseSource", istio.source)
 pulumi.export("context", target.context)
@@ -111,4 +127,5 @@ pulumi.export("istioNamespace", stack.istio_namespace)
 pulumi.export("bookinfoNamespace", stack.bookinfo_namespace)
 pulumi.export("gatewayAddress", gateways.address)
 pulumi.export("dashboards", telemetry.dashboards)
+pulumi.export("bookinfoUrl", routes.url)
 pulumi.export("keptOnDestroy", crds.names)

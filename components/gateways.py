@@ -1,5 +1,6 @@
 """The mesh's gateways: Envoy proxies at its edge, configured by istiod."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -32,6 +33,10 @@ class Gateways(pulumi.ComponentResource):
     """Namespace and name of the ingress gateway's ServiceAccount."""
     address: pulumi.Output[str]
     """The ingress gateway's IP or host name; "unknown" without a load balancer."""
+    ingress: str
+    """The ingress gateway's name."""
+    selector: Mapping[str, str]
+    """The labels of its pods, by which Istio's Gateways find it."""
     ready: Ready
     """Every object of the gateway's chart."""
 
@@ -57,6 +62,8 @@ class Gateways(pulumi.ComponentResource):
         # The chart gives it the release's name.
         self.account = (args.namespace, INGRESS)
         self.address = service.apply(lambda live: live.status).apply(_address)
+        self.ingress = INGRESS
+        self.selector = {"istio": INGRESS.removeprefix("istio-")}
         self.ready = ingress.ready
         self.register_outputs({"address": self.address})
 

@@ -21,11 +21,23 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
-from mesh import addons, chart_values, mesh_config, mistakes, profiles, release, security
+from mesh import (
+    addons,
+    chart_values,
+    mesh_config,
+    mistakes,
+    profiles,
+    release,
+    security,
+    traffic_plan,
+)
 from mesh.release import PROJECT, Release
 from mesh.secrets import PULL_SECRET, CertificateAuthority, Credentials
+from mesh.traffic_plan import PlanSetting
 
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+# The last label has a letter first, else an IP address would do.
+HOST = re.compile(rf"({DNS_LABEL.pattern}\.)+(?=[a-z]){DNS_LABEL.pattern}")
 VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?")
 
 HUB = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:\d+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*")
@@ -48,6 +60,17 @@ def _name(value: str) -> str:
     if len(value) > 253 or not all(DNS_LABEL.fullmatch(part) for part in value.split(".")):
         raise ValueError("a name is up to 253 lower-case letters, digits, '-' and '.'")
     return value
+
+
+def _host(value: str) -> str:
+    """Derive a name from the stack's, lest two stacks answer for each other."""
+    host = value or f"bookinfo.{pulumi.get_stack()}.localhost"
+    if len(host) > 253 or not HOST.fullmatch(host):
+        raise ValueError(
+            "a host is a whole DNS name of its own, lower-case, no wildcard, such as "
+            f"bookinfo.example.com, and {host!r} is none"
+        )
+    return host
 
 
 def _version(value: str) -> str:
@@ -79,6 +102,7 @@ Percentage = Annotated[float, Field(ge=0, le=100)]
 Version = Annotated[str, AfterValidator(_version)]
 Hub = Annotated[str, AfterValidator(_hub)]
 OptionalTag = Annotated[str | None, _empty_is_unset, AfterValidator(_tag)]
+Host = Annotated[str, AfterValidator(_host)]
 OptionalName = Annotated[str | None, _empty_is_unset]
 OptionalPath = Annotated[Path | None, _empty_is_unset]
 
@@ -105,6 +129,9 @@ class Settings(BaseModel):
     istio_namespace: Namespace
     ingress_service_type: Literal["LoadBalancer", "NodePort", "ClusterIP"]
     bookinfo_namespace: Namespace
+    bookinfo_host: Host
+    routing_api: Literal["istio", "gateway-api"]
+    traffic_plan: PlanSetting
     mesh_config: Json[dict[str, Any]]
     profile: OptionalName
     platform: OptionalName
@@ -278,6 +305,9 @@ def _contradictions(prefix: str, settings: Settings) -> list[str]:
         )
     found += security.contradictions(settings, prefix)
     found += addons.contradictions(settings, prefix)
+    found += traffic_plan.contradictions(
+        f"{prefix}trafficPlan", settings.traffic_plan, faults=settings.routing_api == "istio"
+    )
     return found
 
 

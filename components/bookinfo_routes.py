@@ -1,0 +1,96 @@
+"""Bookinfo's routes: from the gateway to its pages, and between its services by a traffic plan."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pulumi
+from pulumi_kubernetes.core.v1 import Service
+
+from mesh import gateway_api_routes, istio_routes
+from mesh.bookinfo import FRONT, PORT, VERSIONS
+from mesh.gateway_api import ParentRef
+from mesh.istio_api.model import Resource
+from mesh.ordering import Ready
+from mesh.traffic_plan import Plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class BookinfoRoutesArgs:
+    """What a stack decides about the routes."""
+
+    api: Literal["istio", "gateway-api"]
+    namespace: str
+    """Bookinfo's."""
+    host: str
+    """The name that requests from outside ask for."""
+    plan: Plan
+    gateway: str
+    """The Gateway that routes of the Gateway API attach to."""
+    gateway_namespace: str
+    gateway_selector: Mapping[str, str]
+    """The labels of the ingress gateway's pods, by which a Gateway of Istio's API finds them."""
+
+
+class BookinfoRoutes(pulumi.ComponentResource):
+    """Routes, and before them what they send requests to: none ever names what isn't there."""
+
+    url: pulumi.Output[str]
+    """Bookinfo's first page, where the host's name leads to the gateway."""
+    ready: Ready
+    """Every route, and what it sends requests to."""
+
+    def __init__(
+        self, name: str, args: BookinfoRoutesArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("mesh:index:BookinfoRoutes", name, None, opts)
+
+        child = pulumi.ResourceOptions(parent=self)
+        targets: list[pulumi.Resource]
+        routes: Sequence[Resource]
+        if args.api == "istio":
+            entry = istio_routes.gateway(args.namespace, args.host, args.gateway_selector)
+            targets = [entry.make(f"{name}-gateway", child)]
+            targets += [
+                rule.make(f"{name}-{rule.name}-versions", child)
+                for rule in istio_routes.destination_rules(args.namespace)
+            ]
+            routes = istio_routes.virtual_services(args.namespace, args.host, args.plan)
+        else:
+            targets = [
+                _version_service(
+                    f"{name}-{service}-{version}", args.namespace, service, version, child
+                )
+                for service, versions in VERSIONS.items()
+                for version in versions
+            ]
+            parent = ParentRef(name=args.gateway, namespace=args.gateway_namespace)
+            routes = gateway_api_routes.http_routes(args.namespace, args.host, parent, args.plan)
+        # Requests that are sent to what isn't there yet are answered with 500 or 503.
+        after = pulumi.ResourceOptions(parent=self, depends_on=targets)
+
+        self.ready = pulumi.Output.from_input(
+            [*targets, *(route.make(f"{name}-{route.name}", after) for route in routes)]
+        )
+        self.url = pulumi.Output.from_input(f"http://{args.host}/{FRONT}")
+        self.register_outputs({"url": self.url})
+
+
+def _version_service(
+    resource_name: str, namespace: str, service: str, version: str, opts: pulumi.ResourceOptions
+) -> Service:
+    """Make what the Gateway API needs for a DestinationRule's subset: a Service of its own."""
+    return Service(
+        resource_name,
+        metadata={
+            "name": gateway_api_routes.version_service(service, version),
+            "namespace": namespace,
+            # A Service's wait costs 10 s, and its Deployment's says as much.
+            "annotations": {"pulumi.com/skipAwait": "true"},
+        },
+        spec={
+            "ports": [{"port": PORT, "name": "http"}],
+            "selector": {"app": service, "version": version},
+        },
+        opts=opts,
+    )
