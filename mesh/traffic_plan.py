@@ -22,10 +22,10 @@ from mesh.bookinfo import VERSIONS
 
 EVERY = "all"
 HEADER = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-# Istio has fields of their own for these, and no word for a header of that name.
+# Istio has fields of their own for these, and ignores them among headers.
 IGNORED_HEADERS = frozenset({"authority", "method", "scheme", "uri"})
 MILLISECONDS = {"h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
-QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(ms|[hms])")
+QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(ms|[hms])", re.ASCII)
 
 
 def _weights(value: Any) -> Any:
@@ -63,10 +63,7 @@ def _header(name: str) -> str:
 Percent = Annotated[int, Field(ge=0, le=100)]
 Weights = Annotated[dict[str, Percent], BeforeValidator(_weights), AfterValidator(_sum_to_100)]
 Headers = Annotated[
-    dict[
-        Annotated[str, AfterValidator(_header)],
-        Annotated[str, Field(min_length=1)],
-    ],
+    dict[Annotated[str, AfterValidator(_header)], Annotated[str, Field(min_length=1)]],
     Field(min_length=1),
 ]
 

@@ -214,7 +214,9 @@ def test_a_sum_or_a_fraction_is_a_duration(duration: str) -> None:
     parse({"ratings": {"delay": {"percent": 1, "fixedDelay": duration}}})
 
 
-@pytest.mark.parametrize("duration", ["", "7", "s", "0s", "-1s", "0.5ms", "1.0001s", "7S", "1s "])
+@pytest.mark.parametrize(
+    "duration", ["", "7", "s", "0s", "-1s", "0.5ms", "1.0001s", "7S", "1s ", "\u0667s"]
+)
 def test_what_istio_refuses_is_no_duration(duration: str) -> None:
     """No unit, no number, less than a millisecond or finer than one."""
     with pytest.raises(ValidationError, match="must be a duration"):
