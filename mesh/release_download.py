@@ -1,4 +1,4 @@
-"""Puts an Istio release on disk: the official archive, else the charts in Istio's Go module."""
+"""Puts on disk an Istio release, and the Gateway API that it is built with."""
 
 import shutil
 import tarfile
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx2
 
+from mesh.gateway_api_bundle import MODULE, Bundle
 from mesh.release import LAYOUTS, PROJECT, SOURCE
 from sandbox import console, toolchain
 from sandbox.programs import ARCHITECTURE, ISTIOD
@@ -16,6 +17,9 @@ ARCHIVE = (
 )
 PARTS = ("manifests", "samples", "LICENSE")
 """What the program reads of a release."""
+
+CRDS = "config/crd/standard"
+"""Where the Gateway API's Go module has the CRDs of its standard channel."""
 
 
 class ReleaseError(Exception):
@@ -41,6 +45,33 @@ def get(version: str, *, archive: str = ARCHIVE) -> Path:
             toolchain.remove_build_caches()
     console.done("Istio release", f"{version}  {(folder / SOURCE).read_text().strip()}")
     return folder
+
+
+def get_gateway_api(bundle: Bundle) -> Path:
+    """Return the bundle's folder, filling it first when it isn't there.
+
+    Raises ReleaseError when the Gateway API's Go module can't be had.
+    """
+    if not bundle.folder.is_dir():
+        bundle.folder.parent.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="partial-", dir=bundle.folder.parent) as partial:
+            try:
+                module = toolchain.download_module(
+                    MODULE, bundle.version, bundle.checksum, Path(partial, "go-mod")
+                )
+            except toolchain.ToolchainError as error:
+                raise ReleaseError(
+                    f"the Gateway API {bundle.version} can't be had: {error} Or put the "
+                    f"standard-install.yaml of its release into {bundle.folder}"
+                ) from error
+            filled = Path(partial, "bundle")
+            shutil.copytree(module / CRDS, filled, copy_function=shutil.copyfile)
+            (filled / SOURCE).write_text(f"the Go module {MODULE} v{bundle.version}\n")
+            filled.rename(bundle.folder)
+    source = bundle.folder / SOURCE
+    origin = source.read_text().strip() if source.is_file() else f"the folder {bundle.folder}"
+    console.done("Gateway API", f"{bundle.version}  {origin}")
+    return bundle.folder
 
 
 def _fill(folder: Path, version: str, url: str) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -301,6 +302,36 @@ def module_folder(family: Family) -> Path:
         check=True,
     )
     return Path(listed.stdout.strip())
+
+
+def download_module(module: str, version: str, checksum: str, cache: Path) -> Path:
+    """Download a Go module that no go.mod of ours pins, and return its folder in a cache.
+
+    Raises ToolchainError when it can't be had, or isn't the one that go.sum's checksum is of.
+    """
+    with console.alive(f"{module} {version}"), tempfile.TemporaryDirectory() as outside:
+        answer = subprocess.run(
+            [go_program(), "mod", "download", "-json", f"{module}@v{version}"],
+            cwd=outside,
+            env={**_go_environment(), "GOMODCACHE": str(cache)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    told = json.loads(answer.stdout or "{}")
+    if answer.returncode:
+        why = (told.get("Error") or answer.stderr).strip()
+        raise ToolchainError(
+            f"the Go module {module} v{version} can't be downloaded: {why}\n"
+            "It needs the Go module proxy (GOPROXY)."
+        )
+    if told["Sum"] != checksum:
+        raise ToolchainError(
+            f"the Go module {module} v{version} has the checksum {told['Sum']}, and {checksum} is "
+            "expected: nothing of it is used. Look into what answers as the Go module proxy."
+        )
+    return Path(told["Dir"])
 
 
 def go_program() -> str:

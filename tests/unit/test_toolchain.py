@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from mesh import release_download
+from mesh import gateway_api_bundle, release_download
+from mesh.gateway_api_bundle import Bundle
 from mesh.release import LAYOUTS
 from sandbox import toolchain
 from sandbox.programs import CLUSTER, HELM, PULUMI, Download, Family
@@ -270,3 +271,82 @@ def test_a_release_of_another_minor_is_not_replaced_by_the_module(
         release_download.get("1.28.0", archive="http://127.0.0.1:9/istio.tar.gz")
 
     assert list((project / "releases").iterdir()) == []
+
+
+# --- the Gateway API -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bundle(project: Path, monkeypatch: pytest.MonkeyPatch) -> Bundle:
+    """Return a bundle that isn't on disk yet."""
+    monkeypatch.setattr(gateway_api_bundle, "PROJECT", project)
+    return Bundle(version="1.5.1", checksum="h1:right")
+
+
+@pytest.fixture
+def go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], None]:
+    """Stand in for `go mod download -json` with a module that has one CRD and one other file."""
+
+    def answer(checksum: str, code: int) -> None:
+        program = tmp_path / "go"
+        program.write_text(
+            "#!/bin/sh\nset -e\n"
+            'crds="$GOMODCACHE/module/config/crd/standard"\n'
+            'mkdir -p "$crds" && echo crd > "$crds/crd.yaml" && echo no > "$crds/../no.yaml"\n'
+            f'echo "{{\\"Dir\\": \\"$GOMODCACHE/module\\", \\"Sum\\": \\"{checksum}\\", '
+            '\\"Error\\": \\"no such host\\"}"\n'
+            f"exit {code}\n"
+        )
+        program.chmod(0o755)
+        monkeypatch.setattr(toolchain, "go_program", lambda: str(program))
+
+    return answer
+
+
+def test_the_gateway_api_is_put_beside_the_release(
+    bundle: Bundle, go: Callable[[str, int], None], project: Path
+) -> None:
+    """Its standard channel, with a note of where it came from, and nothing of the download."""
+    go("h1:right", 0)
+
+    folder = release_download.get_gateway_api(bundle)
+
+    assert folder == project / "releases" / "gateway-api-1.5.1"
+    assert {file.name for file in folder.iterdir()} == {"crd.yaml", "SOURCE"}
+    assert list((project / "releases").iterdir()) == [folder]
+    assert folder.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize(
+    ("checksum", "code", "why"),
+    [
+        ("h1:wrong", 0, "h1:right is expected: nothing of it is used"),
+        ("h1:right", 1, "can't be downloaded: no such host"),
+    ],
+)
+def test_a_gateway_api_that_cannot_be_had_leaves_no_folder(
+    bundle: Bundle,
+    go: Callable[[str, int], None],
+    checksum: str,
+    code: int,
+    why: str,
+) -> None:
+    """One message says why, and where a file from elsewhere would go."""
+    go(checksum, code)
+
+    with pytest.raises(release_download.ReleaseError) as caught:
+        release_download.get_gateway_api(bundle)
+
+    assert why in str(caught.value)
+    assert f"put the standard-install.yaml of its release into {bundle.folder}" in str(caught.value)
+    assert list(bundle.folder.parent.iterdir()) == []
+
+
+def test_a_gateway_api_on_disk_is_not_downloaded(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that a person put there by hand."""
+    bundle.folder.mkdir(parents=True)
+    monkeypatch.setattr(toolchain, "go_program", lambda: "/no/such/program")
+
+    assert release_download.get_gateway_api(bundle) == bundle.folder
