@@ -1,4 +1,4 @@
-"""Istio and Bookinfo on one cluster: CRDs, the core, a gateway, then the application."""
+"""Istio and Bookinfo on one cluster: CRDs, the core, gateways, then the application."""
 
 import sys
 
@@ -9,19 +9,21 @@ import pulumi
 
 from components.bookinfo import Bookinfo, BookinfoArgs
 from components.bookinfo_routes import BookinfoRoutes, BookinfoRoutesArgs
+from components.gateway_api_crds import GatewayAPICRDs, GatewayAPICRDsArgs
 from components.gateways import Gateways, GatewaysArgs
 from components.injected_namespace import InjectedNamespace, InjectedNamespaceArgs
 from components.istio_core import IstioCore, IstioCoreArgs
 from components.istio_crds import IstioCRDs, IstioCRDsArgs
 from components.mesh_security import MeshSecurity, MeshSecurityArgs
 from components.telemetry import Telemetry, TelemetryArgs
-from mesh import cluster, ordering, preflight, release, secrets, settings
+from mesh import cluster, gateway_api_bundle, ordering, preflight, release, secrets, settings
 
 stack = settings.read()
 istio = release.find(stack.istio_version, stack.release_dir, addons=stack.addons)
 settings.check(stack, istio)
 target = cluster.choose(stack.context, stack.kubeconfig)
-preflight.check(target, namespaces=(stack.istio_namespace, stack.bookinfo_namespace))
+gateway_api = gateway_api_bundle.find(stack.istio_version, wanted=stack.brings_gateway_api)
+preflight.check(target, stack, gateway_api)
 pull_secret = secrets.pull_secret(stack.registry_credentials)
 
 provider = cluster.provider("cluster", target)
@@ -31,6 +33,12 @@ adopting_provider = cluster.provider("cluster-crds", target, upsert_existing_obj
 crds = IstioCRDs(
     "istio-crds",
     IstioCRDsArgs(release=istio),
+    pulumi.ResourceOptions(provider=adopting_provider),
+)
+
+gateway_api_crds = GatewayAPICRDs(
+    "gateway-api-crds",
+    GatewayAPICRDsArgs(bundle=gateway_api),
     pulumi.ResourceOptions(provider=adopting_provider),
 )
 
@@ -46,7 +54,10 @@ core = IstioCore(
         pull_secret=pull_secret,
         ca_secret=secrets.ca_secret(stack.cacerts),
     ),
-    pulumi.ResourceOptions(provider=provider, depends_on=crds.ready),
+    pulumi.ResourceOptions(
+        provider=provider,
+        depends_on=ordering.all_ready(crds.ready, gateway_api_crds.ready),
+    ),
 )
 
 # A pod gets its sidecar when it is created: istiod comes before gateways and applications.
@@ -56,7 +67,11 @@ gateways = Gateways(
         release=istio,
         namespace=stack.istio_namespace,
         kube_version=stack.kube_version,
-        ingress_service_type=stack.ingress_service_type,
+        gateways=stack.gateways,
+        common_values=stack.gateway_values,
+        pull_secret=pull_secret,
+        routing_api=stack.routing_api,
+        route_namespaces=(stack.bookinfo_namespace,),
     ),
     pulumi.ResourceOptions(provider=provider, depends_on=core.ready),
 )
@@ -114,8 +129,7 @@ routes = BookinfoRoutes(
         host=stack.bookinfo_host,
         plan=stack.traffic_plan,
         gateway=gateways.ingress,
-        gateway_namespace=stack.istio_namespace,
-        gateway_selector=gateways.selector,
+        gateway_namespace=gateways.account[0],
     ),
     pulumi.ResourceOptions(provider=provider, depends_on=bookinfo.ready),
 )
@@ -125,7 +139,9 @@ pulumi.export("releaseSource", istio.source)
 pulumi.export("context", target.context)
 pulumi.export("istioNamespace", stack.istio_namespace)
 pulumi.export("bookinfoNamespace", stack.bookinfo_namespace)
+pulumi.export("namespaces", stack.namespaces)
 pulumi.export("gatewayAddress", gateways.address)
 pulumi.export("dashboards", telemetry.dashboards)
 pulumi.export("bookinfoUrl", routes.url)
-pulumi.export("keptOnDestroy", crds.names)
+pulumi.export("gatewayAddresses", gateways.addresses)
+pulumi.export("keptOnDestroy", [*crds.names, *gateway_api_crds.names])

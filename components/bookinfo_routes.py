@@ -1,6 +1,6 @@
 """Bookinfo's routes: from the gateway to its pages, and between its services by a traffic plan."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,9 +10,13 @@ from pulumi_kubernetes.core.v1 import Service
 from mesh import gateway_api_routes, istio_routes
 from mesh.bookinfo import FRONT, PORT, VERSIONS
 from mesh.gateway_api import ParentRef
+from mesh.gateway_settings import Gateway
 from mesh.istio_api.model import Resource
 from mesh.ordering import Ready
 from mesh.traffic_plan import Plan
+
+HTTP_PORT = 80
+"""The port that a URL needn't name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +29,9 @@ class BookinfoRoutesArgs:
     host: str
     """The name that requests from outside ask for."""
     plan: Plan
-    gateway: str
-    """The Gateway that routes of the Gateway API attach to."""
+    gateway: Gateway
+    """The ingress gateway that requests from outside come by."""
     gateway_namespace: str
-    gateway_selector: Mapping[str, str]
-    """The labels of the ingress gateway's pods, by which a Gateway of Istio's API finds them."""
 
 
 class BookinfoRoutes(pulumi.ComponentResource):
@@ -46,10 +48,11 @@ class BookinfoRoutes(pulumi.ComponentResource):
         super().__init__("mesh:index:BookinfoRoutes", name, None, opts)
 
         child = pulumi.ResourceOptions(parent=self)
+        port = args.gateway.http_port or HTTP_PORT
         targets: list[pulumi.Resource]
         routes: Sequence[Resource]
         if args.api == "istio":
-            entry = istio_routes.gateway(args.namespace, args.host, args.gateway_selector)
+            entry = istio_routes.gateway(args.namespace, args.host, args.gateway.selector, port)
             targets = [entry.make(f"{name}-gateway", child)]
             targets += [
                 rule.make(f"{name}-{rule.name}-versions", child)
@@ -64,7 +67,7 @@ class BookinfoRoutes(pulumi.ComponentResource):
                 for service, versions in VERSIONS.items()
                 for version in versions
             ]
-            parent = ParentRef(name=args.gateway, namespace=args.gateway_namespace)
+            parent = ParentRef(name=args.gateway.name, namespace=args.gateway_namespace)
             routes = gateway_api_routes.http_routes(args.namespace, args.host, parent, args.plan)
         # Requests that are sent to what isn't there yet are answered with 500 or 503.
         after = pulumi.ResourceOptions(parent=self, depends_on=targets)
@@ -72,7 +75,8 @@ class BookinfoRoutes(pulumi.ComponentResource):
         self.ready = pulumi.Output.from_input(
             [*targets, *(route.make(f"{name}-{route.name}", after) for route in routes)]
         )
-        self.url = pulumi.Output.from_input(f"http://{args.host}/{FRONT}")
+        authority = args.host if port == HTTP_PORT else f"{args.host}:{port}"
+        self.url = pulumi.Output.from_input(f"http://{authority}/{FRONT}")
         self.register_outputs({"url": self.url})
 
 

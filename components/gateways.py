@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Any, cast
 
 import pulumi
 from pulumi_kubernetes.core.v1 import Service
 from pulumi_kubernetes.core.v1.outputs import ServiceStatus
 
-from mesh import chart
-from mesh.ordering import Ready
+from components.injected_namespace import InjectedNamespace, InjectedNamespaceArgs
+from components.kubernetes_gateway import CLASS, KubernetesGateway, KubernetesGatewayArgs
+from mesh import chart, secrets
+from mesh.gateway_settings import Gateway, RoutingApi
+from mesh.ordering import Ready, all_ready
 from mesh.release import Release
 
-INGRESS = "istio-ingressgateway"
 UNKNOWN = "unknown"
 
 
@@ -22,50 +24,105 @@ class GatewaysArgs:
 
     release: Release
     namespace: str
+    """Of the gateways that name no other."""
     kube_version: str
-    ingress_service_type: Literal["LoadBalancer", "NodePort", "ClusterIP"]
+    gateways: tuple[Gateway, ...]
+    """One of them at least is for ingress."""
+    common_values: Mapping[str, Any]
+    """What every gateway's chart is rendered with."""
+    pull_secret: secrets.Data | None
+    """What the images are pulled with, where the stack has an account."""
+    routing_api: RoutingApi
+    route_namespaces: tuple[str, ...]
+    """The namespaces whose routes a gateway of the Gateway API takes."""
 
 
 class Gateways(pulumi.ComponentResource):
-    """The ingress gateway, its proxy injected and running."""
+    """Every gateway, its proxy injected and running, and the namespaces that only they need."""
 
     account: tuple[str, str]
     """Namespace and name of the ingress gateway's ServiceAccount."""
+    ingress: Gateway
+    """The first one for ingress: Bookinfo is reached by it."""
     address: pulumi.Output[str]
-    """The ingress gateway's IP or host name; "unknown" without a load balancer."""
-    ingress: str
-    """The ingress gateway's name."""
-    selector: Mapping[str, str]
-    """The labels of its pods, by which Istio's Gateways find it."""
+    """Its IP or host name; "unknown" without a load balancer."""
+    addresses: pulumi.Output[dict[str, str]]
+    """The same of every gateway, by its name."""
     ready: Ready
-    """Every object of the gateway's chart."""
+    """Every object of every gateway."""
 
     def __init__(
         self, name: str, args: GatewaysArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("mesh:index:Gateways", name, None, opts)
 
-        ingress = chart.make(
-            INGRESS,
-            chart.ChartArgs(
-                path=args.release.gateway_chart,
-                namespace=args.namespace,
-                kube_version=args.kube_version,
-                values={"service": {"type": args.ingress_service_type}},
-            ),
-            pulumi.ResourceOptions(parent=self),
-        )
-        service = cast(
-            "pulumi.Output[Service]", ingress.get_resource("v1/Service", INGRESS, args.namespace)
-        )
+        others = {gateway.namespace or args.namespace for gateway in args.gateways}
+        namespaces = {
+            namespace: InjectedNamespace(
+                f"{name}-{namespace}",
+                InjectedNamespaceArgs(namespace=namespace, pull_secret=args.pull_secret),
+                pulumi.ResourceOptions(parent=self),
+            )
+            for namespace in sorted(others - {args.namespace})
+        }
 
-        # The chart gives it the release's name.
-        self.account = (args.namespace, INGRESS)
-        self.address = service.apply(lambda live: live.status).apply(_address)
-        self.ingress = INGRESS
-        self.selector = {"istio": INGRESS.removeprefix("istio-")}
-        self.ready = ingress.ready
-        self.register_outputs({"address": self.address})
+        make = _from_chart if args.routing_api == "istio" else _from_gateway_api
+        addresses: dict[str, pulumi.Output[str]] = {}
+        readies = [namespace.ready for namespace in namespaces.values()]
+        for gateway in args.gateways:
+            own = namespaces.get(gateway.namespace or args.namespace)
+            # Named by the gateway alone: its neighbours in the list may come and go.
+            address, ready = make(
+                gateway,
+                args,
+                pulumi.ResourceOptions(parent=self, depends_on=own.ready if own else None),
+            )
+            addresses[gateway.name] = address
+            readies.append(ready)
+
+        self.ingress = next(each for each in args.gateways if each.direction == "ingress")
+        # The chart names it like the gateway; istiod, which makes the Gateway API's, adds the class.
+        suffix = "" if args.routing_api == "istio" else f"-{CLASS}"
+        self.account = (self.ingress.namespace or args.namespace, f"{self.ingress.name}{suffix}")
+        self.addresses = pulumi.Output.all(**addresses)
+        self.address = addresses[self.ingress.name]
+        self.ready = all_ready(*readies)
+        self.register_outputs({"address": self.address, "addresses": self.addresses})
+
+
+def _from_chart(
+    gateway: Gateway, args: GatewaysArgs, opts: pulumi.ResourceOptions
+) -> tuple[pulumi.Output[str], Ready]:
+    namespace = gateway.namespace or args.namespace
+    rendered = chart.make(
+        gateway.name,
+        chart.ChartArgs(
+            path=args.release.gateway_chart,
+            namespace=namespace,
+            kube_version=args.kube_version,
+            values=chart.merged(gateway.values, args.common_values, gateway.typed_values),
+        ),
+        opts,
+    )
+    service = cast(
+        "pulumi.Output[Service]", rendered.get_resource("v1/Service", gateway.name, namespace)
+    )
+    return service.apply(lambda live: live.status).apply(_address), rendered.ready
+
+
+def _from_gateway_api(
+    gateway: Gateway, args: GatewaysArgs, opts: pulumi.ResourceOptions
+) -> tuple[pulumi.Output[str], Ready]:
+    made = KubernetesGateway(
+        gateway.name,
+        KubernetesGatewayArgs(
+            gateway=gateway,
+            namespace=gateway.namespace or args.namespace,
+            route_namespaces=args.route_namespaces,
+        ),
+        opts,
+    )
+    return made.address, made.ready
 
 
 def _address(status: ServiceStatus | None) -> str:

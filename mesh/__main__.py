@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mesh import recovery, release_download, tables
+from mesh import gateway_api_bundle, recovery, release_download, tables
 from mesh.workspace import Plugin, Workspace, WorkspaceError
 from sandbox import console
 from sandbox.cluster import SandboxError
@@ -57,7 +57,7 @@ def destroy(
     recovery.recover(workspace)
     unasked = ("--yes", "--skip-preview") if workspace.sandbox else ()
     _run(workspace, "destroy", *unasked, *(arguments or ()))
-    console.say("kept, for others' resources are of their kinds: Istio's CRDs (kubectl get crds)")
+    console.say("kept, for others' resources are of their kinds: the CRDs (kubectl get crds)")
 
 
 @app.command("tables")
@@ -92,12 +92,16 @@ def _ready(stack: str, sandbox: str, plugin: Plugin) -> Workspace:
 
 
 def get_release(workspace: Workspace) -> None:
-    """Put the stack's release on disk, unless its config names a folder."""
-    folder = workspace.setting("releaseDir")
+    """Put the stack's release on disk, unless its config names a folder; and what goes with it."""
+    version, folder = workspace.setting("istioVersion"), workspace.setting("releaseDir")
     if folder:
-        console.done("Istio release", f"{workspace.setting('istioVersion')}  the folder {folder}")
+        console.done("Istio release", f"{version}  the folder {folder}")
     else:
-        release_download.get(workspace.setting("istioVersion"))
+        release_download.get(version)
+    wants = (workspace.setting("routingApi"), workspace.setting("gatewayApiCrds"))
+    bundle = gateway_api_bundle.of(version)
+    if bundle is not None and wants == ("gateway-api", "stack"):
+        release_download.get_gateway_api(bundle)
 
 
 def _run(workspace: Workspace, *arguments: str) -> None:

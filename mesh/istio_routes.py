@@ -28,13 +28,11 @@ from mesh.istio_api.networking import (
 from mesh.traffic_plan import Plan, Rule
 
 GATEWAY = "bookinfo-gateway"
-# Of the gateway chart's Service; the sample's 8080 is the pod's port in istioctl's profiles.
-HTTP_PORT = 80
 
 
-def gateway(namespace: str, host: str, selector: Mapping[str, str]) -> Gateway:
-    """Let requests for the host in."""
-    port = Port(number=HTTP_PORT, name="http", protocol="HTTP")
+def gateway(namespace: str, host: str, selector: Mapping[str, str], number: int) -> Gateway:
+    """Let requests for the host in, by a port of the gateway's Service."""
+    port = Port(number=number, name="http", protocol="HTTP")
     server = Server(port=port, hosts=[host])
     spec = GatewaySpec(selector=selector, servers=[server])
     return Gateway(name=GATEWAY, namespace=namespace, spec=spec)

@@ -13,21 +13,24 @@ from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Namespace
 from msgspec import MsgspecError
 
-from mesh import ownership
+from mesh import gateway_preflight, ownership
 from mesh.cluster import Cluster
+from mesh.gateway_api_bundle import Bundle
+from mesh.settings import Settings
 
 PATIENCE = 5.0  # seconds until a silent cluster counts as unreachable
 
 
-def check(cluster: Cluster, *, namespaces: tuple[str, ...]) -> None:
+def check(cluster: Cluster, stack: Settings, gateway_api: Bundle | None) -> None:
     """Refuse a cluster that doesn't answer, or that has an Istio by another hand.
 
-    `namespaces` are the stack's own: they must be absent, or bear its mark.
+    The stack's own namespaces must be absent, or bear its mark; `gateway_api` is what it brings.
     """
     where = f"cluster of context {cluster.context!r} ({cluster.kubeconfig})"
     try:
         with _connect(cluster) as client:
-            foreign = list(_foreign(client, namespaces))
+            foreign = list(_foreign(client, stack.namespaces))
+            obstacles = list(gateway_preflight.obstacles(client, stack, gateway_api))
     except httpx2.HTTPStatusError as error:
         raise pulumi.RunError(f"{where} refuses the check: {error}; nothing was changed") from error
     except (httpx2.HTTPError, MsgspecError, OSError) as error:
@@ -35,6 +38,11 @@ def check(cluster: Cluster, *, namespaces: tuple[str, ...]) -> None:
         raise pulumi.RunError(f"{where} doesn't answer: {reason}; nothing was changed") from error
     except (ConfigError, KeyError) as error:
         raise pulumi.RunError(f"{where} can't be used: the file lacks {error}") from error
+    if obstacles and not foreign:
+        raise pulumi.RunError(
+            f"{where} has what the gateways of stack {ownership.stack()} would fail on; nothing "
+            "was changed:\n" + "\n".join(f"  - {obstacle}" for obstacle in obstacles)
+        )
     if not foreign:
         return
     remedy = "remove them with the tool that made them, or choose another cluster or namespaces"

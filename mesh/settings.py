@@ -24,6 +24,7 @@ from pydantic_core import ErrorDetails
 from mesh import (
     addons,
     chart_values,
+    gateway_settings,
     mesh_config,
     mistakes,
     profiles,
@@ -31,26 +32,18 @@ from mesh import (
     security,
     traffic_plan,
 )
+from mesh.gateway_settings import Gateway, RoutingApi
+from mesh.names import DNS_LABEL, Namespace
 from mesh.release import PROJECT, Release
 from mesh.secrets import PULL_SECRET, CertificateAuthority, Credentials
 from mesh.traffic_plan import PlanSetting
 
-DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 # The last label has a letter first, else an IP address would do.
 HOST = re.compile(rf"({DNS_LABEL.pattern}\.)+(?=[a-z]){DNS_LABEL.pattern}")
 VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?")
 
 HUB = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:\d+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*")
 TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
-
-
-def _namespace(value: str) -> str:
-    if not DNS_LABEL.fullmatch(value):
-        raise ValueError(
-            "a namespace is 1 to 63 lower-case letters, digits and '-', "
-            "and starts and ends with a letter or digit"
-        )
-    return value
 
 
 SECRETS = ("registryCredentials", "cacerts")
@@ -97,7 +90,6 @@ def _tag(value: str | None) -> str | None:
 _empty_is_unset = BeforeValidator(lambda value: value or None)
 
 Name = Annotated[str, AfterValidator(_name)]
-Namespace = Annotated[str, AfterValidator(_namespace)]
 Percentage = Annotated[float, Field(ge=0, le=100)]
 Version = Annotated[str, AfterValidator(_version)]
 Hub = Annotated[str, AfterValidator(_hub)]
@@ -127,10 +119,11 @@ class Settings(BaseModel):
     kubeconfig: OptionalPath
     kube_version: Version
     istio_namespace: Namespace
-    ingress_service_type: Literal["LoadBalancer", "NodePort", "ClusterIP"]
+    gateways: Json[tuple[Gateway, ...]]
+    routing_api: RoutingApi
+    gateway_api_crds: Literal["stack", "cluster"]
     bookinfo_namespace: Namespace
     bookinfo_host: Host
-    routing_api: Literal["istio", "gateway-api"]
     traffic_plan: PlanSetting
     mesh_config: Json[dict[str, Any]]
     profile: OptionalName
@@ -180,27 +173,57 @@ class Settings(BaseModel):
     @property
     def common_values(self) -> dict[str, Any]:
         """What every chart of Istio is rendered with, as far as the stack decides on it."""
-        presets = {
-            "profile": self.profile,
-            "platform": self.platform,
-            "compatibilityVersion": self.compatibility_version,
-        }
-        pull_secrets = [*self.image_pull_secrets]
-        if self.registry_credentials:
-            pull_secrets.append(PULL_SECRET)
         images = {
             "hub": self.hub,
             "tag": self.tag or self.istio_version,
             "imagePullPolicy": self.image_pull_policy,
-            "imagePullSecrets": pull_secrets,
+            "imagePullSecrets": self._pull_secrets,
         }
         return {
-            **{key: value for key, value in presets.items() if value},
+            **self._presets,
             "global": {
                 "istioNamespace": self.istio_namespace,
                 **{key: value for key, value in images.items() if value},
             },
         }
+
+    @property
+    def gateway_values(self) -> dict[str, Any]:
+        """What every gateway's chart is rendered with: it spells secrets as Kubernetes does."""
+        secrets = [{"name": name} for name in self._pull_secrets]
+        images = {"imagePullPolicy": self.image_pull_policy, "imagePullSecrets": secrets}
+        return {**self._presets, **{key: value for key, value in images.items() if value}}
+
+    @property
+    def _pull_secrets(self) -> list[str]:
+        own = [PULL_SECRET] if self.registry_credentials else []
+        return [*self.image_pull_secrets, *own]
+
+    @property
+    def _presets(self) -> dict[str, str]:
+        presets = {
+            "profile": self.profile,
+            "platform": self.platform,
+            "compatibilityVersion": self.compatibility_version,
+        }
+        return {key: value for key, value in presets.items() if value}
+
+    @property
+    def gateway_namespaces(self) -> tuple[str, ...]:
+        """Where the gateways are, each namespace once."""
+        named = (gateway.namespace or self.istio_namespace for gateway in self.gateways)
+        return tuple(dict.fromkeys(named))
+
+    @property
+    def brings_gateway_api(self) -> bool:
+        """Whether the CRDs of the Gateway API are needed, and are this stack's to make."""
+        return self.routing_api == "gateway-api" and self.gateway_api_crds == "stack"
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """Every namespace that is the stack's own."""
+        whole = (self.istio_namespace, *self.gateway_namespaces, self.bookinfo_namespace)
+        return tuple(dict.fromkeys(whole))
 
 
 def read() -> Settings:
@@ -287,6 +310,16 @@ def _against_release(prefix: str, settings: Settings, istio: Release) -> list[st
         *profiles.mistakes(charts["istiod"], chosen, prefix),
         *chart_values.mistakes(charts["istio-base"], settings.values.base, f"{prefix}values.base"),
         *chart_values.mistakes(charts["istiod"], settings.values.istiod, f"{prefix}values.istiod"),
+        *(
+            mistake
+            for index, gateway in enumerate(settings.gateways)
+            for mistake in chart_values.mistakes(
+                istio.gateway_chart,
+                gateway.values,
+                mistakes.below(f"{prefix}gateways", index, "values"),
+                {**chart_values.OWNED, **gateway_settings.OWNED},
+            )
+        ),
     ]
 
 
@@ -308,6 +341,12 @@ def _contradictions(prefix: str, settings: Settings) -> list[str]:
     found += traffic_plan.contradictions(
         f"{prefix}trafficPlan", settings.traffic_plan, faults=settings.routing_api == "istio"
     )
+    found += [
+        mistakes.wrong(mistakes.below(f"{prefix}gateways", *steps), rule, got)
+        for steps, rule, got in gateway_settings.contradictions(
+            settings.gateways, settings.routing_api, taken=settings.bookinfo_namespace
+        )
+    ]
     return found
 
 

@@ -11,9 +11,9 @@ def show(workspace: Workspace) -> None:
     outputs = json.loads(
         workspace.query("pulumi", "stack", "output", "--json", "--stack", workspace.stack)
     )
-    if "istioNamespace" not in outputs:
+    if "namespaces" not in outputs:
         raise WorkspaceError(f"stack {workspace.stack} has nothing deployed: `make up` does that")
-    namespaces = (outputs["istioNamespace"], outputs["bookinfoNamespace"])
+    namespaces = outputs["namespaces"]
     context = ("--context", outputs["context"])
     for what in ("svc", "pods"):
         listed = workspace.query("kubectl", *context, "get", what, "--all-namespaces")

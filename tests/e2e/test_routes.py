@@ -43,7 +43,7 @@ def test_istiod_takes_every_plan(deployed: Checkout, tmp_path: Path, name: str) 
     """Its validating webhook sees each object, and nothing is changed: a dry run on the server."""
     plan = TypeAdapter(PlanSetting).validate_python(json.dumps(EXAMPLES[name].plan))
     resources = [
-        istio_routes.gateway("bookinfo", HOST, SELECTOR),
+        istio_routes.gateway("bookinfo", HOST, SELECTOR, 80),
         *istio_routes.destination_rules("bookinfo"),
         *istio_routes.virtual_services("bookinfo", HOST, plan),
     ]
@@ -55,7 +55,7 @@ def test_istiod_takes_every_plan(deployed: Checkout, tmp_path: Path, name: str) 
 
 def test_istiod_is_asked(deployed: Checkout, tmp_path: Path) -> None:
     """Without its webhook the test above would show nothing: this mistake is in no CRD's schema."""
-    wrong = istio_routes.gateway("bookinfo", "not/a/host", SELECTOR).manifest()
+    wrong = istio_routes.gateway("bookinfo", "not/a/host", SELECTOR, 80).manifest()
 
     with pytest.raises(subprocess.CalledProcessError) as refused:
         _dry_run(deployed, tmp_path, [wrong])

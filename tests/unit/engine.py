@@ -75,21 +75,25 @@ CHARTS: dict[str, list[dict[str, Any]]] = {
             "webhooks": [],
         },
     ],
-    "istio-ingressgateway": [
+}
+
+
+def _gateway(name: str) -> list[dict[str, Any]]:
+    """Return what the gateway chart renders to under a release's name."""
+    return [
         {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
-            "metadata": {"name": "istio-ingressgateway", "namespace": "istio-system"},
+            "metadata": {"name": name, "namespace": "istio-system"},
             "spec": {"selector": {}, "template": {}},
         },
         {
             "apiVersion": "v1",
             "kind": "Service",
-            "metadata": {"name": "istio-ingressgateway", "namespace": "istio-system"},
+            "metadata": {"name": name, "namespace": "istio-system"},
             "spec": {"type": "LoadBalancer"},
         },
-    ],
-}
+    ]
 
 
 class FakeCluster(Mocks):
@@ -104,6 +108,8 @@ class FakeCluster(Mocks):
         state = dict(args.inputs)
         if state.get("spec", {}).get("type") == "LoadBalancer":
             state["status"] = {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}
+        if args.typ == "kubernetes:gateway.networking.k8s.io/v1:Gateway":
+            state["status"] = {"addresses": [{"type": "IPAddress", "value": "192.0.2.2"}]}
         return f"{args.name}-id", state
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
@@ -115,7 +121,8 @@ class FakeCluster(Mocks):
 
     def render(self, options: dict[str, Any]) -> list[dict[str, Any]]:
         """Fill the values that matter here into the few objects of a chart."""
-        manifests = copy.deepcopy(CHARTS[options["release_name"]])
+        name = options["release_name"]
+        manifests = copy.deepcopy(CHARTS[name]) if name in CHARTS else _gateway(name)
         for manifest in manifests:
             if "namespace" in manifest["metadata"]:
                 manifest["metadata"]["namespace"] = options["namespace"]
@@ -167,9 +174,7 @@ def run(engine: RecordingEngine, folder: Path, *, concealed: str = "", **overrid
     set_config(concealed=concealed, **overrides)
     with pytest.MonkeyPatch.context() as patch, contextlib.closing(loop):
         patch.setenv(SANDBOX, str(kubeconfig))
-        patch.setattr(
-            preflight, "check", lambda *args, **kwargs: engine.checked.append((*args, kwargs))
-        )
+        patch.setattr(preflight, "check", lambda *args: engine.checked.append(args))
         loop.run_until_complete(_run(engine))
 
 

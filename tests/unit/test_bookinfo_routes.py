@@ -85,7 +85,7 @@ def test_the_way_in_is_the_releases_own(sample: Sample) -> None:
     expected["Gateway", "bookinfo-gateway"]["spec"]["servers"][0]["port"]["number"] = 80
     expected["VirtualService", "bookinfo"]["spec"]["hosts"] = [HOST]
 
-    gateway = istio_routes.gateway("bookinfo", HOST, SELECTOR)
+    gateway = istio_routes.gateway("bookinfo", HOST, SELECTOR, 80)
     ours = shown([gateway, *istio_routes.virtual_services("bookinfo", HOST, {})])
 
     assert ours == expected
@@ -120,7 +120,7 @@ def test_every_route_goes_to_a_subset_that_is_there(name: str) -> None:
 def test_istio_knows_every_field(name: str, release: Release) -> None:
     """The API server drops what a CRD's schema doesn't name, without a word."""
     resources = [
-        istio_routes.gateway("bookinfo", HOST, SELECTOR),
+        istio_routes.gateway("bookinfo", HOST, SELECTOR, 80),
         *istio_routes.destination_rules("bookinfo"),
         *istio_routes.virtual_services("bookinfo", HOST, parse(EXAMPLES[name].plan)),
     ]

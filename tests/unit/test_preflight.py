@@ -12,18 +12,20 @@ import pulumi
 import pytest
 import yaml
 
-from mesh import preflight
+from mesh import preflight, settings
 from mesh.cluster import Cluster
+from mesh.gateway_api_bundle import CHANNEL, KNOWN_BY, VERSION, Bundle
 from mesh.ownership import ANNOTATION
 
 Kubeconfig = Callable[[str], Cluster]
 NAMESPACES = ("istio-system", "bookinfo")
+BUNDLE = Bundle(version="1.5.1", checksum="")
 OURS = {ANNOTATION: "mesh/test"}
 
 
 @pytest.fixture(autouse=True)
 def stack(configure: Callable[..., None]) -> None:
-    """Run as stack mesh/test."""
+    """Run as stack mesh/test, with nothing but defaults."""
     configure()
 
 
@@ -52,6 +54,7 @@ class FakeAPIServer(ThreadingHTTPServer):
         self.namespaces: list[dict[str, Any]] = []
         self.deployments: list[dict[str, Any]] = []
         self.injectors: list[dict[str, Any]] = []
+        self.gateway_api: dict[str, Any] | None = None
         super().__init__(("127.0.0.1", 0), Answer)
 
     @property
@@ -63,6 +66,11 @@ class FakeAPIServer(ThreadingHTTPServer):
         """Return what lies under a path and its label selector."""
         return {
             "/api/v1/namespaces": self.namespaces,
+            "/api/v1/namespaces?labelSelector=istio-injection%3Ddisabled": [
+                namespace
+                for namespace in self.namespaces
+                if namespace["metadata"]["labels"].get("istio-injection") == "disabled"
+            ],
             "/apis/apps/v1/deployments?labelSelector=app%3Distiod": self.deployments,
             "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
             "?labelSelector=app%3Dsidecar-injector": self.injectors,
@@ -75,10 +83,15 @@ class Answer(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer as an API server does."""
         server = cast("FakeAPIServer", self.server)
-        body: dict[str, Any] = {"metadata": {}, "items": server.items(self.path)}
+        status = server.status
+        if self.path == f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{KNOWN_BY}":
+            status = 200 if server.gateway_api else 404
+            body = server.gateway_api or {"kind": "Status", "message": "none", "code": status}
+        else:
+            body = {"metadata": {}, "items": server.items(self.path)}
         if server.status != 200:
-            body = {"kind": "Status", "message": "not for you", "code": server.status}
-        self.send_response(server.status)
+            body = {"kind": "Status", "message": "not for you", "code": status}
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.end_headers()
         self.wfile.write(json.dumps(body).encode())
@@ -99,7 +112,8 @@ def api() -> Iterator[FakeAPIServer]:
 def namespace(name: str, **annotations: str) -> dict[str, Any]:
     """Return a namespace that kubectl made, with annotations."""
     managed = [{"manager": "kubectl-create"}]
-    return {"metadata": {"name": name, "annotations": annotations, "managedFields": managed}}
+    metadata = {"name": name, "annotations": annotations, "labels": {}, "managedFields": managed}
+    return {"metadata": metadata}
 
 
 def istiod(in_namespace: str) -> dict[str, Any]:
@@ -127,10 +141,22 @@ def injector(in_namespace: str) -> dict[str, Any]:
     return {"metadata": metadata, "webhooks": [webhook]}
 
 
-def refusal(cluster: Cluster) -> str:
+def gateway_api(version: str, channel: str = "standard") -> dict[str, Any]:
+    """Return the CRD that a bundle of the Gateway API is known by."""
+    notes = {VERSION: version, CHANNEL: channel}
+    spec = {"group": "g", "names": {"kind": "k", "plural": "p"}, "scope": "s", "versions": []}
+    return {"metadata": {"name": KNOWN_BY, "annotations": notes}, "spec": spec}
+
+
+def check(cluster: Cluster, bundle: Bundle | None = None) -> None:
+    """Check a cluster for the stack as it is configured."""
+    preflight.check(cluster, settings.read(), bundle)
+
+
+def refusal(cluster: Cluster, bundle: Bundle | None = None) -> str:
     """Return the message that a cluster is refused with."""
     with pytest.raises(pulumi.RunError) as caught:
-        preflight.check(cluster, namespaces=NAMESPACES)
+        check(cluster, bundle)
     return str(caught.value)
 
 
@@ -138,7 +164,7 @@ def test_an_empty_cluster_is_fine(api: FakeAPIServer, kubeconfig: Kubeconfig) ->
     """And so are namespaces that are none of ours."""
     api.namespaces += [namespace("kube-system"), namespace("shop")]
 
-    preflight.check(kubeconfig(api.url), namespaces=NAMESPACES)
+    check(kubeconfig(api.url))
 
 
 def test_our_own_mesh_is_fine(api: FakeAPIServer, kubeconfig: Kubeconfig) -> None:
@@ -147,7 +173,7 @@ def test_our_own_mesh_is_fine(api: FakeAPIServer, kubeconfig: Kubeconfig) -> Non
     api.deployments.append(istiod("istio-system"))
     api.injectors.append(injector("istio-system"))
 
-    preflight.check(kubeconfig(api.url), namespaces=NAMESPACES)
+    check(kubeconfig(api.url))
 
 
 def test_istio_by_another_hand_is_refused(api: FakeAPIServer, kubeconfig: Kubeconfig) -> None:
@@ -243,3 +269,86 @@ def test_a_broken_context_is_named(tmp_path: Path) -> None:
     message = refusal(Cluster(kubeconfig=file, context="test"))
 
     assert "can't be used: the file lacks 'gone'" in message
+
+
+def test_a_namespace_of_a_gateway_only_is_ours_too(
+    api: FakeAPIServer, kubeconfig: Kubeconfig, configure: Callable[..., None]
+) -> None:
+    """It is made by the stack, so one by another hand would be overwritten."""
+    configure(gateways=json.dumps([{"namespace": "edge"}]))
+    api.namespaces.append(namespace("edge"))
+
+    assert "Namespace edge, by kubectl-create\n" in refusal(kubeconfig(api.url))
+
+
+def test_a_gateways_namespace_without_injection_is_refused(
+    api: FakeAPIServer, kubeconfig: Kubeconfig
+) -> None:
+    """Its proxy's image is `auto` until the injector fills it in: the pod would never start."""
+    for name in ("istio-system", "shop"):
+        api.namespaces.append(namespace(name, **OURS))
+        api.namespaces[-1]["metadata"]["labels"]["istio-injection"] = "disabled"
+
+    message = refusal(kubeconfig(api.url))
+
+    assert "Namespace istio-system is labelled istio-injection=disabled" in message
+    assert "kubectl label namespace istio-system istio-injection-" in message
+    assert "shop" not in message
+
+
+@pytest.mark.parametrize("version", ["v1.4.1", "v1.5.1", "v1.5.1-rc.1", "unreadable"])
+def test_an_older_gateway_api_is_taken_over(
+    api: FakeAPIServer, kubeconfig: Kubeconfig, configure: Callable[..., None], version: str
+) -> None:
+    """Whoever brought it: what is newer serves all that the older did."""
+    configure(routingApi="gateway-api")
+    api.gateway_api = gateway_api(version)
+
+    check(kubeconfig(api.url), BUNDLE)
+
+
+@pytest.mark.parametrize(
+    ("live", "why"),
+    [
+        (gateway_api("v1.6.0"), "is v1.6.0, newer than this stack's v1.5.1"),
+        (gateway_api("v1.10.0"), "is v1.10.0, newer than this stack's v1.5.1"),
+        (gateway_api("v1.4.1", "experimental"), "is of the experimental channel"),
+    ],
+)
+def test_a_gateway_api_that_would_lose_something_is_refused(
+    api: FakeAPIServer,
+    kubeconfig: Kubeconfig,
+    configure: Callable[..., None],
+    live: dict[str, Any],
+    why: str,
+) -> None:
+    """Others' routes may use what the stack's own bundle doesn't have; the way out is told."""
+    configure(routingApi="gateway-api")
+    api.gateway_api = live
+
+    message = refusal(kubeconfig(api.url), BUNDLE)
+
+    assert f"CRD {KNOWN_BY} {why}" in message
+    assert "pulumi config set gatewayApiCrds cluster" in message
+    assert "nothing was changed" in message
+
+
+def test_a_gateway_api_of_the_clusters_must_be_there(
+    api: FakeAPIServer, kubeconfig: Kubeconfig, configure: Callable[..., None]
+) -> None:
+    """Any will do; none is an error before istiod starts without it."""
+    configure(routingApi="gateway-api", gatewayApiCrds="cluster")
+
+    assert "pulumi config set gatewayApiCrds stack" in refusal(kubeconfig(api.url))
+
+    api.gateway_api = gateway_api("v1.9.0", "experimental")
+    check(kubeconfig(api.url))
+
+
+def test_without_the_gateway_api_nobody_asks_for_it(
+    api: FakeAPIServer, kubeconfig: Kubeconfig
+) -> None:
+    """A stack with Istio's own routes doesn't mind what the cluster has."""
+    api.gateway_api = gateway_api("v9.0.0", "experimental")
+
+    check(kubeconfig(api.url), BUNDLE)

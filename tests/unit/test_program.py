@@ -83,6 +83,7 @@ def test_nothing_is_out_of_a_component(deployed: RecordingEngine) -> None:
 
     assert top == {
         "IstioCRDs/istio-crds",
+        "GatewayAPICRDs/gateway-api-crds",
         "IstioCore/istio",
         "Gateways/gateways",
         "InjectedNamespace/bookinfo",
@@ -156,7 +157,7 @@ def test_settings_reach_the_cluster(run_program: Callable[..., RecordingEngine])
     engine = run_program(
         istioNamespace="mesh-system",
         bookinfoNamespace="books",
-        ingressServiceType="NodePort",
+        gateways=json.dumps([{"serviceType": "NodePort"}]),
         kubeVersion="1.35.1",
         meshConfig=json.dumps({"accessLogFile": "/dev/stdout"}),
     )
@@ -178,7 +179,7 @@ def test_a_gateway_without_a_balancer_has_no_address(
     run_program: Callable[..., RecordingEngine], kind: str
 ) -> None:
     """The output says so instead of failing, and nobody waits for an address."""
-    engine = run_program(ingressServiceType=kind)
+    engine = run_program(gateways=json.dumps([{"serviceType": kind}]))
 
     assert engine.outputs["gatewayAddress"] == "unknown"
     annotations = engine.inputs(INGRESS_SERVICE)["metadata"]["annotations"]
@@ -208,10 +209,11 @@ def test_a_mistake_stops_before_any_resource(
 
 def test_the_cluster_is_checked_first(deployed: RecordingEngine) -> None:
     """Once, and for the namespaces that the stack is about to make."""
-    ((target, options),) = deployed.checked
+    ((target, stack, gateway_api),) = deployed.checked
 
     assert target.context == "sandbox"
-    assert options == {"namespaces": ("istio-system", "bookinfo")}
+    assert stack.namespaces == ("istio-system", "bookinfo")
+    assert gateway_api is None
 
 
 def test_an_old_python_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

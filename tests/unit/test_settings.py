@@ -96,14 +96,6 @@ def test_a_version_is_a_release(configure: Configure, version: str) -> None:
     assert "mesh:istioVersion: a version is MAJOR.MINOR.PATCH" in message
 
 
-def test_a_service_type_is_one_of_three(configure: Configure) -> None:
-    """The message lists what is allowed."""
-    message = refusal(configure, ingressServiceType="ExternalName")
-
-    assert "mesh:ingressServiceType" in message
-    assert "'LoadBalancer', 'NodePort' or 'ClusterIP'" in message
-
-
 @pytest.mark.parametrize("value", ["accessLogFile", "[1]", '"text"'])
 def test_mesh_config_is_an_object(configure: Configure, value: str) -> None:
     """A string set by hand is told how an object is set."""

@@ -1,0 +1,56 @@
+"""The Kubernetes Gateway API's CustomResourceDefinitions: shared with all of the cluster."""
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_kubernetes.apiextensions.v1 import CustomResourceDefinition
+
+from mesh.gateway_api_bundle import Bundle
+from mesh.ordering import Ready
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewayAPICRDsArgs:
+    """Which bundle the CRDs are taken from."""
+
+    bundle: Bundle | None
+    """None where nothing needs them, or the cluster has its own."""
+
+
+class GatewayAPICRDs(pulumi.ComponentResource):
+    """Every CRD of a bundle: taken over where it is there already, and never deleted."""
+
+    names: list[str]
+    """Their names: what stays in the cluster after a destroy."""
+    ready: Ready
+    """Every CRD, established: istiod looks for them when it starts."""
+
+    def __init__(
+        self, name: str, args: GatewayAPICRDsArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("mesh:index:GatewayAPICRDs", name, None, opts)
+
+        shipped = args.bundle.crds if args.bundle else []
+        crds = [
+            CustomResourceDefinition(
+                crd["metadata"]["name"],
+                metadata={
+                    **crd["metadata"],
+                    "annotations": {
+                        **crd["metadata"]["annotations"],
+                        # Pulumi doesn't wait for a CRD by itself, and then its kinds don't exist.
+                        "pulumi.com/waitFor": "condition=Established",
+                        # Whoever made an older one: else the update would be a conflict.
+                        "pulumi.com/patchForce": "true",
+                    },
+                },
+                spec=crd["spec"],
+                # With a CRD go all objects of its kind, and most of them aren't this stack's.
+                opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
+            )
+            for crd in shipped
+        ]
+
+        self.names = [crd["metadata"]["name"] for crd in shipped]
+        self.ready = pulumi.Output.from_input(crds)
+        self.register_outputs({"names": self.names})

@@ -1,0 +1,110 @@
+"""A gateway of the Kubernetes Gateway API: istiod deploys its proxy by itself."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+from mesh.gateway_settings import Gateway
+from mesh.ordering import Ready
+
+CLASS = "istio"
+HTTP_PORT = ("http", 80)
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KubernetesGatewayArgs:
+    """What a stack decides about one gateway."""
+
+    gateway: Gateway
+    namespace: str
+    route_namespaces: tuple[str, ...]
+    """The namespaces whose routes may attach to it."""
+
+
+class KubernetesGateway(pulumi.ComponentResource):
+    """A Gateway, and through it a Deployment and a Service `<name>-istio`, which istiod owns."""
+
+    address: pulumi.Output[str]
+    """Where it is reached: an IP or a host name."""
+    ready: Ready
+    """The Gateway, programmed: its proxy has an address and its listeners."""
+
+    def __init__(
+        self, name: str, args: KubernetesGatewayArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("mesh:index:KubernetesGateway", name, None, opts)
+
+        gateway = _Gateway(
+            name,
+            {
+                "metadata": {
+                    "name": args.gateway.name,
+                    "namespace": args.namespace,
+                    "annotations": {
+                        "networking.istio.io/service-type": args.gateway.service_type,
+                        "pulumi.com/waitFor": "condition=Programmed",
+                    },
+                },
+                "spec": {
+                    "gatewayClassName": CLASS,
+                    "listeners": [
+                        _listener(*port, args.route_namespaces) for port in _ports(args.gateway)
+                    ],
+                    # Without these istiod would copy the Gateway's own, Pulumi's among them.
+                    "infrastructure": {"annotations": dict(args.gateway.annotations)},
+                },
+            },
+            pulumi.ResourceOptions(parent=self),
+        )
+
+        self.address = gateway.status.apply(_address)
+        self.ready = pulumi.Output.from_input([gateway])
+        self.register_outputs({"address": self.address})
+
+
+class _Gateway(pulumi.CustomResource):
+    """The object; the SDK's CustomResource doesn't tell an object's status."""
+
+    status: pulumi.Output[Mapping[str, Any] | None]
+
+    def __init__(
+        self, resource_name: str, manifest: Mapping[str, Any], opts: pulumi.ResourceOptions
+    ) -> None:
+        kind = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway"}
+        super().__init__(
+            f"kubernetes:{kind['apiVersion']}:{kind['kind']}",
+            resource_name,
+            {**kind, **manifest, "status": None},
+            opts,
+        )
+
+
+def _ports(gateway: Gateway) -> Sequence[tuple[str, int]]:
+    if gateway.ports is None:
+        return [HTTP_PORT]
+    return [(port.name, port.port) for port in gateway.ports]
+
+
+def _listener(name: str, port: int, route_namespaces: tuple[str, ...]) -> dict[str, Any]:
+    """Return a listener for plain HTTP that takes routes from some namespaces only."""
+    here = {
+        "key": "kubernetes.io/metadata.name",
+        "operator": "In",
+        "values": list(route_namespaces),
+    }
+    return {
+        "name": name,
+        "port": port,
+        "protocol": "HTTP",
+        "allowedRoutes": {
+            "namespaces": {"from": "Selector", "selector": {"matchExpressions": [here]}}
+        },
+    }
+
+
+def _address(status: Mapping[str, Any] | None) -> str:
+    addresses = (status or {}).get("addresses") or []
+    return next((address["value"] for address in addresses), UNKNOWN)

@@ -1,0 +1,480 @@
+"""Gateways: what a description of one comes to, and what is refused."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+
+from mesh import gateway_api_bundle, release, settings
+from mesh.gateway_api_bundle import KNOWN_BY
+from mesh.gateway_settings import STATUS_PORT, Gateway
+from mesh.ownership import ANNOTATION
+
+from .engine import RecordingEngine
+
+Configure = Callable[..., None]
+RunProgram = Callable[..., RecordingEngine]
+
+ACCOUNTS = {"registry.example.com": {"username": "mesh", "password": "Hunter2"}}
+THREE: list[dict[str, Any]] = [
+    {"name": "public", "values": {"service": {"externalTrafficPolicy": "Local"}}},
+    {"name": "internal", "namespace": "edge", "serviceType": "NodePort"},
+    {"direction": "egress"},
+]
+
+
+def described(**fields: Any) -> Gateway:
+    """Return a gateway from its description."""
+    return Gateway.model_validate(fields)
+
+
+def refusal(configure: Configure, gateways: object, **overrides: str) -> str:
+    """Return the message that a list of gateways is refused with."""
+    configure(gateways=json.dumps(gateways), **overrides)
+    with pytest.raises(pulumi.RunError) as caught:
+        settings.read()
+    return str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def three(run_program: RunProgram) -> RecordingEngine:
+    """Deploy three gateways, one of them in a namespace of its own."""
+    return run_program(
+        gateways=json.dumps(THREE),
+        imagePullSecrets=json.dumps(["registry"]),
+        imagePullPolicy="Always",
+        registryCredentials=json.dumps(ACCOUNTS),
+        concealed="registryCredentials",
+    )
+
+
+@pytest.fixture(scope="module")
+def kubernetes_gateways(
+    run_program: RunProgram, tmp_path_factory: pytest.TempPathFactory
+) -> RecordingEngine:
+    """Deploy the same with the Kubernetes Gateway API, its bundle of a single CRD."""
+    project = tmp_path_factory.mktemp("project")
+    bundle = project / "releases" / "gateway-api-1.5.1"
+    bundle.mkdir(parents=True)
+    notes = "annotations: {gateway.networking.k8s.io/bundle-version: v1.5.1}"
+    (bundle / "crds.yaml").write_text(
+        f"kind: CustomResourceDefinition\nmetadata: {{name: {KNOWN_BY}, {notes}}}\n"
+        "spec: {group: gateway.networking.k8s.io}\n---\n"
+        "kind: ValidatingAdmissionPolicy\nmetadata: {name: safe-upgrades}\n"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gateway_api_bundle, "PROJECT", project)
+        bare = [{key: gateway[key] for key in gateway if key != "values"} for gateway in THREE]
+        return run_program(gateways=json.dumps(bare), routingApi="gateway-api")
+
+
+# --- what a description comes to -------------------------------------------------------------
+
+
+def test_an_empty_description_is_the_usual_gateway() -> None:
+    """`pulumi config set --path 'gateways[0].serviceType' NodePort` alone is a whole gateway."""
+    ingress, egress = described(), described(direction="egress")
+
+    assert (ingress.name, ingress.service_type) == ("istio-ingressgateway", "LoadBalancer")
+    assert (egress.name, egress.service_type) == ("istio-egressgateway", "ClusterIP")
+
+
+def test_a_plain_gateway_sets_nothing_but_its_type() -> None:
+    """What nobody decided is the chart's to decide, in this release and the next."""
+    assert described().typed_values == {"service": {"type": "LoadBalancer"}}
+
+
+def test_an_egress_gateway_bears_the_label_of_istios_docs() -> None:
+    """Whatever its name, so that the Gateways in them select it; an ingress goes by its name."""
+    out, inner = described(name="out", direction="egress"), described(name="istio-inner")
+
+    assert out.typed_values["labels"] == out.selector == {"istio": "egressgateway"}
+    assert inner.selector == {"istio": "inner"}
+    assert described(values={"labels": {"istio": "mine"}}).selector == {"istio": "mine"}
+
+
+def test_every_field_reaches_the_chart() -> None:
+    """Under the key that the chart has for it."""
+    gateway = described(
+        annotations={"cloud": "yes"},
+        loadBalancer={"ip": "192.0.2.9", "class": "inner", "sourceRanges": ["192.0.2.0/24"]},
+        ports=[{"name": "http2", "port": 80, "targetPort": 8080, "nodePort": 30080}],
+        autoscaling={"minReplicas": 2, "maxReplicas": 9},
+    )
+
+    assert gateway.typed_values == {
+        "service": {
+            "type": "LoadBalancer",
+            "annotations": {"cloud": "yes"},
+            "loadBalancerIP": "192.0.2.9",
+            "loadBalancerClass": "inner",
+            "loadBalancerSourceRanges": ["192.0.2.0/24"],
+            "ports": [
+                STATUS_PORT,
+                {
+                    "name": "http2",
+                    "port": 80,
+                    "targetPort": 8080,
+                    "protocol": "TCP",
+                    "nodePort": 30080,
+                },
+            ],
+        },
+        "autoscaling": {
+            "minReplicas": 2,
+            "maxReplicas": 9,
+            "targetCPUUtilizationPercentage": 80,
+        },
+    }
+
+
+def test_a_number_of_replicas_switches_the_autoscaler_off() -> None:
+    """Else it would set the number back."""
+    values = described(replicas=3).typed_values
+
+    assert values["replicaCount"] == 3
+    assert values["autoscaling"] == {"enabled": False}
+
+
+def test_raw_values_and_the_stacks_own_are_merged(three: RecordingEngine) -> None:
+    """Beside the typed fields, key by key; pull secrets as Kubernetes spells them."""
+    assert three.cluster.rendered["public"]["values"] == {
+        "service": {"type": "LoadBalancer", "externalTrafficPolicy": "Local"},
+        "imagePullSecrets": [{"name": "registry"}, {"name": "istio-registry"}],
+        "imagePullPolicy": "Always",
+    }
+
+
+# --- what is deployed ------------------------------------------------------------------------
+
+
+def test_a_gateway_is_known_by_its_name(three: RecordingEngine, run_program: RunProgram) -> None:
+    """Its neighbours in the list may come, go and change places: no resource has a new name."""
+    fewer = run_program(gateways=json.dumps(THREE[1::-1]))
+    asides = ("Stack/", "Secret/")  # the engine's own, and the account of one of the two stacks
+    of_three, of_two = (
+        {name for name in engine.requests if not name.startswith(asides)}
+        for engine in (three, fewer)
+    )
+    egress = {name for name in of_three if name.endswith("/istio-egressgateway")}
+
+    assert len(egress) == 3  # the chart, its Deployment and its Service
+    assert of_three - of_two == egress
+    assert of_two <= of_three
+
+
+def test_a_gateways_own_namespace_is_the_stacks(three: RecordingEngine) -> None:
+    """Marked, injected, with the stack's account; before the gateway and after istiod."""
+    metadata = three.inputs("Namespace/gateways-edge-namespace")["metadata"]
+
+    assert metadata["name"] == "edge"
+    assert metadata["labels"] == {"istio-injection": "enabled"}
+    assert metadata["annotations"] == {ANNOTATION: "mesh/test"}
+    assert three.inputs("Secret/gateways-edge-istio-registry")["metadata"]["namespace"] == "edge"
+    assert "Namespace/gateways-edge-namespace" in three.waits_for("Deployment/edge/internal")
+    assert "Deployment/istio-system/istiod" in three.waits_for("Namespace/gateways-edge-namespace")
+    assert three.outputs["namespaces"] == ("istio-system", "edge", "bookinfo")
+
+
+def test_a_gateway_waits_for_no_other(three: RecordingEngine) -> None:
+    """They come up side by side."""
+    assert not {
+        name
+        for name in three.waits_for("Deployment/istio-system/public")
+        if "internal" in name or "egress" in name or "edge" in name
+    }
+
+
+def test_bookinfo_waits_for_every_gateway(three: RecordingEngine) -> None:
+    """And for all that each of them is made of."""
+    before = three.waits_for("Deployment/bookinfo-reviews-v1")
+
+    assert {
+        f"{kind}/{place}"
+        for kind in ("Deployment", "Service")
+        for place in ("istio-system/public", "edge/internal", "istio-system/istio-egressgateway")
+    } <= before
+
+
+def test_the_waits_follow_the_service_type(three: RecordingEngine) -> None:
+    """An address is waited for where one will come."""
+    waits = {
+        name: three.inputs(f"Service/{name}")["metadata"]["annotations"]
+        for name in ("istio-system/public", "edge/internal", "istio-system/istio-egressgateway")
+    }
+
+    assert "pulumi.com/waitFor" in waits["istio-system/public"]
+    assert waits["edge/internal"] == {"pulumi.com/skipAwait": "true"}
+    assert waits["istio-system/istio-egressgateway"] == {"pulumi.com/skipAwait": "true"}
+
+
+def test_every_gateway_has_an_address_in_the_outputs(three: RecordingEngine) -> None:
+    """By name; the first ingress gateway's is the stack's."""
+    assert three.outputs["gatewayAddress"] == "192.0.2.1"
+    assert three.outputs["gatewayAddresses"] == {
+        "public": "192.0.2.1",
+        "internal": "unknown",
+        "istio-egressgateway": "unknown",
+    }
+
+
+# --- the Kubernetes Gateway API --------------------------------------------------------------
+
+
+def test_a_kubernetes_gateway_is_deployed_by_istiod(kubernetes_gateways: RecordingEngine) -> None:
+    """One object says it all: its class, its Service's type, and whose routes it takes."""
+    gateway = kubernetes_gateways.inputs("Gateway/internal")
+
+    assert gateway["metadata"] == {
+        "name": "internal",
+        "namespace": "edge",
+        "annotations": {
+            "networking.istio.io/service-type": "NodePort",
+            "pulumi.com/waitFor": "condition=Programmed",
+        },
+    }
+    assert gateway["spec"]["gatewayClassName"] == "istio"
+    (listener,) = gateway["spec"]["listeners"]
+    assert (listener["name"], listener["port"], listener["protocol"]) == ("http", 80, "HTTP")
+    (allowed,) = listener["allowedRoutes"]["namespaces"]["selector"]["matchExpressions"]
+    assert allowed["key"] == "kubernetes.io/metadata.name"
+    assert allowed["values"] == ["bookinfo"]
+    assert set(kubernetes_gateways.cluster.rendered) == {"istio-base", "istiod"}
+
+
+def test_pulumis_annotations_stay_on_the_gateway(kubernetes_gateways: RecordingEngine) -> None:
+    """Without annotations for what it deploys, istiod would copy the Gateway's own."""
+    infrastructure = kubernetes_gateways.inputs("Gateway/public")["spec"]["infrastructure"]
+
+    assert infrastructure == {"annotations": {}}
+
+
+def test_the_gateway_apis_crds_are_there_before_istiod(
+    kubernetes_gateways: RecordingEngine,
+) -> None:
+    """It looks for them when it starts; and the Gateways come after it."""
+    crd = f"CustomResourceDefinition/{KNOWN_BY}"
+
+    assert crd in kubernetes_gateways.waits_for("IstioCore/istio")
+    assert "Deployment/istio-system/istiod" in kubernetes_gateways.waits_for("Gateway/internal")
+    namespace = "Namespace/gateways-edge-namespace"
+    assert namespace in kubernetes_gateways.waits_for("Gateway/internal")
+    assert "Gateway/internal" in kubernetes_gateways.waits_for("Deployment/bookinfo-reviews-v1")
+
+
+def test_the_gateway_apis_crds_belong_to_all(kubernetes_gateways: RecordingEngine) -> None:
+    """Taken over where others made them, awaited, never deleted; the bundle's policies stay out."""
+    crd = f"CustomResourceDefinition/{KNOWN_BY}"
+    request = kubernetes_gateways.requests[crd]
+    annotations = kubernetes_gateways.inputs(crd)["metadata"]["annotations"]
+
+    assert request.retainOnDelete
+    assert "::cluster-crds::" in request.provider
+    assert annotations == {
+        "gateway.networking.k8s.io/bundle-version": "v1.5.1",
+        "pulumi.com/patchForce": "true",
+        "pulumi.com/waitFor": "condition=Established",
+    }
+    assert kubernetes_gateways.outputs["keptOnDestroy"][-1] == KNOWN_BY
+    assert not [name for name in kubernetes_gateways.requests if "safe-upgrades" in name]
+
+
+def test_a_kubernetes_gateways_address_is_what_its_status_says(
+    kubernetes_gateways: RecordingEngine,
+) -> None:
+    """Istiod writes it there."""
+    assert kubernetes_gateways.outputs["gatewayAddress"] == "192.0.2.2"
+
+
+def test_ports_are_listeners() -> None:
+    """A name that Istio takes for HTTP is a listener; what else there is has been refused."""
+    from components.kubernetes_gateway import _ports  # noqa: PLC0415 - beside what it is about
+
+    gateway = described(ports=[{"name": "http2", "port": 8080}, {"name": "http-b", "port": 81}])
+
+    assert _ports(gateway) == [("http2", 8080), ("http-b", 81)]
+
+
+@pytest.mark.parametrize(
+    ("api", "crds", "brings"),
+    [
+        ("istio", "stack", False),
+        ("gateway-api", "stack", True),
+        ("gateway-api", "cluster", False),
+    ],
+)
+def test_the_crds_are_brought_where_they_are_needed(
+    configure: Configure, api: str, crds: str, *, brings: bool
+) -> None:
+    """Not for Istio's own routes, and not where the cluster has its own."""
+    configure(routingApi=api, gatewayApiCrds=crds)
+
+    assert settings.read().brings_gateway_api == brings
+
+
+def test_a_bundle_that_is_not_on_disk_is_one_command_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a file away: the message names the folder."""
+    monkeypatch.setattr(gateway_api_bundle, "PROJECT", tmp_path)
+
+    with pytest.raises(pulumi.RunError) as caught:
+        gateway_api_bundle.find("1.30.3", wanted=True)
+
+    assert f"no folder {tmp_path}/releases/gateway-api-1.5.1" in str(caught.value)
+    assert "`make release`" in str(caught.value)
+
+
+def test_a_bundle_without_the_crds_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty folder isn't a Gateway API."""
+    monkeypatch.setattr(gateway_api_bundle, "PROJECT", tmp_path)
+    (tmp_path / "releases" / "gateway-api-1.4.1").mkdir(parents=True)
+
+    with pytest.raises(pulumi.RunError, match=f"has no CRD {KNOWN_BY}"):
+        gateway_api_bundle.find("1.29.3", wanted=True)
+
+
+def test_an_istio_whose_gateway_api_is_unknown_is_refused() -> None:
+    """With those that are known; a stack that doesn't bring it isn't asked."""
+    with pytest.raises(pulumi.RunError, match=r"known of Istio 1\.29 and 1\.30, not of 1\.12\.0"):
+        gateway_api_bundle.find("1.12.0", wanted=True)
+
+    assert gateway_api_bundle.find("1.12.0", wanted=False) is None
+
+
+# --- what is refused -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("gateway", "mistake"),
+    [
+        ({"name": "My_Gateway"}, "gateways[0].name: a gateway's name is 1 to 53 lower-case"),
+        ({"name": "1st"}, "gateways[0].name: a gateway's name is 1 to 53 lower-case"),
+        ({"name": "g" * 54}, "gateways[0].name: a gateway's name is 1 to 53 lower-case"),
+        ({"name": "istiod-x"}, "gateways[0].name: a gateway can't have a name of the control"),
+        ({"namespace": "Edge"}, "gateways[0].namespace: a namespace is 1 to 63 lower-case"),
+        ({"namespace": "bookinfo"}, "gateways[0].namespace: must differ from bookinfoNamespace"),
+        (
+            {"serviceType": "ExternalName"},
+            "gateways[0].serviceType: must be 'LoadBalancer', 'NodePort' or 'ClusterIP'",
+        ),
+        ({"servicetype": "NodePort"}, "gateways[0].servicetype: no such setting, did you mean"),
+        ({"direction": "sideways"}, "gateways[0].direction: must be 'ingress' or 'egress'"),
+        ({"ports": []}, "gateways[0].ports: "),
+        (
+            {"ports": [{"name": "http2", "port": 0}]},
+            "gateways[0].ports[0].port: must be greater than or equal to 1, got 0",
+        ),
+        (
+            {"ports": [{"name": "http2", "port": 80, "targetPort": 65536}]},
+            "gateways[0].ports[0].targetPort: must be less than or equal to 65535, got 65536",
+        ),
+        ({"ports": [{"port": 80}]}, "gateways[0].ports[0].name: must be set"),
+        ({"ports": [{"name": "HTTP", "port": 80}]}, "gateways[0].ports[0].name: a port's name is"),
+        (
+            {"ports": [{"name": "http2", "port": 80}, {"name": "http3", "port": 80}]},
+            "gateways[0].ports[1].port: each port is there once, 15021 by itself, got 80",
+        ),
+        (
+            {"ports": [{"name": "http2", "port": 80}, {"name": "http2", "port": 81}]},
+            "gateways[0].ports[1].name: each port has a name of its own",
+        ),
+        (
+            {"ports": [{"name": "status", "port": 15021}]},
+            "gateways[0].ports[0].port: each port is there once, 15021 by itself, got 15021",
+        ),
+        (
+            {"serviceType": "ClusterIP", "ports": [{"name": "h", "port": 80, "nodePort": 30000}]},
+            "gateways[0].ports[0].nodePort: needs serviceType NodePort or LoadBalancer",
+        ),
+        (
+            {"serviceType": "NodePort", "loadBalancer": {"ip": "192.0.2.1"}},
+            "gateways[0].loadBalancer: needs serviceType LoadBalancer, got 'NodePort'",
+        ),
+        (
+            {"loadBalancer": {"sourceRanges": ["here"]}},
+            "gateways[0].loadBalancer.sourceRanges[0]: a source range is a network",
+        ),
+        (
+            {"autoscaling": {"minReplicas": 6}},
+            "gateways[0].autoscaling.minReplicas: can't be more than maxReplicas, 5, got 6",
+        ),
+        (
+            {"autoscaling": {}, "replicas": 1},
+            "gateways[0].replicas: can't be set beside autoscaling, got 1",
+        ),
+        (
+            {"values": {"service": {"type": "None"}}},
+            "gateways[0].values.service.type: is said by a field of the gateway, got 'None'",
+        ),
+        ({"direction": "egress"}, "gateways: must hold an ingress gateway"),
+    ],
+)
+def test_a_gateway_that_kubernetes_or_the_chart_would_refuse(
+    configure: Configure, gateway: dict[str, Any], mistake: str
+) -> None:
+    """Is refused before anything is rendered, with its place in the config."""
+    assert f"\n  - mesh:{mistake}" in refusal(configure, [gateway])
+
+
+def test_the_same_port_for_tcp_and_udp_is_fine(configure: Configure) -> None:
+    """HTTP/3 is such a pair: the rule is Kubernetes' own, no stricter."""
+    ports = [{"name": "https", "port": 443}, {"name": "http3", "port": 443, "protocol": "UDP"}]
+    configure(gateways=json.dumps([{"ports": ports}]))
+
+    assert len(settings.read().gateways[0].ports or ()) == 2
+
+
+def test_two_gateways_have_two_names(configure: Configure) -> None:
+    """In two namespaces too: the stack's resources are named by them."""
+    message = refusal(configure, [{}, {"namespace": "edge"}])
+
+    assert "mesh:gateways[1].name: each gateway has a name of its own" in message
+    assert "got 'istio-ingressgateway'" in message
+
+
+@pytest.mark.parametrize(
+    ("gateway", "place"),
+    [
+        ({"replicas": 2}, "replicas"),
+        ({"autoscaling": {}}, "autoscaling"),
+        ({"values": {"kind": "DaemonSet"}}, "values"),
+        ({"loadBalancer": {"ip": "192.0.2.1"}}, "loadBalancer"),
+        ({"ports": [{"name": "tcp-x", "port": 9000}]}, "ports[0].name"),
+        ({"ports": [{"name": "https", "port": 443}]}, "ports[0].name"),
+        ({"ports": [{"name": "http", "port": 80, "targetPort": 8080}]}, "ports[0]"),
+    ],
+)
+def test_what_only_the_chart_can_do_is_refused_with_the_gateway_api(
+    configure: Configure, gateway: dict[str, Any], place: str
+) -> None:
+    """Rather than passed over in silence."""
+    message = refusal(configure, [gateway], routingApi="gateway-api")
+
+    assert f"\n  - mesh:gateways[0].{place}: " in message
+
+
+@pytest.mark.parametrize(
+    ("values", "mistake"),
+    [
+        ({"replicaCountt": 2}, "replicaCountt: no such value in the chart"),
+        ({"kind": "Pod"}, "kind: 'Pod' is not one of"),
+        ({"revision": "x"}, "revision: is decided by the program"),
+        ({"name": "x"}, "name: is the gateway's own name"),
+    ],
+)
+def test_raw_values_are_checked_with_the_charts_own_schema(
+    configure: Configure, release_dir: Path, values: dict[str, Any], mistake: str
+) -> None:
+    """The gateway chart has one; a key it doesn't know, or a wrong type, has its whole path."""
+    configure(gateways=json.dumps([{}, {"name": "b", "values": values}]))
+
+    with pytest.raises(pulumi.RunError) as caught:
+        settings.check(settings.read(), release.find("1.30.3", release_dir))
+
+    assert f"\n  - mesh:gateways[1].values.{mistake}" in str(caught.value)
