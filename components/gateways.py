@@ -81,7 +81,7 @@ class Gateways(pulumi.ComponentResource):
             readies.append(ready)
 
         self.ingress = next(each for each in args.gateways if each.direction == "ingress")
-        # The chart names it like the gateway; istiod, which makes the Gateway API's, adds the class.
+        # The chart names it like the gateway; istiod, where it makes the proxy, adds the class.
         suffix = "" if args.routing_api == "istio" else f"-{CLASS}"
         self.account = (self.ingress.namespace or args.namespace, f"{self.ingress.name}{suffix}")
         self.addresses = pulumi.Output.all(**addresses)

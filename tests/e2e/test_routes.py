@@ -35,7 +35,7 @@ def test_the_gateway_is_found_by_its_labels(deployed: Checkout) -> None:
     ]
 
     assert len(pods["items"]) == 1
-    assert istio_routes.HTTP_PORT in {port["port"] for port in service["spec"]["ports"]}
+    assert 80 in {port["port"] for port in service["spec"]["ports"]}
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

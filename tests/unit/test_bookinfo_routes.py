@@ -216,7 +216,7 @@ def test_a_service_a_version_for_the_gateway_api(
     run_program: Callable[..., RecordingEngine], sample: Sample
 ) -> None:
     """As the release's bookinfo-versions.yaml has them; nobody waits for them."""
-    engine = run_program(routingApi="gateway-api")
+    engine = run_program(routingApi="gateway-api", gatewayApiCrds="cluster")
     made = [
         engine.inputs(name)
         for name, request in engine.requests.items()
@@ -253,7 +253,9 @@ def test_routes_come_after_what_they_send_requests_to(all_v1: RecordingEngine) -
 def test_http_routes_come_after_their_services(run_program: Callable[..., RecordingEngine]) -> None:
     """Requests to a Service that isn't there are answered with 500."""
     engine = run_program(
-        routingApi="gateway-api", trafficPlan=json.dumps({"reviews": {"to": "v3"}})
+        routingApi="gateway-api",
+        gatewayApiCrds="cluster",
+        trafficPlan=json.dumps({"reviews": {"to": "v3"}}),
     )
 
     for route in ("bookinfo", "reviews"):

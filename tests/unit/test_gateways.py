@@ -424,10 +424,36 @@ def test_a_gateway_that_kubernetes_or_the_chart_would_refuse(
 
 def test_the_same_port_for_tcp_and_udp_is_fine(configure: Configure) -> None:
     """HTTP/3 is such a pair: the rule is Kubernetes' own, no stricter."""
-    ports = [{"name": "https", "port": 443}, {"name": "http3", "port": 443, "protocol": "UDP"}]
+    ports = [
+        {"name": "http2", "port": 80},
+        {"name": "https", "port": 443},
+        {"name": "http3", "port": 443, "protocol": "UDP"},
+    ]
     configure(gateways=json.dumps([{"ports": ports}]))
 
-    assert len(settings.read().gateways[0].ports or ()) == 2
+    assert len(settings.read().gateways[0].ports or ()) == 3
+
+
+def test_bookinfos_way_in_speaks_http(configure: Configure) -> None:
+    """A first ingress gateway without a port of plain HTTP would leave its route unreachable."""
+    ports = [{"name": "https", "port": 443}]
+
+    message = refusal(configure, [{"ports": ports}])
+
+    assert "mesh:gateways[0].ports: must hold one of http, http2 or grpc" in message
+    assert "got ['https']" in message
+
+
+def test_routes_come_in_by_the_gateways_own_port(
+    run_program: Callable[..., RecordingEngine],
+) -> None:
+    """A gateway that serves HTTP on another port is where routes, and the URL, lead to."""
+    ports = [{"name": "http-web", "port": 8080}]
+    engine = run_program(gateways=json.dumps([{"ports": ports}]))
+
+    (server,) = engine.inputs("Gateway/bookinfo-routes-gateway")["spec"]["servers"]
+    assert server["port"]["number"] == 8080
+    assert engine.outputs["bookinfoUrl"] == "http://bookinfo.test.localhost:8080/productpage"
 
 
 def test_two_gateways_have_two_names(configure: Configure) -> None:
