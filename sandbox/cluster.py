@@ -22,7 +22,7 @@ import psutil
 import yaml
 
 from sandbox import console, toolchain
-from sandbox.programs import CLUSTER
+from sandbox.programs import CLUSTER, KUBERNETES
 
 HOME = Path(os.environ.get("MESH_STATE") or platformdirs.user_state_path("istio-mesh"))
 """Outside every checkout: what the sandboxes and their stacks hold."""
@@ -164,7 +164,12 @@ class Sandbox:
                     "--extra-args",
                     "kwok-controller=disregard-status-with-label-selector=app=istiod",
                 )
-            self._kwokctl(programs, "scale", "node", "--replicas", str(NODES))
+            self._kwokctl(
+                programs,
+                *("scale", "node", "--replicas", str(NODES)),
+                # istiod asks the nodes whether they know native sidecars.
+                *("--param", f'.nodeInfo.kubeletVersion="v{KUBERNETES.version}"'),
+            )
         self.state.mkdir(exist_ok=True)
         if not self.passphrase_file.exists():
             self.passphrase_file.touch(mode=0o600)

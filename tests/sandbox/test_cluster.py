@@ -5,9 +5,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from lightkube import Client, KubeConfig
+from lightkube.resources.core_v1 import Node
 
 from sandbox import cluster as module
 from sandbox.cluster import Sandbox, SandboxError
+from sandbox.programs import KUBERNETES
 
 
 def test_two_run_side_by_side_on_loopback_only(cluster: Sandbox) -> None:
@@ -30,6 +33,15 @@ def test_two_run_side_by_side_on_loopback_only(cluster: Sandbox) -> None:
     assert not any(psutil.pid_exists(pid) for pid in pids)
     assert not other.folder.exists()
     assert cluster.is_up()
+
+
+def test_the_nodes_say_the_version_of_the_cluster(cluster: Sandbox) -> None:
+    """As real ones do: istiod makes native sidecars by what the kubelets say."""
+    config = KubeConfig.from_file(cluster.kubeconfig).get(cluster.context)
+    with Client(config) as client:
+        infos = [node.status and node.status.nodeInfo for node in client.list(Node)]
+
+    assert {info and info.kubeletVersion for info in infos} == {f"v{KUBERNETES.version}"}
 
 
 def test_up_is_idempotent(cluster: Sandbox) -> None:
