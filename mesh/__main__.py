@@ -83,10 +83,11 @@ def env(
 def _ready(stack: str, sandbox: str, plugin: Plugin) -> Workspace:
     """Make all that a Pulumi command on the stack needs."""
     workspace = Workspace(stack, sandbox, plugin)
+    # First: whether istioctl is in it decides which programs are missing.
+    get_release(workspace)
     _ = workspace.environment
     if workspace.sandbox is not None:
         workspace.sandbox.up()
-    get_release(workspace)
     workspace.make_stack()
     return workspace
 

@@ -17,6 +17,8 @@ ARCHIVE = (
 )
 PARTS = ("manifests", "samples", "LICENSE")
 """What the program reads of a release."""
+PROGRAMS = "bin"
+"""Where the archive holds istioctl; in the module the folder of that name holds other things."""
 
 CRDS = "config/crd/standard"
 """Where the Gateway API's Go module has the CRDs of its standard channel."""
@@ -110,7 +112,7 @@ def _unpack(packed: Path, folder: Path) -> None:
     with tarfile.open(packed) as tar:
         for member in tar:
             _, _, inner = member.name.partition("/")
-            if inner.split("/")[0] in PARTS:
+            if inner.split("/")[0] in (*PARTS, PROGRAMS):
                 member.name = inner
                 tar.extract(member, folder, filter="data")
 

@@ -19,7 +19,7 @@ from mesh.cluster import SANDBOX
 from mesh.release import PROJECT
 from sandbox import console, toolchain
 from sandbox.cluster import HOME, Sandbox
-from sandbox.programs import ARCHITECTURE, CLUSTER, HELM, PULUMI
+from sandbox.programs import ARCHITECTURE, CLUSTER, HELM, ISTIOCTL, PULUMI
 
 Plugin = Literal["auto", "official", "stand-in"]
 PROGRAM = "pulumi-resource-kubernetes"
@@ -77,9 +77,16 @@ class Workspace:
         stand_in = self._expects_stand_in()
         # All at once: what has to be built is built side by side.
         programs = toolchain.ensure(
-            (*(CLUSTER if self.sandbox else ()), PULUMI, *((HELM,) if stand_in else ()))
+            (
+                *(CLUSTER if self.sandbox else ()),
+                PULUMI,
+                *((HELM,) if stand_in else ()),
+                *((ISTIOCTL,) if self._lacks_istioctl() else ()),
+            )
         )
         folders = [Path(sys.executable).parent, programs["pulumi"].parent]
+        if "istioctl" in programs:
+            folders.append(programs["istioctl"].parent)
         if self._uses_stand_in(programs["pulumi"], expected=stand_in):
             folders += [toolchain.ensure((HELM,))["helm"].parent, _stand_in_folder()]
         added = {
@@ -96,6 +103,13 @@ class Workspace:
                 "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.sandbox.passphrase_file),
             }
         return added
+
+    def _lacks_istioctl(self) -> bool:
+        """Whether the program is to inject, and the release on disk brings no istioctl."""
+        if self.sandbox is None or self.setting("injection") != "manual":
+            return False
+        folder = self.setting("releaseDir") or f"releases/{self.setting('istioVersion')}"
+        return not (PROJECT / Path(folder).expanduser() / "bin" / "istioctl").is_file()
 
     def shell_lines(self) -> str:
         """Return the environment as lines for a shell's `eval`."""

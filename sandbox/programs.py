@@ -170,15 +170,7 @@ ISTIOD = Family(
     linker_symbols=("istio.io/istio/pkg/version.buildVersion=1.30-{version}",),
 )
 
-ISTIOCTL = Family(
-    name="istio",
-    module="istio.io/istio",
-    programs={"istioctl": "istio.io/istio/istioctl/cmd/istioctl"},
-    version_args=("version", "--remote=false", "--short"),
-    linker_symbols=("istio.io/istio/pkg/version.buildVersion=1.30-{version}",),
-)
-
-# For the bench only: the rival.
+# For the bench, as the rival, and for stacks that inject by hand.
 ISTIOCTL = Family(
     name="istio",
     module="istio.io/istio",

@@ -236,7 +236,7 @@ def _archive() -> bytes:
 
 
 def test_the_official_release_is_unpacked(serve: Serve, project: Path) -> None:
-    """A release's archive is verified and its charts are put into releases/, with its source."""
+    """An archive is verified; its charts and istioctl are put into releases/, with the source."""
     packed = _archive()
     address = serve({"istio.tar.gz": packed, "istio.tar.gz.sha256": _sum(packed, "istio.tar.gz")})
 
@@ -244,7 +244,7 @@ def test_the_official_release_is_unpacked(serve: Serve, project: Path) -> None:
 
     assert folder == project / "releases" / "1.30.3"
     assert (folder / "manifests/charts/base/Chart.yaml").exists()
-    assert not (folder / "bin").exists()
+    assert (folder / "bin" / "istioctl").read_bytes() == b"binary"
     assert "the official archive" in (folder / "SOURCE").read_text()
 
 
