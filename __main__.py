@@ -15,6 +15,7 @@ from components.injected_namespace import InjectedNamespace, InjectedNamespaceAr
 from components.istio_core import IstioCore, IstioCoreArgs
 from components.istio_crds import IstioCRDs, IstioCRDsArgs
 from components.mesh_security import MeshSecurity, MeshSecurityArgs
+from components.node_agents import NodeAgents, NodeAgentsArgs
 from components.telemetry import Telemetry, TelemetryArgs
 from mesh import cluster, gateway_api_bundle, ordering, preflight, release, secrets, settings
 
@@ -53,6 +54,9 @@ core = IstioCore(
         values=stack.core_values,
         pull_secret=pull_secret,
         ca_secret=secrets.ca_secret(stack.cacerts),
+        data_plane=stack.data_plane,
+        node_agents_namespace=stack.node_agents_namespace,
+        pod_security=stack.pod_security,
     ),
     pulumi.ResourceOptions(
         provider=provider,
@@ -70,16 +74,38 @@ gateways = Gateways(
         gateways=stack.gateways,
         common_values=stack.gateway_values,
         pull_secret=pull_secret,
+        pod_security=stack.pod_security,
         routing_api=stack.routing_api,
         route_namespaces=(stack.bookinfo_namespace,),
     ),
     pulumi.ResourceOptions(provider=provider, depends_on=core.ready),
 )
 
+node_agents = NodeAgents(
+    "node-agents",
+    NodeAgentsArgs(
+        release=istio,
+        namespace=stack.node_agents_namespace,
+        kube_version=stack.kube_version,
+        data_plane=stack.data_plane,
+        common_values=stack.common_values,
+        values=stack.node_agent_values,
+        pull_secret=pull_secret,
+    ),
+    pulumi.ResourceOptions(provider=provider, depends_on=core.ready),
+)
+
 bookinfo_namespace = InjectedNamespace(
     "bookinfo",
-    InjectedNamespaceArgs(namespace=stack.bookinfo_namespace, pull_secret=pull_secret),
-    pulumi.ResourceOptions(provider=provider, depends_on=core.ready),
+    InjectedNamespaceArgs(
+        namespace=stack.bookinfo_namespace,
+        data_plane=stack.data_plane,
+        pod_security=stack.pod_security,
+        pull_secret=pull_secret,
+    ),
+    pulumi.ResourceOptions(
+        provider=provider, depends_on=ordering.all_ready(core.ready, node_agents.ready)
+    ),
 )
 
 # Policies are in force before the first request, and until after the last one.
@@ -113,7 +139,9 @@ telemetry = Telemetry(
 
 bookinfo = Bookinfo(
     "bookinfo",
-    BookinfoArgs(namespace=stack.bookinfo_namespace),
+    BookinfoArgs(
+        namespace=stack.bookinfo_namespace, data_plane=stack.data_plane, injector=core.injector
+    ),
     pulumi.ResourceOptions(
         provider=provider,
         depends_on=ordering.all_ready(gateways.ready, bookinfo_namespace.ready, security.ready),

@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pulumi
 from pulumi_kubernetes.apps.v1 import Deployment
 from pulumi_kubernetes.core.v1 import Service, ServiceAccount
 
+from mesh import pod_security
 from mesh.bookinfo import PORT, VERSIONS
+from mesh.data_plane import DataPlane
+from mesh.manual_injection import Injector
 from mesh.ordering import Ready
 
 IMAGES = "registry.istio.io/release/examples-bookinfo"
@@ -64,6 +68,9 @@ class BookinfoArgs:
 
     namespace: str
     """An existing namespace, injected or not."""
+    data_plane: DataPlane
+    injector: Injector
+    """What renders the sidecars where the data plane wants them in the Deployments."""
 
 
 class Bookinfo(pulumi.ComponentResource):
@@ -76,6 +83,15 @@ class Bookinfo(pulumi.ComponentResource):
         self, name: str, args: BookinfoArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("mesh:index:Bookinfo", name, None, opts)
+
+        manifests = {
+            f"{service.name}-{version}": _deployment(args, service, version)
+            for service in MICROSERVICES
+            for version in VERSIONS[service.name]
+        }
+        wanted = (
+            args.injector.inject(manifests) if args.data_plane.injection == "manual" else manifests
+        )
 
         child = pulumi.ResourceOptions(parent=self)
         deployments = []
@@ -105,13 +121,12 @@ class Bookinfo(pulumi.ComponentResource):
                 opts=child,
             )
             deployments += [
-                _deployment(
+                Deployment(
                     f"{name}-{service.name}-{version}",
-                    args.namespace,
-                    service,
-                    version,
+                    metadata=wanted[f"{service.name}-{version}"]["metadata"],
+                    spec=wanted[f"{service.name}-{version}"]["spec"],
                     # A pod is refused, and retried ever later, until its account exists.
-                    pulumi.ResourceOptions(parent=self, depends_on=[account]),
+                    opts=pulumi.ResourceOptions(parent=self, depends_on=[account]),
                 )
                 for version in VERSIONS[service.name]
             ]
@@ -120,45 +135,43 @@ class Bookinfo(pulumi.ComponentResource):
         self.register_outputs({"namespace": args.namespace})
 
 
-def _deployment(
-    resource_name: str,
-    namespace: str,
-    service: Microservice,
-    version: str,
-    opts: pulumi.ResourceOptions,
-) -> Deployment:
+def _deployment(args: BookinfoArgs, service: Microservice, version: str) -> dict[str, Any]:
     labels = {"app": service.name, "version": version}
-    return Deployment(
-        resource_name,
-        metadata={"name": f"{service.name}-{version}", "namespace": namespace, "labels": labels},
-        spec={
+    annotations = {**service.annotations, **args.data_plane.pod_annotations}
+    container = {
+        "name": service.name,
+        "image": f"{IMAGES}-{service.name}-{version}:{IMAGES_VERSION}",
+        "imagePullPolicy": "IfNotPresent",
+        "env": [{"name": key, "value": value} for key, value in service.env.items()] or None,
+        "ports": [{"containerPort": PORT}],
+        "securityContext": pod_security.RESTRICTED_CONTAINER,
+        "volumeMounts": [
+            {"name": volume, "mountPath": path} for volume, path in service.scratch.items()
+        ]
+        or None,
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {
+            "name": f"{service.name}-{version}",
+            "namespace": args.namespace,
+            "labels": labels,
+        },
+        "spec": {
             "replicas": 1,
-            "selector": {"match_labels": labels},
+            "selector": {"matchLabels": labels},
             "template": {
-                "metadata": {"labels": labels, "annotations": dict(service.annotations) or None},
+                "metadata": {
+                    "labels": {**labels, **args.data_plane.pod_labels},
+                    "annotations": annotations or None,
+                },
                 "spec": {
-                    "service_account_name": service.account,
-                    "containers": [
-                        {
-                            "name": service.name,
-                            "image": f"{IMAGES}-{service.name}-{version}:{IMAGES_VERSION}",
-                            "image_pull_policy": "IfNotPresent",
-                            "env": [
-                                {"name": key, "value": value} for key, value in service.env.items()
-                            ]
-                            or None,
-                            "ports": [{"container_port": PORT}],
-                            "volume_mounts": [
-                                {"name": volume, "mount_path": path}
-                                for volume, path in service.scratch.items()
-                            ]
-                            or None,
-                        }
-                    ],
-                    "volumes": [{"name": volume, "empty_dir": {}} for volume in service.scratch]
+                    "serviceAccountName": service.account,
+                    "containers": [container],
+                    "volumes": [{"name": volume, "emptyDir": {}} for volume in service.scratch]
                     or None,
                 },
             },
         },
-        opts=opts,
-    )
+    }

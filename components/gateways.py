@@ -11,8 +11,10 @@ from pulumi_kubernetes.core.v1.outputs import ServiceStatus
 from components.injected_namespace import InjectedNamespace, InjectedNamespaceArgs
 from components.kubernetes_gateway import CLASS, KubernetesGateway, KubernetesGatewayArgs
 from mesh import chart, secrets
+from mesh.data_plane import DataPlane
 from mesh.gateway_settings import Gateway, RoutingApi
 from mesh.ordering import Ready, all_ready
+from mesh.pod_security import Level
 from mesh.release import Release
 
 UNKNOWN = "unknown"
@@ -32,6 +34,7 @@ class GatewaysArgs:
     """What every gateway's chart is rendered with."""
     pull_secret: secrets.Data | None
     """What the images are pulled with, where the stack has an account."""
+    pod_security: Level | None
     routing_api: RoutingApi
     route_namespaces: tuple[str, ...]
     """The namespaces whose routes a gateway of the Gateway API takes."""
@@ -60,7 +63,13 @@ class Gateways(pulumi.ComponentResource):
         namespaces = {
             namespace: InjectedNamespace(
                 f"{name}-{namespace}",
-                InjectedNamespaceArgs(namespace=namespace, pull_secret=args.pull_secret),
+                InjectedNamespaceArgs(
+                    namespace=namespace,
+                    # A gateway's proxy is injected, however applications join the mesh.
+                    data_plane=DataPlane(injection="auto", cni=False),
+                    pod_security=args.pod_security,
+                    pull_secret=args.pull_secret,
+                ),
                 pulumi.ResourceOptions(parent=self),
             )
             for namespace in sorted(others - {args.namespace})

@@ -1,12 +1,14 @@
-"""A namespace whose pods get a sidecar."""
+"""A namespace whose pods are in the mesh."""
 
 from dataclasses import dataclass
 
 import pulumi
 from pulumi_kubernetes.core.v1 import Namespace, Secret
 
-from mesh import ownership, secrets
+from mesh import ownership, pod_security, secrets
+from mesh.data_plane import DataPlane
 from mesh.ordering import Ready
+from mesh.pod_security import Level
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,12 +16,17 @@ class InjectedNamespaceArgs:
     """What a stack decides about the namespace."""
 
     namespace: str
+    data_plane: DataPlane
+    pod_security: Level | None
+    """The Pod Security Standard that its pods must keep to; None = whatever the cluster says."""
     pull_secret: secrets.Data | None
     """What the sidecars' image is pulled with, where the stack has an account."""
+    revision: str | None = None
+    """The revision or tag that injects; None = the default one."""
 
 
 class InjectedNamespace(pulumi.ComponentResource):
-    """The namespace, with the label that istiod's injector looks for."""
+    """The namespace, with the label that the injector, or ambient mode's node agent, looks for."""
 
     ready: Ready
     """The namespace, and what its pods' images are pulled with."""
@@ -33,7 +40,10 @@ class InjectedNamespace(pulumi.ComponentResource):
             f"{name}-namespace",
             metadata={
                 "name": args.namespace,
-                "labels": {"istio-injection": "enabled"},
+                "labels": {
+                    **args.data_plane.namespace_labels(args.revision),
+                    **pod_security.labels(args.pod_security),
+                },
                 "annotations": ownership.mark(),
             },
             opts=pulumi.ResourceOptions(

@@ -7,9 +7,25 @@ from typing import Any
 import pulumi
 from pulumi_kubernetes.core.v1 import Namespace, Secret
 
-from mesh import chart, ownership, secrets
+from mesh import chart, manual_injection, ownership, pod_security, secrets
+from mesh.data_plane import DataPlane
 from mesh.ordering import Ready, all_ready
+from mesh.pod_security import Level
 from mesh.release import Release
+
+# Every pod that istiod makes or completes keeps to Pod Security's "restricted": raw values may
+# say otherwise.
+RESTRICTED_VALUES: dict[str, Any] = {
+    "seccompProfile": pod_security.SECCOMP_PROFILE,
+    "global": {"proxy": {"seccompProfile": pod_security.SECCOMP_PROFILE}},
+    "gateways": {
+        "securityContext": {
+            # The charts' own, by which ports 80 and 443 need no rights; a value replaces it.
+            "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
+            "seccompProfile": pod_security.SECCOMP_PROFILE,
+        }
+    },
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,11 +45,17 @@ class IstioCoreArgs:
     """What the images are pulled with, where the stack has an account."""
     ca_secret: secrets.Data | None
     """The CA of the mesh, where it isn't one of istiod's own making."""
+    data_plane: DataPlane
+    node_agents_namespace: str
+    pod_security: Level | None
+    """The Pod Security Standard that the namespace enforces; None = whatever the cluster says."""
 
 
 class IstioCore(pulumi.ComponentResource):
     """istiod, up, and its injector answering: pods created from now on get a sidecar."""
 
+    injector: manual_injection.Injector
+    """What istiod injects, for those who don't want to leave it to istiod."""
     ready: Ready
     """Every object of the core's charts."""
 
@@ -44,7 +66,11 @@ class IstioCore(pulumi.ComponentResource):
 
         namespace = Namespace(
             f"{name}-namespace",
-            metadata={"name": args.namespace, "annotations": ownership.mark()},
+            metadata={
+                "name": args.namespace,
+                "labels": pod_security.labels(args.pod_security),
+                "annotations": ownership.mark(),
+            },
             opts=pulumi.ResourceOptions(
                 parent=self,
                 # A namespace is gone when all in it is gone; giving up early leaves it Terminating.
@@ -84,13 +110,26 @@ class IstioCore(pulumi.ComponentResource):
             )
             self.ready = all_ready(self.ready, rendered.ready)
 
+        self.injector = manual_injection.injector(
+            rendered,
+            release=args.release,
+            namespace=args.namespace,
+            kube_version=args.kube_version,
+        )
         self.register_outputs({"namespace": args.namespace, "version": args.release.version})
 
 
 def _values(args: IstioCoreArgs, chart_name: str) -> dict[str, Any]:
-    """Merge the raw values of a chart, which hold none of the rest, with what the stack decides."""
+    """Merge the raw values of a chart with what the stack decides, which none of them is about."""
     decided = {
         "meshConfig": dict(args.mesh_config),
+        "pilot": {
+            "cni": {"enabled": bool(args.data_plane.node_agents)},
+            # istiod signs for any workload that ztunnel's account asks for: nobody else's may be.
+            "trustedZtunnelNamespace": args.node_agents_namespace
+            if args.data_plane.is_ambient
+            else "",
+        },
         "base": {
             # IstioCRDs owns them.
             "excludedCRDs": args.release.crd_names,
@@ -98,4 +137,5 @@ def _values(args: IstioCoreArgs, chart_name: str) -> dict[str, Any]:
             "validationFailurePolicy": "Fail",
         },
     }
-    return chart.merged(args.values.get(chart_name, {}), args.common_values, decided)
+    raw = args.values.get(chart_name, {})
+    return chart.merged(RESTRICTED_VALUES, raw, args.common_values, decided)

@@ -10,6 +10,7 @@ from pulumi_kubernetes.helm.v3 import Chart, LocalChartOpts
 
 from mesh.ordering import Ready, all_ready
 
+WORKLOADS = ("DaemonSet", "Deployment")
 READ_AT_START = (
     "ConfigMap",
     "Secret",
@@ -35,12 +36,12 @@ def make(name: str, args: ChartArgs, opts: pulumi.ResourceOptions) -> Chart:
     """Render a chart from disk under its helm release name; wait for it with `.ready`."""
 
     def start_last(manifest: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
-        """Make a Deployment after what it reads at its start; nothing else orders a v3 Chart.
+        """Make a workload after what it reads at its start; nothing else orders a v3 Chart.
 
         istiod looks for its injection template once: started before the ConfigMap is there, it
         never injects, nor writes the caBundle that its webhook waits for (seen with 1.30).
         """
-        if manifest["kind"] == "Deployment":
+        if manifest["kind"] in WORKLOADS:
             before = chart.resources.apply(_read_at_start)
             own = cast("Ready", pulumi.Output.from_input(opts.depends_on or []))
             opts.depends_on = all_ready(own, before)

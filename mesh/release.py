@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ class Layout:
     """The chart of one gateway."""
     addons: str
     """The telemetry add-ons, one file each; a folder of charts only has none."""
+    node_agents: Mapping[str, str] = field(default_factory=dict)
+    """The charts of what each node may run, by release name; early releases lack some."""
 
     def missing_from(self, folder: Path) -> list[str]:
         """List what a folder lacks to be a release of this layout."""
@@ -42,6 +44,10 @@ LAYOUTS = (
         },
         gateway="manifests/charts/gateway",
         addons="samples/addons",
+        node_agents={
+            "istio-cni": "manifests/charts/istio-cni",
+            "ztunnel": "manifests/charts/ztunnel",
+        },
     ),
 )
 
@@ -63,6 +69,22 @@ class Release:
     def gateway_chart(self) -> Path:
         """The chart of one gateway."""
         return self.folder / self.layout.gateway
+
+    def node_agent_chart(self, name: str) -> Path:
+        """Return the chart of what each node may run, or refuse a release that lacks it."""
+        chart = self.folder / self.layout.node_agents.get(name, f"a chart of {name}")
+        if not (chart / "Chart.yaml").is_file():
+            raise pulumi.RunError(
+                f"Istio {self.version} on disk lacks {chart}, and the stack needs {name}: get a "
+                "release that has it, or do without: pulumi config set injection auto, "
+                "pulumi config set cni false"
+            )
+        return chart
+
+    @property
+    def istioctl(self) -> Path:
+        """The release's own istioctl, which only the official archive holds."""
+        return self.folder / "bin" / "istioctl"
 
     @property
     def samples(self) -> Path:

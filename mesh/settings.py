@@ -32,8 +32,10 @@ from mesh import (
     security,
     traffic_plan,
 )
+from mesh.data_plane import DataPlane, Injection, NodeAgent
 from mesh.gateway_settings import Gateway, RoutingApi
 from mesh.names import DNS_LABEL, Namespace
+from mesh.pod_security import Level
 from mesh.release import PROJECT, Release
 from mesh.secrets import PULL_SECRET, CertificateAuthority, Credentials
 from mesh.traffic_plan import PlanSetting
@@ -106,6 +108,8 @@ class ChartValues(BaseModel):
 
     base: dict[str, Any] = {}
     istiod: dict[str, Any] = {}
+    cni: dict[str, Any] = {}
+    ztunnel: dict[str, Any] = {}
 
 
 class Settings(BaseModel):
@@ -143,6 +147,11 @@ class Settings(BaseModel):
     addons: Json[frozenset[addons.Name]]
     access_logs: bool
     tracing_sampling: Annotated[Percentage | None, _empty_is_unset]
+    # YAML reads a bare `off` as false.
+    injection: Annotated[Injection, BeforeValidator(lambda v: "off" if v == "false" else v)]
+    cni: bool
+    node_agents_namespace: Namespace
+    pod_security: Annotated[Level | None, _empty_is_unset]
 
     @property
     def root_namespace(self) -> str:
@@ -169,6 +178,11 @@ class Settings(BaseModel):
     def core_values(self) -> dict[str, dict[str, Any]]:
         """The raw values of the core's charts, by release name."""
         return {"istio-base": self.values.base, "istiod": self.values.istiod}
+
+    @property
+    def node_agent_values(self) -> dict[NodeAgent, dict[str, Any]]:
+        """The raw values of the node agents' charts, by release name."""
+        return {"istio-cni": self.values.cni, "ztunnel": self.values.ztunnel}
 
     @property
     def common_values(self) -> dict[str, Any]:
@@ -202,11 +216,16 @@ class Settings(BaseModel):
     @property
     def _presets(self) -> dict[str, str]:
         presets = {
-            "profile": self.profile,
+            "profile": "ambient" if self.data_plane.is_ambient else self.profile,
             "platform": self.platform,
             "compatibilityVersion": self.compatibility_version,
         }
         return {key: value for key, value in presets.items() if value}
+
+    @property
+    def data_plane(self) -> DataPlane:
+        """How the pods join the mesh."""
+        return DataPlane(injection=self.injection, cni=self.cni)
 
     @property
     def gateway_namespaces(self) -> tuple[str, ...]:
@@ -222,8 +241,9 @@ class Settings(BaseModel):
     @property
     def namespaces(self) -> tuple[str, ...]:
         """Every namespace that is the stack's own."""
+        of_agents = (self.node_agents_namespace,) if self.data_plane.node_agents else ()
         whole = (self.istio_namespace, *self.gateway_namespaces, self.bookinfo_namespace)
-        return tuple(dict.fromkeys(whole))
+        return tuple(dict.fromkeys((*whole, *of_agents)))
 
 
 def read() -> Settings:
@@ -320,6 +340,14 @@ def _against_release(prefix: str, settings: Settings, istio: Release) -> list[st
                 {**chart_values.OWNED, **gateway_settings.OWNED},
             )
         ),
+        *(
+            mistake
+            for agent, values in settings.node_agent_values.items()
+            if values
+            for mistake in chart_values.mistakes(
+                istio.node_agent_chart(agent), values, f"{prefix}values.{agent.split('-')[-1]}"
+            )
+        ),
     ]
 
 
@@ -330,6 +358,23 @@ def _contradictions(prefix: str, settings: Settings) -> list[str]:
         found.append(
             f"{prefix}bookinfoNamespace: must differ from {prefix}istioNamespace, "
             f"whose pods get no sidecar, got {settings.bookinfo_namespace!r} for both"
+        )
+    if settings.node_agents_namespace in (settings.istio_namespace, settings.bookinfo_namespace):
+        found.append(
+            f"{prefix}nodeAgentsNamespace: must differ from {prefix}istioNamespace and "
+            f"{prefix}bookinfoNamespace, for its pods may do on a node what others may not, "
+            f"got {settings.node_agents_namespace!r}"
+        )
+    if settings.data_plane.is_ambient and settings.profile not in (None, "ambient"):
+        found.append(
+            f"{prefix}profile: must be ambient, or not set, with {prefix}injection ambient, "
+            f"got {settings.profile!r}"
+        )
+    if settings.pod_security and settings.data_plane.changes_network_in_pods:
+        found.append(
+            f"{prefix}podSecurity: needs {prefix}cni true, or {prefix}injection ambient or off: "
+            "else an init container of each pod changes its network, which every standard "
+            f"forbids, got {settings.pod_security!r} with injection {settings.injection!r}"
         )
     if settings.kubeconfig and not settings.context:
         found.append(

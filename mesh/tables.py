@@ -13,10 +13,9 @@ def show(workspace: Workspace) -> None:
     )
     if "namespaces" not in outputs:
         raise WorkspaceError(f"stack {workspace.stack} has nothing deployed: `make up` does that")
-    namespaces = outputs["namespaces"]
     context = ("--context", outputs["context"])
     for what in ("svc", "pods"):
         listed = workspace.query("kubectl", *context, "get", what, "--all-namespaces")
         header, *rows = listed.splitlines()
-        ours = [row for name in namespaces for row in rows if row.split()[0] == name]
+        ours = [row for name in outputs["namespaces"] for row in rows if row.split()[0] == name]
         sys.stdout.write("\n".join(["", header, *ours, ""]))

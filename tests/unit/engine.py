@@ -74,6 +74,40 @@ CHARTS: dict[str, list[dict[str, Any]]] = {
             "metadata": {"name": "istio-sidecar-injector"},
             "webhooks": [],
         },
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "istio", "namespace": "istio-system"},
+            "data": {"mesh": "trustDomain: cluster.local"},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "istio-sidecar-injector", "namespace": "istio-system"},
+            "data": {"config": "defaultTemplates: [sidecar]", "values": "{}"},
+        },
+    ],
+    "istio-cni": [
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "istio-cni-config", "namespace": "istio-system"},
+            "data": {},
+        },
+        {
+            "apiVersion": "apps/v1",
+            "kind": "DaemonSet",
+            "metadata": {"name": "istio-cni-node", "namespace": "istio-system"},
+            "spec": {"selector": {}, "template": {}},
+        },
+    ],
+    "ztunnel": [
+        {
+            "apiVersion": "apps/v1",
+            "kind": "DaemonSet",
+            "metadata": {"name": "ztunnel", "namespace": "istio-system"},
+            "spec": {"selector": {}, "template": {}},
+        },
     ],
 }
 

@@ -1,5 +1,6 @@
 """Bookinfo: the release's own sample, object for object."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ def ours(deployed: RecordingEngine) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def sample(release_dir: Path) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return the objects of the release's sample by kind and name."""
-    file = find("1.30.3", release_dir).samples / "bookinfo/platform/kube/bookinfo.yaml"
+    """Return the objects of the release's sample for Pod Security by kind and name."""
+    file = find("1.30.3", release_dir).samples / "bookinfo/platform/kube/bookinfo-psa.yaml"
     if not file.is_file():
         pytest.skip(f"no {file}")
     return {
@@ -43,15 +44,26 @@ def test_it_has_the_samples_objects(ours: dict[tuple[str, str], Any], release_di
 def test_each_object_is_the_samples(
     ours: dict[tuple[str, str], dict[str, Any]], release_dir: Path
 ) -> None:
-    """Field by field; ours say their namespace, and that Services aren't awaited."""
+    """Field by field; ours say their namespace, and that Services aren't awaited.
+
+    The sample keeps to Pod Security's baseline, ours to restricted: a seccomp profile, and the
+    capabilities in the spelling that this standard knows.
+    """
     for key, expected in sample(release_dir).items():
-        found = ours[key]
-        metadata = dict(found["metadata"])
+        found = copy.deepcopy(ours[key])
+        metadata = found["metadata"]
 
         assert metadata.pop("namespace") == "bookinfo"
         if found["kind"] == "Service":
             assert metadata.pop("annotations") == {"pulumi.com/skipAwait": "true"}
-        assert _ordered({**found, "metadata": metadata}) == _ordered(expected)
+        if found["kind"] == "Deployment":
+            (container,) = expected["spec"]["template"]["spec"]["containers"]
+            assert container["securityContext"]["capabilities"] == {"drop": ["all"]}
+            container["securityContext"] |= {
+                "capabilities": {"drop": ["ALL"]},
+                "seccompProfile": {"type": "RuntimeDefault"},
+            }
+        assert _ordered(found) == _ordered(expected)
 
 
 def _ordered(manifest: dict[str, Any]) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def test_components_are_waited_for_by_ready() -> None:
         if isinstance(keyword, ast.keyword) and keyword.arg == "depends_on"
     ]
 
-    assert len(waits) == 7
+    assert len(waits) == 8
     for wait in waits:
         assert re.fullmatch(r"\w+\.ready|ordering\.all_ready\((\w+\.ready(, )?)+\)", wait)
 
@@ -86,6 +86,7 @@ def test_nothing_is_out_of_a_component(deployed: RecordingEngine) -> None:
         "GatewayAPICRDs/gateway-api-crds",
         "IstioCore/istio",
         "Gateways/gateways",
+        "NodeAgents/node-agents",
         "InjectedNamespace/bookinfo",
         "MeshSecurity/security",
         "Telemetry/telemetry",

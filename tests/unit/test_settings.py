@@ -112,6 +112,84 @@ def test_the_two_namespaces_differ(configure: Configure) -> None:
     assert "mesh:bookinfoNamespace: must differ from mesh:istioNamespace" in message
 
 
+def test_off_needs_no_quotes(configure: Configure) -> None:
+    """Written by hand into the stack's file, the word reaches the program as a boolean."""
+    configure(injection="false")
+
+    assert settings.read().injection == "off"
+
+
+def test_a_way_to_inject_is_one_of_four(configure: Configure) -> None:
+    """The message lists them."""
+    message = refusal(configure, injection="true")
+
+    assert "mesh:injection" in message
+    assert "'auto', 'manual', 'ambient' or 'off'" in message
+
+
+@pytest.mark.parametrize("namespace", ["istio-system", "bookinfo"])
+def test_node_agents_have_a_namespace_of_their_own(configure: Configure, namespace: str) -> None:
+    """Its pods may do anything on their node: no other pod may come by such rights."""
+    message = refusal(configure, nodeAgentsNamespace=namespace)
+
+    assert "mesh:nodeAgentsNamespace: must differ from mesh:istioNamespace" in message
+    assert f"got {namespace!r}" in message
+
+
+@pytest.mark.parametrize("injection", ["auto", "manual"])
+@pytest.mark.parametrize("level", ["baseline", "restricted"])
+def test_pod_security_needs_another_way_to_redirect_traffic(
+    configure: Configure, level: str, injection: str
+) -> None:
+    """The API server would refuse each pod of Bookinfo for its init container, one by one."""
+    message = refusal(configure, podSecurity=level, injection=injection)
+
+    assert "mesh:podSecurity: needs mesh:cni true, or mesh:injection ambient or off" in message
+    assert f"got {level!r} with injection {injection!r}" in message
+
+
+@pytest.mark.parametrize("fine", [{"cni": "true"}, {"injection": "ambient"}, {"injection": "off"}])
+def test_pod_security_goes_with_pods_that_need_no_rights(
+    configure: Configure, fine: dict[str, str]
+) -> None:
+    """Redirected by the node's agent, or not at all."""
+    configure(podSecurity="restricted", **fine)
+
+    assert settings.read().pod_security == "restricted"
+
+
+def test_ambient_is_a_profile_too(configure: Configure) -> None:
+    """Another one would take from istiod what ambient mode needs."""
+    message = refusal(configure, injection="ambient", profile="demo")
+    assert "mesh:profile: must be ambient, or not set, with mesh:injection ambient" in message
+
+    configure(injection="ambient", profile="ambient")
+    assert settings.read().common_values["profile"] == "ambient"
+
+
+def test_raw_values_of_node_agents_are_checked(configure: Configure, release_dir: Path) -> None:
+    """As those of the other charts: helm would pass over a misspelt one."""
+    values = {"cni": {"cniBinDirr": "/"}, "ztunnel": {"hub": "x"}}
+    configure(values=json.dumps(values), releaseDir=str(release_dir))
+    stack = settings.read()
+
+    with pytest.raises(pulumi.RunError) as caught:
+        settings.check(stack, release.find(stack.istio_version, stack.release_dir))
+
+    assert "mesh:values.cni.cniBinDirr: no such value" in str(caught.value)
+    assert "did you mean cniBinDir?" in str(caught.value)
+    assert "mesh:values.ztunnel.hub: is the setting hub" in str(caught.value)
+
+
+def test_the_stack_makes_the_agents_namespace_only_with_agents(configure: Configure) -> None:
+    """A namespace that isn't made isn't checked either: it may be anybody's."""
+    configure()
+    assert settings.read().namespaces == ("istio-system", "bookinfo")
+
+    configure(cni="true", nodeAgentsNamespace="agents")
+    assert settings.read().namespaces == ("istio-system", "bookinfo", "agents")
+
+
 def test_a_kubeconfig_needs_a_context(configure: Configure) -> None:
     """A file alone would leave the choice of the cluster to its current-context."""
     message = refusal(configure, kubeconfig="/etc/kubeconfig")

@@ -1,0 +1,90 @@
+"""What every node runs for its pods: istio-cni, and in ambient mode ztunnel."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from pulumi_kubernetes.core.v1 import Namespace, Secret
+
+from mesh import chart, ownership, pod_security, secrets
+from mesh.data_plane import DataPlane, NodeAgent
+from mesh.ordering import Ready, all_ready
+from mesh.release import Release
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeAgentsArgs:
+    """What a stack decides about its nodes' agents."""
+
+    release: Release
+    namespace: str
+    """A namespace of their own, for they need rights that no other pod should have."""
+    kube_version: str
+    data_plane: DataPlane
+    common_values: Mapping[str, Any]
+    """What all charts of the stack are rendered with."""
+    values: Mapping[NodeAgent, Mapping[str, Any]]
+    """Raw values, by the charts' release names."""
+    pull_secret: secrets.Data | None
+    """What the agents' images are pulled with, where the stack has an account."""
+
+
+class NodeAgents(pulumi.ComponentResource):
+    """The agents that the data plane needs, on each node; most stacks need none."""
+
+    ready: Ready
+    """Every object of the agents' charts."""
+
+    def __init__(
+        self, name: str, args: NodeAgentsArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("mesh:index:NodeAgents", name, None, opts)
+
+        agents = args.data_plane.node_agents
+        self.ready = pulumi.Output.from_input(_namespace(name, args, self) if agents else [])
+        for agent in agents:
+            rendered = chart.make(
+                agent,
+                chart.ChartArgs(
+                    path=args.release.node_agent_chart(agent),
+                    namespace=args.namespace,
+                    kube_version=args.kube_version,
+                    values=chart.merged(
+                        args.values[agent],
+                        args.common_values,
+                        # What the other charts read below `global`, ztunnel's reads at the top.
+                        args.common_values["global"],
+                    ),
+                ),
+                pulumi.ResourceOptions(parent=self, depends_on=self.ready),
+            )
+            self.ready = all_ready(self.ready, rendered.ready)
+
+        self.register_outputs({"namespace": args.namespace})
+
+
+def _namespace(name: str, args: NodeAgentsArgs, parent: NodeAgents) -> list[pulumi.Resource]:
+    namespace = Namespace(
+        f"{name}-namespace",
+        metadata={
+            "name": args.namespace,
+            "labels": pod_security.labels("privileged"),
+            "annotations": ownership.mark(),
+        },
+        opts=pulumi.ResourceOptions(
+            parent=parent,
+            # A namespace is gone when all in it is gone; giving up early leaves it Terminating.
+            custom_timeouts=pulumi.CustomTimeouts(delete="20m"),
+        ),
+    )
+    if args.pull_secret is None:
+        return [namespace]
+    secret = Secret(
+        f"{name}-{secrets.PULL_SECRET}",
+        metadata={"name": secrets.PULL_SECRET, "namespace": args.namespace},
+        type="kubernetes.io/dockerconfigjson",
+        data=args.pull_secret,
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=[namespace]),
+    )
+    return [namespace, secret]

@@ -1,0 +1,208 @@
+"""Manual injection: sidecars rendered by istioctl, from what the stack's istiod would use."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import pulumi
+import yaml
+from pulumi_kubernetes.core.v1 import ConfigMap
+from pulumi_kubernetes.helm.v3 import Chart
+
+from mesh.release import Release
+
+Manifest = dict[str, Any]
+
+NATIVE_SIDECARS = "ENABLE_NATIVE_SIDECARS"
+NATIVE_SINCE = (1, 33)
+"""The Kubernetes version from which istiod by itself makes a sidecar an init container that stays.
+
+istiod asks the nodes for it; here the stack's kubeVersion says it.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What istiod injects by, as its chart renders it."""
+
+    mesh: str
+    templates: str
+    values: str
+
+    @property
+    def native_sidecars(self) -> str:
+        """What istiod's own environment says about them: true, false or auto."""
+        environment = json.loads(self.values).get("pilot", {}).get("env") or {}
+        return str(environment.get(NATIVE_SIDECARS, "auto")).lower()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Injector:
+    """Does to a Deployment what istiod's webhook does to its pods, without asking the cluster."""
+
+    release: Release
+    kube_version: str
+    revision: str | None
+    config: pulumi.Output[Config]
+
+    def inject(self, deployments: Mapping[str, Manifest]) -> pulumi.Output[dict[str, Manifest]]:
+        """Return the Deployments with their sidecars, under the same keys."""
+        istioctl = find_istioctl(self.release)
+        return self.config.apply(
+            lambda config: kube_inject(
+                istioctl,
+                config,
+                deployments,
+                revision=self.revision,
+                kube_version=self.kube_version,
+            )
+        )
+
+
+def injector(
+    istiod: Chart,
+    *,
+    release: Release,
+    namespace: str,
+    kube_version: str,
+    revision: str | None = None,
+) -> Injector:
+    """Take the injector's config from the very ConfigMaps that an istiod's chart has rendered."""
+
+    def data(name: str) -> pulumi.Output[Mapping[str, str]]:
+        full_name = f"{name}-{revision}" if revision else name
+        found = istiod.get_resource("v1/ConfigMap", full_name, namespace)
+        return cast("pulumi.Output[ConfigMap]", found).apply(lambda live: live.data)
+
+    return Injector(
+        release=release,
+        kube_version=kube_version,
+        revision=revision,
+        config=pulumi.Output.all(data("istio"), data("istio-sidecar-injector")).apply(
+            lambda both: Config(
+                mesh=both[0]["mesh"], templates=both[1]["config"], values=both[1]["values"]
+            )
+        ),
+    )
+
+
+def find_istioctl(release: Release) -> Path:
+    """Find the istioctl of the release's minor version: its own, else the one on PATH."""
+    minor = release.version.rpartition(".")[0]
+    remedy = (
+        f"put that of the release there, or one of {minor} on PATH, or let istiod inject: "
+        "pulumi config set injection auto"
+    )
+    on_path = shutil.which("istioctl")
+    if release.istioctl.is_file():
+        program = release.istioctl
+    elif on_path:
+        program = Path(on_path)
+    else:
+        raise pulumi.RunError(
+            f"injection manual needs istioctl {minor}, and there is none: neither "
+            f"{release.istioctl} nor on PATH; {remedy}"
+        )
+    answer = subprocess.run(
+        [program, "version", "--remote=false", "--short"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    version = re.search(r"\d+\.\d+\S*", answer.stdout)
+    if version is None or _parts(version[0]) != _parts(minor):
+        raise pulumi.RunError(
+            f"injection manual needs istioctl {minor}, and {program} is "
+            f"{version[0] if version else 'of no version that it would tell'}; {remedy}"
+        )
+    return program
+
+
+def kube_inject(
+    istioctl: Path,
+    config: Config,
+    deployments: Mapping[str, Manifest],
+    *,
+    revision: str | None,
+    kube_version: str,
+) -> dict[str, Manifest]:
+    """Return the Deployments with their sidecars; an istioctl that fails ends the program."""
+    native = config.native_sidecars
+    if native == "auto":
+        native = str(_parts(kube_version) >= NATIVE_SINCE).lower()
+    with tempfile.TemporaryDirectory(prefix="kube-inject-") as folder:
+        options = []
+        for option, text in (
+            ("--meshConfigFile", config.mesh),
+            ("--injectConfigFile", config.templates),
+            ("--valuesFile", config.values),
+        ):
+            file = Path(folder, option)
+            file.write_text(text)
+            options += [option, str(file)]
+        answer = subprocess.run(
+            [
+                *(istioctl, "kube-inject", *options),
+                *("--revision", revision or "default", "--filename", "-"),
+            ],
+            input="\n---\n".join(json.dumps(_as_admitted(m)) for m in deployments.values()),
+            # Nothing else decides: neither the person's settings of istioctl, nor any cluster.
+            env={"HOME": folder, "KUBECONFIG": os.devnull, NATIVE_SIDECARS: native},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if answer.returncode:
+        raise pulumi.RunError(
+            f"injection manual: {istioctl} kube-inject failed: {answer.stderr.strip()}; it was "
+            "given what the istiod chart renders: look into meshConfig and the chart's values, "
+            "or let istiod inject: pulumi config set injection auto"
+        )
+    injected = (document for document in yaml.safe_load_all(answer.stdout) if document)
+    return {
+        key: {**manifest, "spec": {**manifest["spec"], "template": _template(found)}}
+        for (key, manifest), found in zip(deployments.items(), injected, strict=True)
+    }
+
+
+def _parts(version: str) -> tuple[int, int]:
+    """Return the major and the minor version."""
+    major, minor = re.findall(r"\d+", version)[:2]
+    return int(major), int(minor)
+
+
+def _as_admitted(deployment: Manifest) -> Manifest:
+    """Fill in what an API server does before its webhooks, where the injection template reads it.
+
+    The proxy is told the ports and the probes of the containers beside it.
+    """
+    filled = json.loads(json.dumps(deployment))
+    for container in filled["spec"]["template"]["spec"]["containers"]:
+        for port in container.get("ports") or ():
+            port.setdefault("protocol", "TCP")
+        for kind in ("livenessProbe", "readinessProbe", "startupProbe"):
+            if probe := container.get(kind):
+                probe.setdefault("timeoutSeconds", 1)
+                if "httpGet" in probe:
+                    probe["httpGet"].setdefault("scheme", "HTTP")
+    return filled
+
+
+def _template(deployment: Manifest) -> Manifest:
+    """Take the pods' template, less the nulls that istioctl writes for what isn't set."""
+    return _without_nulls(deployment["spec"]["template"])
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_nulls(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    return value
