@@ -34,7 +34,9 @@ class Checker:
         self._engine = engine
         self._connection = connection
 
-    def check(self, urn: str, old: Struct, news: Struct, *, seed: bytes, autonaming: Any) -> Struct:
+    def check(
+        self, urn: str, old: Struct, new: Properties, *, seed: bytes, autonaming: Any
+    ) -> Struct:
         """Complete the inputs.
 
         Raises:
@@ -56,7 +58,7 @@ class Checker:
                 "and cannot be created directly. Use the underlying resource type instead"
             )
         # Of the old inputs only the name and the labels matter.
-        before, new = Properties.field(old, "metadata").object, Properties(news)
+        before = Properties.field(old, "metadata").object
         self._check_patch(urn, new.object)
         inputs = normalize(new.object)
         self._warn(urn, inputs)
@@ -78,7 +80,8 @@ class Checker:
         mark_secrets(inputs, new.secrets)
         if self._connection.renders and has_secret(inputs):
             self._engine.warn(urn, "rendered YAML will contain a secret value in plaintext")
-        return news if new.is_exact and inputs == new.object else to_struct(inputs)
+        unchanged = new.plain is new.struct and inputs == new.object
+        return new.struct if unchanged else to_struct(inputs, new)
 
     def _check_patch(self, urn: str, inputs: Object) -> None:
         if not is_patch(urn, inputs):

@@ -33,7 +33,12 @@ class Cluster:
         self._http = httpx2.Client(
             **params,
             limits=limits,
-            headers={"User-Agent": "pulumi-kubernetes stand-in", "Accept": "application/json"},
+            headers={
+                "User-Agent": "pulumi-kubernetes stand-in",
+                "Accept": "application/json",
+                # Packing an answer takes the API server longer than sending it.
+                "Accept-Encoding": "identity",
+            },
         )
         self.server: str = config.cluster.server
         self.discovery = Discovery(self.get_document)

@@ -21,10 +21,11 @@ from .objects import (
     namespace_of,
     remove,
     set_metadata,
+    with_own_metadata,
 )
 from .properties import Properties
 from .replacement import replacing_fields
-from .state import read_like, split
+from .state import read
 from .waiting.pods import job_is_ready
 
 _REPLACE_UNREADY = "pulumi.com/replaceUnready"
@@ -46,14 +47,13 @@ def compare(
     urn: str,
     *,
     state: Struct,
-    news: Struct,
+    new: Properties,
     ignored: list[str],
 ) -> Comparison:
     """Compare the live object, as far as the program described it, with the new inputs."""
-    new = Properties(news)
-    old_inputs, live = split(read_like(state, new))
+    old_inputs, live = read(state, new)
     old_inputs, inputs = normalize(old_inputs), normalize(new.object)
-    before: Object = prune(live, old_inputs)
+    before: Object = with_own_metadata(prune(live, old_inputs))
     _align_namespaces(connection, before, inputs)
     if not before.get("apiVersion") and not before.get("kind"):
         before |= {"apiVersion": gvk_of(inputs).api_version, "kind": gvk_of(inputs).kind}

@@ -6,7 +6,7 @@ from typing import Any
 from pulumi.runtime.proto import provider_pb2
 
 from . import paths
-from .properties import UNKNOWN
+from .properties import UNKNOWN, equal
 from .replacement import replaces
 
 Detailed = dict[str, provider_pb2.PropertyDiff]
@@ -27,7 +27,7 @@ _REPLACING = {
 
 def prune(source: Any, shape: Any) -> Any:
     """Keep of a live value only what the shape has too, so that server defaults drop out."""
-    if source is shape:
+    if source is shape or equal(source, shape):
         return source
     if isinstance(source, dict) and isinstance(shape, dict):
         return {key: prune(value, shape[key]) for key, value in source.items() if key in shape}
@@ -38,17 +38,6 @@ def prune(source: Any, shape: Any) -> Any:
             return source
         return [prune(ours, theirs) for ours, theirs in zip(source, shape, strict=False)]
     return source
-
-
-def equal(left: Any, right: Any) -> bool:
-    """Compare as JSON does: 1 equals 1.0, but true isn't 1."""
-    if left is right:
-        return True
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(equal(left[k], right[k]) for k in left)
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(equal, left, right))
-    return isinstance(left, bool) == isinstance(right, bool) and left == right
 
 
 def merge_patch(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

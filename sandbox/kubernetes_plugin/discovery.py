@@ -34,9 +34,18 @@ class Discovery:
         self._versions: list[str] = []
 
     def invalidate(self) -> None:
-        """Forget what was read: a CRD was created or deleted."""
+        """Forget what was read."""
         with self._lock:
             self._kinds = None
+
+    def forget(self, group: str, kind: str) -> None:
+        """Forget one kind: its CRD was created or deleted. Who asks for it reads anew."""
+        with self._lock:
+            self._kinds = self._kinds and {
+                gvk: mapping
+                for gvk, mapping in self._kinds.items()
+                if (gvk.group, gvk.kind) != (group, kind)
+            }
 
     def kinds(self) -> dict[Gvk, Mapping]:
         """Give every kind that can be read or written."""

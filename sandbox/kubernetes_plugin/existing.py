@@ -18,6 +18,7 @@ from .manifests import rendered_path
 from .normalize import normalize
 from .objects import (
     Object,
+    defined_by,
     gvk_of,
     gvk_of_urn,
     id_of,
@@ -29,9 +30,9 @@ from .objects import (
     set_metadata,
     split_id,
 )
-from .properties import Properties, mark_secrets, to_struct
+from .properties import Properties, copy, mark_secrets, to_struct
 from .resources import LAST_APPLIED
-from .state import checkpoint, field_manager, initial_version, split
+from .state import checkpoint, field_manager, initial_version, read
 from .waiting.deletion import wait_until_gone
 from .waiting.readiness import check_once
 
@@ -51,7 +52,7 @@ class Existing:
         self._connection = connection
 
     def read(
-        self, urn: str, resource_id: str, old: Properties, old_given: Properties
+        self, urn: str, resource_id: str, state: Struct, old_given: Properties
     ) -> tuple[str, Struct, Struct] | None:
         """Read an object; give its ID, state and inputs, or None when it is gone.
 
@@ -62,7 +63,7 @@ class Existing:
         """
         connection = self._connection
         if connection.unreachable and not connection.renders:
-            return self._read_unreachable(urn, resource_id, old, old_given)
+            return self._read_unreachable(urn, resource_id, state, old_given)
         namespace, name = split_id(resource_id)
         if not name:
             raise ResourceError(
@@ -70,9 +71,9 @@ class Existing:
                 f"request ID: {resource_id}"
             )
         old_inputs = normalize(old_given.object)
-        _, old_live = split(old.object)
         imported = not old_inputs.get("apiVersion") and not old_inputs.get("kind")
         if imported:
+            _, old_live = read(state)
             gvk = gvk_of(old_live) if old_live.get("kind") else gvk_of_urn(urn)
             imported = not old_live.get("kind")
             old_inputs |= {"apiVersion": gvk.api_version, "kind": gvk.kind}
@@ -81,36 +82,35 @@ class Existing:
                 set_metadata(old_inputs, "name", name)
             if not namespace_of(old_inputs):
                 set_metadata(old_inputs, "namespace", namespace)
-        version = initial_version(old.object, old_inputs)
+        version = initial_version(state, old_inputs)
         manager = field_manager(
-            old.object, old_inputs, server_side=connection.settings.server_side_apply
+            state, old_inputs, server_side=connection.settings.server_side_apply
         )
         if connection.renders:
-            state = checkpoint(
-                old_inputs, old_live, old.secrets, initial_version=version, manager=manager
+            _, old_live = read(state)
+            kept = checkpoint(
+                old_inputs, old_live, Properties(state), initial_version=version, manager=manager
             )
-            return resource_id, state, old_given.struct
+            return resource_id, kept, old_given.struct
         live, error = self._look(urn, old_inputs, name, check=not imported)
         if live is None:
             return None
         inputs: Object = prune(live, old_inputs)
         if imported:
-            inputs |= {key: value for key, value in live.items() if key not in ("status",)}
+            inputs |= copy({key: value for key, value in live.items() if key != "status"})
             inputs = _without_read_only(inputs)
-        state = checkpoint(
-            inputs, live, old_given.secrets, initial_version=version, manager=manager
-        )
+        now = checkpoint(inputs, live, old_given, initial_version=version, manager=manager)
         mark_secrets(inputs, old_given.secrets)
-        seen = to_struct(inputs)
+        seen = to_struct(inputs, old_given)
         if error is not None:
             raise PartialError(
                 str(error),
                 resource_id=resource_id,
-                state=state,
+                state=now,
                 cause=error,
                 inputs=seen,
             ) from error
-        return resource_id, state, seen
+        return resource_id, now, seen
 
     def _look(
         self, urn: str, obj: Object, name: str, *, check: bool
@@ -132,7 +132,7 @@ class Existing:
         return live, None
 
     def _read_unreachable(
-        self, urn: str, resource_id: str, old: Properties, old_given: Properties
+        self, urn: str, resource_id: str, state: Struct, old_given: Properties
     ) -> tuple[str, Struct, Struct] | None:
         connection = self._connection
         reason = f"configured Kubernetes cluster is unreachable: {connection.unreachable}"
@@ -150,13 +150,13 @@ class Existing:
                 "configured Kubernetes cluster is unreachable and the `skipUnreachable` option is "
                 "enabled. Returned data could not reflect the actual cluster configuration.",
             )
-            return resource_id, old.struct, old_given.struct
+            return resource_id, state, old_given.struct
         raise UnreachableError(
             "failed to read resource state due to unreachable cluster. If the cluster was "
             f"deleted, {_DELETE_HINT}"
         )
 
-    def delete(self, urn: str, resource_id: str, old: Properties, *, timeout: float) -> None:
+    def delete(self, urn: str, resource_id: str, state: Struct, *, timeout: float) -> None:
         """Delete an object, and wait until it is gone.
 
         Raises:
@@ -165,7 +165,7 @@ class Existing:
 
         """
         connection = self._connection
-        inputs, live = split(old.object)
+        inputs, live = read(state)
         if connection.renders:
             path = rendered_path(live, connection.settings.yaml_directory)
             path.unlink(missing_ok=True)
@@ -175,7 +175,7 @@ class Existing:
             self._delete_unreachable(urn)
             return
         server_side = connection.settings.server_side_apply
-        manager = field_manager(old.object, inputs, server_side=server_side)
+        manager = field_manager(state, inputs, server_side=server_side)
         change = connection.change(urn, manager)
         if server_side and is_patch(urn, inputs):
             self._relinquish(change, live, manager)
@@ -186,22 +186,22 @@ class Existing:
             session = connection.session(urn, inputs, timeout)
             wait_until_gone(inputs, live, session)
         except NotReadyError as error:
-            state = checkpoint(
+            now = checkpoint(
                 live,
                 error.object,
-                old.secrets,
-                initial_version=initial_version(old.object, {}),
+                Properties(state),
+                initial_version=initial_version(state, {}),
                 manager=manager,
             )
             raise PartialError(
                 str(error),
                 resource_id=id_of(error.object),
-                state=state,
+                state=now,
                 cause=error,
             ) from error
         self._engine.status(urn, "")
         if is_crd(live):
-            connection.cluster.discovery.invalidate()
+            connection.cluster.discovery.forget(*defined_by(live))
 
     def _delete_unreachable(self, urn: str) -> None:
         connection = self._connection

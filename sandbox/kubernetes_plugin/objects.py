@@ -69,6 +69,11 @@ def is_crd(obj: Mapping[str, Any]) -> bool:
     return gvk.kind == "CustomResourceDefinition" and gvk.group == "apiextensions.k8s.io"
 
 
+def defined_by(crd: Mapping[str, Any]) -> tuple[str, str]:
+    """Read the group and the kind that a CRD defines."""
+    return pluck(crd, "spec", "group") or "", pluck(crd, "spec", "names", "kind") or ""
+
+
 def is_secret(obj: Mapping[str, Any]) -> bool:
     """Tell whether the object is of the kind Secret."""
     gvk = gvk_of(obj)
@@ -134,6 +139,12 @@ def set_metadata(obj: Object, key: str, value: str) -> None:
         metadata[key] = value
     else:
         metadata.pop(key, None)
+
+
+def with_own_metadata(obj: Object) -> Object:
+    """Copy the top of an object, so that its metadata can be set."""
+    metadata = obj.get("metadata")
+    return obj | ({"metadata": dict(metadata)} if isinstance(metadata, dict) else {})
 
 
 def set_annotation(obj: Object, key: str, value: str) -> None:

@@ -37,8 +37,16 @@ DASHED: dict[str, str] = {
         "x_kubernetes_validations",
     )
 }
-UNDERSCORED: dict[str, str] = {dashed: name for name, dashed in DASHED.items()}
+
+
+def _on_the_wire(name: str) -> bytes:
+    # A map's key, and the tag of its value: no text of a manifest holds these control characters.
+    return b"\n" + bytes([len(name)]) + name.encode() + b"\x12"
+
+
+_SPELLINGS = [(_on_the_wire(name), _on_the_wire(dashed)) for name, dashed in DASHED.items()]
 _UNDERSCORED_START = b"x_kubernetes_"
+_DASHED_START = b"x-kubernetes-"
 # On the wire: a mark, or the text "Secret" (field 3, six letters), which may be a kind.
 _SECRET_SIGNS = (SIGNATURE.encode(), b"\x1a\x06Secret")
 
@@ -127,51 +135,64 @@ class Properties:
         self.struct = struct
         self.secrets: dict[str, Any] = from_struct(struct) if marked else {}
         """The values with their marks; empty when nothing can be secret."""
-        self.is_exact = not marked and _UNDERSCORED_START not in raw
-        """Whether the struct says the same as the object, in the same words."""
+        self.plain: Struct | None = None
+        """The struct as it says the same as the object, in the same words; None with marks."""
         if marked:
             self.object = to_object(self.secrets)
-        elif like is None or like.secrets:
-            self.object = _plain_fields(struct.fields)
+            return
+        self.plain = _dashed(raw) if _UNDERSCORED_START in raw else struct
+        if like is None or like.plain is None:
+            self.object = _plain_fields(self.plain.fields)
         else:
-            self.object = _shared_fields(struct.fields, like.struct.fields, like.object)
+            self.object = _shared_fields(self.plain.fields, like.plain.fields, like.object)
+
+
+def _dashed(raw: bytes) -> Struct:
+    for underscored, dashed in _SPELLINGS:
+        raw = raw.replace(underscored, dashed)
+    return Struct.FromString(raw)
+
+
+def underscored(struct: Struct) -> Struct:
+    """Spell an object's keys as the SDK's classes do, and so the state."""
+    raw = struct.SerializeToString()
+    if _DASHED_START not in raw:
+        return struct
+    for name, dashed in _SPELLINGS:
+        raw = raw.replace(dashed, name)
+    return Struct.FromString(raw)
 
 
 def _plain_fields(fields: Mapping[str, Value]) -> dict[str, Any]:
-    return {DASHED.get(key, key): _plain(fields[key]) for key in fields}
+    return {key: _plain(fields[key]) for key in fields}
 
 
 def _plain(value: Value) -> Any:
-    kind = value.WhichOneof("kind")
-    if kind == "string_value":
-        text = value.string_value
+    # Most values are text; asking for the kind of each takes half as long again.
+    text = value.string_value
+    if text:
         return UNKNOWN if text in UNKNOWN_MARKS else text
+    kind = value.WhichOneof("kind")
     if kind == "struct_value":
         fields = value.struct_value.fields
-        return {DASHED.get(key, key): _plain(fields[key]) for key in fields}
+        return {key: _plain(fields[key]) for key in fields}
     if kind == "list_value":
         return [_plain(item) for item in value.list_value.values]
     if kind == "number_value":
         number = value.number_value
         return int(number) if number.is_integer() else number
+    if kind == "string_value":
+        return text
     return value.bool_value if kind == "bool_value" else None
 
 
 def _shared_fields(
     fields: Mapping[str, Value], others: Mapping[str, Value], known: dict[str, Any]
 ) -> dict[str, Any]:
-    if len(known) != len(others):
-        # Both spellings of one key.
-        return _plain_fields(fields)
-    result = {}
-    for key in fields:
-        name = DASHED.get(key, key)
-        other = name if name in others else UNDERSCORED.get(name, name)
-        if other in others:
-            result[name] = _shared(fields[key], others[other], known[name])
-        else:
-            result[name] = _plain(fields[key])
-    return result
+    return {
+        key: _shared(fields[key], others[key], known[key]) if key in others else _plain(fields[key])
+        for key in fields
+    }
 
 
 def _shared(value: Value, other: Value, known: Any) -> Any:
@@ -190,27 +211,29 @@ def _shared(value: Value, other: Value, known: Any) -> Any:
     return _plain(value)
 
 
-def to_struct(values: Mapping[str, Any], names: Mapping[str, str] | None = None) -> Struct:
+def to_struct(values: Mapping[str, Any], like: Properties | None = None) -> Struct:
     """Write values for the engine, `Secret` and `UNKNOWN` in the engine's own form.
 
-    Keys that are in `names` are spelled as it says.
+    Parts that are the same in `like` are copied from there, not written again.
     """
     struct = Struct()
-    _fill(struct, values, names or {})
+    if like is None or like.plain is None:
+        _fill(struct.fields, values)
+    else:
+        _fill_like(struct.fields, values, like.plain.fields, like.object)
     return struct
 
 
-def _fill(struct: Struct, values: Mapping[str, Any], names: Mapping[str, str]) -> None:
-    fields = struct.fields
+def _fill(fields: Any, values: Mapping[str, Any]) -> None:
     for key, item in values.items():
-        _put(fields[names.get(key, key)], item, names)
+        _put(fields[key], item)
 
 
-def _put(slot: Value, item: Any, names: Mapping[str, str]) -> None:
+def _put(slot: Value, item: Any) -> None:
     if isinstance(item, str):
         slot.string_value = item
     elif isinstance(item, dict):
-        _fill(slot.struct_value, item, names)
+        _fill(slot.struct_value.fields, item)
         if not item:
             slot.struct_value.SetInParent()
     elif isinstance(item, bool):
@@ -221,9 +244,9 @@ def _put(slot: Value, item: Any, names: Mapping[str, str]) -> None:
         values = slot.list_value.values
         slot.list_value.SetInParent()
         for element in item:
-            _put(values.add(), element, names)
+            _put(values.add(), element)
     elif isinstance(item, Secret):
-        _fill(slot.struct_value, {SIGNATURE: SECRET, "value": item.value}, names)
+        _fill(slot.struct_value.fields, {SIGNATURE: SECRET, "value": item.value})
     elif item is UNKNOWN:
         slot.string_value = UNKNOWN_MARK
     elif item is None:
@@ -232,14 +255,53 @@ def _put(slot: Value, item: Any, names: Mapping[str, str]) -> None:
         raise TypeError(f"property of type {type(item).__name__} can't be sent to the engine")
 
 
+def _fill_like(
+    fields: Any, values: Mapping[str, Any], others: Mapping[str, Value], known: Mapping[str, Any]
+) -> None:
+    for key, item in values.items():
+        if key in others:
+            _put_like(fields[key], item, others[key], known[key])
+        else:
+            _put(fields[key], item)
+
+
+def _put_like(slot: Value, item: Any, other: Value, known: Any) -> None:
+    if equal(item, known):
+        slot.CopyFrom(other)
+    elif isinstance(item, dict) and item and isinstance(known, dict):
+        _fill_like(slot.struct_value.fields, item, other.struct_value.fields, known)
+    elif isinstance(item, list) and isinstance(known, list):
+        values, others = slot.list_value.values, other.list_value.values
+        slot.list_value.SetInParent()
+        for element, twin, object_ in islice(zip_longest(item, others, known), len(item)):
+            if twin is None:
+                _put(values.add(), element)
+            else:
+                _put_like(values.add(), element, twin, object_)
+    else:
+        _put(slot, item)
+
+
+def equal(left: Any, right: Any) -> bool:
+    """Compare as JSON does: 1 equals 1.0, but true isn't 1."""
+    # Python's own comparison is quick, but takes 1 for true.
+    return left is right or (left == right and _has_same_types(left, right))
+
+
+def _has_same_types(left: Any, right: Any) -> bool:
+    if isinstance(left, dict):
+        for key, value in left.items():
+            if type(value) is not str and not _has_same_types(value, right[key]):
+                return False
+        return True
+    if isinstance(left, list):
+        return all(map(_has_same_types, left, right))
+    return isinstance(left, bool) == isinstance(right, bool)
+
+
 def to_object(values: Mapping[str, Any]) -> dict[str, Any]:
     """Give the Kubernetes object that the values describe: a copy, without secret marks."""
     return {DASHED.get(key, key): _bare(item, DASHED) for key, item in values.items()}
-
-
-def to_state(obj: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the properties by which the engine stores a Kubernetes object: a copy."""
-    return {UNDERSCORED.get(key, key): _bare(item, UNDERSCORED) for key, item in obj.items()}
 
 
 def copy(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from .errors import PartialError, ResourceError, abort_partial
 from .existing import Existing
 from .objects import Object, gvk_kind, gvk_of, namespace_of, set_metadata, type_of_urn
 from .properties import Properties, from_struct, has_unknown, to_struct
+from .recent import Recent
 from .resources import Resources
 from .settings import Settings
 
@@ -58,6 +59,7 @@ class Provider(ResourceProviderServicer):
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._recent = Recent()
         self._connection = Connection(engine)
         self._checker = Checker(engine, self._connection)
         self._resources = Resources(engine, self._connection)
@@ -121,7 +123,7 @@ class Provider(ResourceProviderServicer):
         inputs = self._checker.check(
             request.urn,
             request.olds,
-            request.news,
+            self._recent.read(request.urn, request.news),
             seed=request.randomSeed,
             autonaming=request.autonaming if request.HasField("autonaming") else None,
         )
@@ -134,7 +136,7 @@ class Provider(ResourceProviderServicer):
             self._engine,
             request.urn,
             state=request.olds,
-            news=request.news,
+            new=self._recent.read(request.urn, request.news),
             ignored=list(request.ignoreChanges),
         )
         return provider_pb2.DiffResponse(
@@ -149,7 +151,7 @@ class Provider(ResourceProviderServicer):
     def Create(self, request, context):  # noqa: D102, N802
         made = self._resources.create(
             request.urn,
-            Properties(request.properties),
+            self._recent.read(request.urn, request.properties),
             preview=request.preview,
             timeout=request.timeout,
         )
@@ -161,7 +163,10 @@ class Provider(ResourceProviderServicer):
     def Read(self, request, context):  # noqa: D102, N802
         _refuse_missing(request.urn)
         found = self._existing.read(
-            request.urn, request.id, Properties(request.properties), Properties(request.inputs)
+            request.urn,
+            request.id,
+            request.properties,
+            self._recent.read(request.urn, request.inputs),
         )
         if found is None:
             return provider_pb2.ReadResponse()
@@ -171,8 +176,8 @@ class Provider(ResourceProviderServicer):
     def Update(self, request, context):  # noqa: D102, N802
         state = self._resources.update(
             request.urn,
-            Properties(request.olds),
-            Properties(request.news),
+            request.olds,
+            self._recent.read(request.urn, request.news),
             ignored=list(request.ignoreChanges),
             preview=request.preview,
             timeout=request.timeout,
@@ -183,9 +188,7 @@ class Provider(ResourceProviderServicer):
 
     @_reported
     def Delete(self, request, context):  # noqa: D102, N802
-        self._existing.delete(
-            request.urn, request.id, Properties(request.properties), timeout=request.timeout
-        )
+        self._existing.delete(request.urn, request.id, request.properties, timeout=request.timeout)
         return Empty()
 
     @_reported

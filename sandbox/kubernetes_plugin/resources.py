@@ -11,9 +11,20 @@ from .engine import Engine
 from .errors import ApiError, NoMatchError, NotReadyError, PartialError, ResourceError
 from .manifests import render, rendered_path
 from .normalize import normalize
-from .objects import Object, annotation_of, gvk_of, gvk_of_urn, id_of, is_crd, is_patch, name_of
+from .objects import (
+    Object,
+    annotation_of,
+    defined_by,
+    gvk_of,
+    gvk_of_urn,
+    id_of,
+    is_crd,
+    is_patch,
+    name_of,
+    with_own_metadata,
+)
 from .properties import Properties, has_secret, has_unknown
-from .state import checkpoint, field_manager, initial_version, split
+from .state import checkpoint, field_manager, initial_version, read
 from .waiting.readiness import wait_until_ready
 
 _StateOf = Callable[[Object], Struct]
@@ -40,7 +51,7 @@ class Resources:
         connection = self._connection
         if not preview and not connection.renders:
             _ = connection.cluster
-        inputs = given.object
+        inputs = with_own_metadata(given.object)
         patch = is_patch(urn, inputs)
         settings = connection.settings
         if preview and (
@@ -51,10 +62,10 @@ class Resources:
         ):
             return None
         version = str(inputs.get("apiVersion") or "")
-        manager = field_manager({}, inputs, server_side=settings.server_side_apply)
+        manager = field_manager(Struct(), inputs, server_side=settings.server_side_apply)
 
         def state_of(live: Object) -> Struct:
-            return checkpoint(inputs, live, given.secrets, initial_version=version, manager=manager)
+            return checkpoint(inputs, live, given, initial_version=version, manager=manager)
 
         if connection.renders:
             return id_of(inputs), self._render(urn, inputs, given, state_of)
@@ -83,7 +94,7 @@ class Resources:
             ) from error
         self._engine.status(urn, "")
         if is_crd(inputs):
-            connection.cluster.discovery.invalidate()
+            connection.cluster.discovery.forget(*defined_by(inputs))
         return id_of(live), state_of(live)
 
     def _not_created(self, urn: str, error: ResourceError) -> ResourceError:
@@ -111,7 +122,7 @@ class Resources:
     def update(
         self,
         urn: str,
-        old: Properties,
+        state: Struct,
         given: Properties,
         *,
         ignored: list[str],
@@ -132,15 +143,15 @@ class Resources:
         settings = connection.settings
         if preview and (has_unknown(inputs) or not connection.serves(gvk_of(inputs))):
             return None
-        old_inputs, old_live = split(old.object)
-        _restore_last_applied(old_live, old_inputs)
+        old_inputs, old_live = read(state, given)
         old_inputs = normalize(old_inputs)
-        version = initial_version(old.object, old_inputs)
+        _restore_last_applied(old_live, old_inputs)
+        version = initial_version(state, old_inputs)
         server_side = settings.server_side_apply
-        manager = field_manager(old.object, inputs, server_side=server_side)
+        manager = field_manager(state, inputs, server_side=server_side)
 
         def state_of(live: Object) -> Struct:
-            return checkpoint(inputs, live, given.secrets, initial_version=version, manager=manager)
+            return checkpoint(inputs, live, given, initial_version=version, manager=manager)
 
         if connection.renders:
             return self._render(urn, inputs, given, state_of)
@@ -161,7 +172,7 @@ class Resources:
                 return None
             raise self._not_updated(urn, old_live, state_of, error) from error
         self._engine.status(urn, "")
-        manager_before = field_manager(old.object, old_inputs, server_side=server_side)
+        manager_before = field_manager(state, old_inputs, server_side=server_side)
         if server_side and not preview and manager_before != manager:
             change.relinquish(live, manager_before)
         return state_of(live)

@@ -9,13 +9,13 @@ from .naming import suffixed
 from .objects import Object, annotation_of, is_secret
 from .properties import (
     SIGNATURE,
-    UNDERSCORED,
     Properties,
     Secret,
+    copy,
     has_secret,
     mark_secrets,
-    to_state,
     to_struct,
+    underscored,
 )
 
 INPUTS = "__inputs"
@@ -27,22 +27,24 @@ CLIENT_SIDE_MANAGER = "pulumi-kubernetes"
 def checkpoint(
     inputs: Object,
     live: Object,
-    secrets: dict[str, Any],
+    given: Properties,
     *,
     initial_version: str,
     manager: str,
 ) -> Struct:
-    """Make the state of a resource; what is secret in `secrets` is secret in it."""
+    """Make the state of a resource; what is secret in what the engine gave is secret in it."""
     markers = {INITIAL_VERSION: initial_version, FIELD_MANAGER: manager}
+    secrets = given.secrets
     if not secrets and inputs.get("kind") != "Secret" and live.get("kind") != "Secret":
-        return to_struct(live | {INPUTS: inputs} | markers, UNDERSCORED)
-    state = to_state(live)
-    kept = to_state(inputs)
-    mark_secrets(state, secrets)
+        state = to_struct(live | markers, given)
+        state.fields[INPUTS].struct_value.CopyFrom(to_struct(inputs, given))
+        return underscored(state)
+    shown, kept = copy(live), copy(inputs)
+    mark_secrets(shown, secrets)
     mark_secrets(kept, secrets)
     if is_secret(live):
-        _mark_string_data(state, secrets)
-    return to_struct(state | {INPUTS: kept} | markers)
+        _mark_string_data(shown, secrets)
+    return underscored(to_struct(shown | {INPUTS: kept} | markers))
 
 
 def _mark_string_data(state: dict[str, Any], secrets: dict[str, Any]) -> None:
@@ -52,36 +54,35 @@ def _mark_string_data(state: dict[str, Any], secrets: dict[str, Any]) -> None:
         state["data"] = data if isinstance(data, Secret) else Secret(data)
 
 
-def read_like(state: Struct, news: Properties) -> Object:
-    """Read a state; what of the live object and of the inputs is as in `news` is shared."""
+def read(state: Struct, given: Properties | None = None) -> tuple[Object, Object]:
+    """Read a state: the inputs, and the live object; what is as in `given` is shared."""
     kept = state.fields[INPUTS].struct_value if INPUTS in state.fields else None
     if kept is None or SIGNATURE in kept.fields:
-        return Properties(state, news).object
-    live = Struct()
-    live.CopyFrom(state)
-    del live.fields[INPUTS]
-    return Properties(live, news).object | {INPUTS: Properties(kept, news).object}
+        return _split(Properties(state, given).object)
+    rest = Struct()
+    rest.CopyFrom(state)
+    del rest.fields[INPUTS]
+    inputs = Properties(kept, given)
+    return inputs.object, Properties(rest, inputs).object
 
 
-def split(state: Object) -> tuple[Object, Object]:
-    """Give the inputs and the live object of a state."""
+def _split(state: Object) -> tuple[Object, Object]:
     if "inputs" in state and "live" in state:
         return state["inputs"] or {}, state["live"] or {}
     live = {key: value for key, value in state.items() if key != INPUTS}
     return state.get(INPUTS) or {}, live
 
 
-def _text_of(state: Object, key: str) -> str:
-    value = state.get(key)
-    return value if isinstance(value, str) else ""
+def _text_of(state: Struct, key: str) -> str:
+    return state.fields[key].string_value if key in state.fields else ""
 
 
-def initial_version(state: Object, inputs: Object) -> str:
+def initial_version(state: Struct, inputs: Object) -> str:
     """Give the API version that the resource was created with."""
     return _text_of(state, INITIAL_VERSION) or str(inputs.get("apiVersion") or "")
 
 
-def field_manager(state: Object, inputs: Object, *, server_side: bool) -> str:
+def field_manager(state: Struct, inputs: Object, *, server_side: bool) -> str:
     """Give the field manager: the annotation's, the state's, or a new one."""
     if not server_side:
         return CLIENT_SIDE_MANAGER

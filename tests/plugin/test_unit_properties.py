@@ -9,14 +9,15 @@ from sandbox.kubernetes_plugin.properties import (
     SIGNATURE,
     UNKNOWN,
     UNKNOWN_MARK,
+    Properties,
     Secret,
     from_struct,
     has_secret,
     has_unknown,
     mark_secrets,
     to_object,
-    to_state,
     to_struct,
+    underscored,
 )
 
 scalars = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text() | st.just(UNKNOWN)
@@ -63,8 +64,21 @@ def test_an_object_has_no_marks():
 
 def test_state_spells_dashed_keys_with_underscores():
     """The SDK's classes can't have attributes with dashes."""
-    assert to_state({"a": [{"x-kubernetes-list-type": "set"}]}) == {
-        "a": [{"x_kubernetes_list_type": "set"}]
+    given_values = {"x-kubernetes-list-type": "set", "a": [{"x-kubernetes-map-type": "atomic"}]}
+    assert from_struct(underscored(to_struct(given_values))) == {
+        "x_kubernetes_list_type": "set",
+        "a": [{"x_kubernetes_map_type": "atomic"}],
+    }
+
+
+def test_only_keys_are_spelled_otherwise():
+    """A description may speak of such a field, and a longer key is another one."""
+    given_values = {"x-kubernetes-list-type-of": "x-kubernetes-list-type", "a": ["x-kubernetes-x"]}
+    assert from_struct(underscored(to_struct(given_values))) == given_values
+    spoken = to_struct({"description": "x_kubernetes_list_type", "x_kubernetes_map_type": "atomic"})
+    assert Properties(spoken).object == {
+        "description": "x_kubernetes_list_type",
+        "x-kubernetes-map-type": "atomic",
     }
 
 
