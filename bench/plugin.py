@@ -1,38 +1,94 @@
 """What the stand-in plugin adds to the API server's own time."""
 
+import copy
 import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import grpc
 import httpx2
-import lightkube
+import msgspec
 from google.protobuf.json_format import ParseDict
 from google.protobuf.struct_pb2 import Struct
-from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.core_v1 import ConfigMap
+from lightkube.config.client_adapter import ConnectionParams
+from lightkube.config.kubeconfig import KubeConfig
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from mesh.release import PROJECT
+from mesh.release import PROJECT, Release
 from sandbox.cluster import Sandbox
 
-OBJECTS = 100
+CONFIG_MAPS = 100
+CRDS = 30
 
 
-def overhead(sandbox: Sandbox) -> float:
-    """Return seconds a resource: creating ConfigMaps through the plugin, less without it."""
-    client = lightkube.Client(
-        config=lightkube.KubeConfig.from_file(sandbox.kubeconfig), timeout=httpx2.Timeout(30)
-    )
-    direct = []
-    for number in range(OBJECTS):
-        name = ObjectMeta(name=f"direct-{number}", namespace="default")
+@dataclass(frozen=True, kw_only=True)
+class Overhead:
+    """Seconds that a resource takes beyond the API server's own time; medians."""
+
+    what: str
+    create: float
+    """A new resource: Check and Create, less the same POST without the plugin.
+
+    Both as a dry run: what a new kind costs the API server later falls on neither.
+    """
+    same: float
+    """An unchanged resource: Check and Diff, which ask the API server nothing."""
+
+
+def overheads(sandbox: Sandbox, release: Release) -> list[Overhead]:
+    """Measure an ordinary object, and the largest that a stack deploys."""
+    largest = max(release.crds, key=lambda crd: len(msgspec.json.encode(crd)))
+    size = len(msgspec.json.encode(largest)) // 1000
+    with _plugin(sandbox) as stub, _client(sandbox) as client:
+        return [
+            _overhead("a ConfigMap", [_config_map(i) for i in range(CONFIG_MAPS)], stub, client),
+            _overhead(
+                f"the largest CRD ({size} kB)",
+                [_crd(largest, i) for i in range(CRDS)],
+                stub,
+                client,
+            ),
+        ]
+
+
+def _overhead(
+    what: str,
+    objects: list[dict[str, Any]],
+    stub: provider_pb2_grpc.ResourceProviderStub,
+    client: httpx2.Client,
+) -> Overhead:
+    direct, create, same = [], [], []
+    for obj in objects:
+        # In turns, so that whatever else the machine does falls on both.
         began = time.monotonic()
-        client.create(ConfigMap(metadata=name, data={"a": "b"}))
+        client.post(f"{_path(obj)}?dryRun=All", content=msgspec.json.encode(obj)).raise_for_status()
         direct.append(time.monotonic() - began)
 
-    through = []
+        urn = f"urn:pulumi:bench::mesh::kubernetes:{_token(obj)}::{obj['metadata']['name']}"
+        news = ParseDict(obj, Struct())
+        began = time.monotonic()
+        inputs = stub.Check(provider_pb2.CheckRequest(urn=urn, news=news)).inputs
+        made = stub.Create(provider_pb2.CreateRequest(urn=urn, properties=inputs, preview=True))
+        create.append(time.monotonic() - began)
+
+        began = time.monotonic()
+        inputs = stub.Check(provider_pb2.CheckRequest(urn=urn, olds=inputs, news=news)).inputs
+        stub.Diff(provider_pb2.DiffRequest(urn=urn, id="x", olds=made.properties, news=inputs))
+        same.append(time.monotonic() - began)
+    return Overhead(
+        what=what,
+        create=statistics.median(create) - statistics.median(direct),
+        same=statistics.median(same),
+    )
+
+
+@contextmanager
+def _plugin(sandbox: Sandbox) -> Iterator[provider_pb2_grpc.ResourceProviderStub]:
     with subprocess.Popen(
         [sys.executable, "-m", "sandbox.kubernetes_plugin"],
         cwd=PROJECT,
@@ -48,20 +104,42 @@ def overhead(sandbox: Sandbox) -> float:
                 acceptSecrets=True,
             )
         )
-        for number in range(OBJECTS):
-            urn = f"urn:pulumi:bench::mesh::kubernetes:core/v1:ConfigMap::through-{number}"
-            inputs = ParseDict(
-                {
-                    "apiVersion": "v1",
-                    "kind": "ConfigMap",
-                    "metadata": {"name": f"through-{number}", "namespace": "default"},
-                    "data": {"a": "b"},
-                },
-                Struct(),
-            )
-            began = time.monotonic()
-            checked = stub.Check(provider_pb2.CheckRequest(urn=urn, news=inputs))
-            stub.Create(provider_pb2.CreateRequest(urn=urn, properties=checked.inputs))
-            through.append(time.monotonic() - began)
+        yield stub
         process.terminate()
-    return statistics.median(through) - statistics.median(direct)
+
+
+def _client(sandbox: Sandbox) -> httpx2.Client:
+    config = KubeConfig.from_file(sandbox.kubeconfig).get()
+    assert config is not None  # noqa: S101 - a sandbox's kubeconfig has a current context
+    params = ConnectionParams(timeout=httpx2.Timeout(30)).httpx_params(config)
+    return httpx2.Client(**params, headers={"Content-Type": "application/json"})
+
+
+def _config_map(number: int) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": f"bench-{number}", "namespace": "default"},
+        "data": {"a": "b"},
+    }
+
+
+def _crd(like: dict[str, Any], number: int) -> dict[str, Any]:
+    """Make the CRD one of a group of its own."""
+    crd = copy.deepcopy(like)
+    group = f"bench{number}.istio.io"
+    crd["spec"]["group"] = group
+    crd["metadata"] = {"name": f"{crd['spec']['names']['plural']}.{group}"}
+    return crd
+
+
+def _path(obj: dict[str, Any]) -> str:
+    if obj["kind"] == "ConfigMap":
+        return "/api/v1/namespaces/default/configmaps"
+    return "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+def _token(obj: dict[str, Any]) -> str:
+    if obj["kind"] == "ConfigMap":
+        return "core/v1:ConfigMap"
+    return "apiextensions.k8s.io/v1:CustomResourceDefinition"
