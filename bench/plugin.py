@@ -5,7 +5,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -88,7 +88,7 @@ def _overhead(
 
 
 @contextmanager
-def _plugin(sandbox: Sandbox) -> Iterator[provider_pb2_grpc.ResourceProviderStub]:
+def _plugin(sandbox: Sandbox) -> Generator[provider_pb2_grpc.ResourceProviderStub]:
     with subprocess.Popen(
         [sys.executable, "-m", "sandbox.kubernetes_plugin"],
         cwd=PROJECT,

@@ -4,7 +4,6 @@ import functools
 import json
 import traceback
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Any
 
 import grpc
@@ -23,9 +22,9 @@ from .objects import Object, gvk_kind, gvk_of, namespace_of, set_metadata, type_
 from .properties import Properties, from_struct, has_unknown, to_struct
 from .recent import Recent
 from .resources import Resources
-from .settings import Settings
+from .settings import Settings, sdk_version
 
-PLUGIN_VERSION = version("pulumi-kubernetes")
+PLUGIN_VERSION = sdk_version()
 STAND_IN = "stand-in for pulumi-resource-kubernetes"
 _HELM_RELEASE = "kubernetes:helm.sh/v3:Release"
 _SOME = provider_pb2.DiffResponse.DIFF_SOME
