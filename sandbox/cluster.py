@@ -31,6 +31,9 @@ NODES = 2
 WEBHOOK_PORT = 443
 """The API server dials a webhook's Service there, and each Service has a loopback address."""
 
+ADVERTISED = "192.0.2.1"
+"""Reserved for documentation: an API server must advertise an address that isn't loopback."""
+
 NETWORKS = range(20, 120)
 """Second parts of the loopback networks 127.x.0.0/16 that sandboxes take their Services from."""
 
@@ -160,6 +163,8 @@ class Sandbox:
                         )
                     ),
                     *("--extra-args", f"kube-apiserver=service-cluster-ip-range={network}"),
+                    # Else it looks for a default route, and there may be none: nobody dials it.
+                    *("--extra-args", f"kube-apiserver=advertise-address={ADVERTISED}"),
                     # The keeper is the kubelet of istiod's pods.
                     "--extra-args",
                     "kwok-controller=disregard-status-with-label-selector=app=istiod",
