@@ -10,7 +10,7 @@ from rich.table import Table
 
 from sandbox import console, toolchain
 from sandbox.cluster import Sandbox, SandboxError
-from sandbox.programs import CLUSTER, HELM, PULUMI
+from sandbox.programs import CLUSTER, HELM, PILOT_AGENT, PULUMI
 from sandbox.toolchain import ToolchainError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -62,8 +62,9 @@ def logs(
 
 @app.command()
 def programs() -> None:
-    """Get the programs that a sandbox and its stacks run, before something waits for them."""
-    toolchain.ensure((*CLUSTER, PULUMI, HELM))
+    """Get all programs that a sandbox, its stacks and traffic run, before something waits."""
+    toolchain.ensure((*CLUSTER, PULUMI, HELM, PILOT_AGENT))
+    toolchain.envoy_program()
 
 
 def main() -> None:

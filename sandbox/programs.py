@@ -179,5 +179,16 @@ ISTIOCTL = Family(
     linker_symbols=("istio.io/istio/pkg/version.buildVersion=1.30-{version}",),
 )
 
+# For traffic only: the first process of a real proxy. Its template of Envoy's configuration is
+# published in Istio's images, and in the module.
+PILOT_AGENT = Family(
+    name="istio",
+    module="istio.io/istio",
+    programs={"pilot-agent": "istio.io/istio/pilot/cmd/pilot-agent"},
+    version_args=("version", "--short"),
+    linker_symbols=("istio.io/istio/pkg/version.buildVersion=1.30-{version}",),
+    scripts=(("istio.io/istio", "tools/packaging/common/envoy_bootstrap.json"),),
+)
+
 CLUSTER = (KUBERNETES, ISTIOD, KWOK, ETCD)
 """What a sandbox runs, the longest build first."""

