@@ -9,7 +9,7 @@ venv := venv/bin
 run := $(venv)/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview destroy tables release programs test unit check bench sandbox-up sandbox-down \
+.PHONY: help up preview destroy tables release programs test unit check bench traffic sandbox-up sandbox-down \
         sandbox-status sandbox-logs env lock
 
 help: ## List these commands
@@ -44,6 +44,9 @@ check: venv/ready ## Lint, format and types
 	@$(venv)/ruff check .
 	@$(venv)/ruff format --check .
 	@$(venv)/ty check
+
+traffic: venv/ready ## Prove the traffic plans with requests through real proxies, as a live table
+	@$(run) traffic
 
 bench: venv/ready ## Measure against istioctl and helm, side by side (docs/performance.md)
 	@$(run) bench

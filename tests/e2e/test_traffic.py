@@ -1,0 +1,151 @@
+"""Traffic plans, proved with requests through the real gateway and real sidecars."""
+
+import json
+import os
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from mesh import traffic_plan
+from mesh.bookinfo import VERSIONS
+from sandbox.cluster import HOME
+from sandbox.dataplane import isolation
+from traffic.chance import interval
+from traffic.plans import STEPS
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+CANARY, FAULTS = "canary and jason", "faults and copies"
+REASON = isolation.why_not()
+
+pytestmark = pytest.mark.skipif(REASON is not None, reason=REASON or "")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Run `make traffic`, once, and return all its numbers."""
+    report = tmp_path_factory.mktemp("traffic") / "report.json"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "traffic", "--report", str(report)],
+        cwd=PROJECT,
+        env={key: value for key, value in os.environ.items() if key != "KUBECONFIG"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    said, _ = process.communicate(timeout=900)
+    # Each promise has its test: only a run that never got there fails them all.
+    assert report.exists(), said
+    return {**json.loads(report.read_text()), "code": process.returncode, "pid": process.pid}
+
+
+def _measured(run: dict[str, Any], plan: str, service: str, **headers: str) -> dict[str, Any]:
+    wanted = {key.replace("_", "-"): value for key, value in headers.items()}
+    return next(
+        m
+        for m in run["measurements"]
+        if (m["plan"], m["service"], m["headers"]) == (plan, service, wanted)
+    )
+
+
+def _likely(got: int, of: int, percent: int) -> bool:
+    least, most = interval(of, percent / 100)
+    return least <= got <= most
+
+
+def test_every_plan_is_kept_by_a_thousand_requests_of_each_kind(run: dict[str, Any]) -> None:
+    """Each rule of each plan gets its 1,000 requests, and none of its promises is broken."""
+    asked = {
+        (step.name, service, tuple(rule.headers.items()))
+        for step in STEPS
+        for service in VERSIONS
+        for rule in traffic_plan.rules(step.plan, service)
+    }
+
+    measured = {(m["plan"], m["service"], tuple(m["headers"].items())) for m in run["measurements"]}
+    assert asked <= measured
+    assert {m["sent"] for m in run["measurements"]} == {1000}
+    assert run["broken"] == []
+    assert run["code"] == 0
+
+
+def test_weights_are_kept(run: dict[str, Any]) -> None:
+    """90/10 is 90/10, within what chance does to 1,000 requests 99.9 % of times."""
+    versions = _measured(run, CANARY, "reviews")["versions"]
+
+    assert _likely(versions["v1"], 1000, 90)
+    assert versions["v1"] + versions["v2"] == 1000
+
+
+def test_a_header_decides_exactly(run: dict[str, Any]) -> None:
+    """Every request of jason's goes where the plan sends jason, and nobody else's does."""
+    assert _measured(run, CANARY, "reviews", end_user="jason")["versions"] == {"v3": 1000}
+    assert "v3" not in _measured(run, CANARY, "reviews")["versions"]
+
+
+def test_delays_come_at_their_rate_and_take_their_time(run: dict[str, Any]) -> None:
+    """One answer in ten takes two seconds or more; the median takes none of them."""
+    slow = _measured(run, FAULTS, "ratings")
+
+    assert _likely(slow["delayed"], 1000, 10)
+    assert slow["p50"] < 1.9 < slow["p99"]
+
+
+def test_aborts_come_at_their_rate(run: dict[str, Any]) -> None:
+    """An abort is answered with its status, as often as it says, at the gateway too."""
+    details = _measured(run, FAULTS, "details")["statuses"]
+    entry = _measured(run, FAULTS, "productpage", end_user="jason")["statuses"]
+
+    assert _likely(details["503"], 1000, 5)
+    assert _likely(entry["500"], 1000, 20)
+    assert _measured(run, FAULTS, "productpage")["statuses"] == {"200": 1000}
+    assert _measured(run, FAULTS, "ratings", end_user="jason")["statuses"] == {"500": 1000}
+
+
+def test_a_mirror_gets_its_copies_and_answers_nobody(run: dict[str, Any]) -> None:
+    """Copies are counted where they arrive; whose answers they are, no caller ever sees."""
+    mirrored = _measured(run, FAULTS, "reviews")
+
+    assert _likely(mirrored["copies"]["v3"], 1000, 30)
+    assert set(mirrored["copies"]) == {"v3"}
+    assert "v3" not in mirrored["versions"]
+
+
+def test_a_change_of_plan_loses_no_request(run: dict[str, Any]) -> None:
+    """While `pulumi up` brings the next plan, every request from outside and inside is answered."""
+    changes = [after for before, after in pairwise(STEPS) if before.api == after.api]
+
+    assert len(run["flows"]) == 2 * len(changes)
+    for flow, statuses in run["flows"].items():
+        assert set(statuses) == {"200"}, flow
+        assert statuses["200"] > 100, flow
+
+
+def test_a_host_is_the_stacks_own(run: dict[str, Any]) -> None:
+    """The gateway answers for the stack's host, and for no other."""
+    assert run["checks"]["the gateway answers for the stack's host"]
+    assert run["checks"]["the gateway knows no other stack's host"]
+
+
+def test_strict_mutual_tls_refuses_plain_text(run: dict[str, Any]) -> None:
+    """A sidecar that took plain text refuses it, and lets the mesh in, by name."""
+    assert run["checks"]["permissive: plain text reaches a pod"]
+    assert run["checks"]["strict: plain text is refused"]
+    assert run["checks"]["strict: the mesh's own requests come through"]
+    assert run["checks"]["strict: the pod knows who asks"]
+
+
+def test_nothing_is_left_of_it(run: dict[str, Any]) -> None:
+    """It ends with all that it started, and its sandbox is gone."""
+    name = f"traffic-{run['pid']}"
+
+    assert not (HOME / "sandboxes" / name).exists()
+    left = [
+        p for p in psutil.process_iter(["cmdline"]) if name in " ".join(p.info["cmdline"] or ())
+    ]
+    assert left == []

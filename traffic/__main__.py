@@ -1,0 +1,81 @@
+"""`make traffic`: get what is needed, then prove the plans in a network of their own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import types
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mesh.__main__ import get_release
+from mesh.release_download import ReleaseError
+from mesh.workspace import Workspace, WorkspaceError
+from sandbox import console, toolchain
+from sandbox.cluster import Sandbox, SandboxError
+from sandbox.dataplane import isolation
+from sandbox.programs import PILOT_AGENT
+from sandbox.toolchain import ToolchainError
+from traffic.stage import STACK
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def traffic(
+    report: Annotated[Path | None, typer.Option(help="A file for all numbers, as JSON.")] = None,
+) -> None:
+    """Measure every traffic plan with requests through the real gateway and real sidecars."""
+    if (reason := isolation.why_not()) is not None:
+        console.say(f"traffic is skipped: {reason}")
+        if report is not None:
+            report.write_text(json.dumps({"skipped": reason}))
+        return
+    sandbox = Sandbox(f"{STACK}-{os.getpid()}")
+    # All that comes from the network, for in there is none.
+    workspace = Workspace(STACK, sandbox.name)
+    _ = workspace.environment
+    toolchain.ensure((PILOT_AGENT,))
+    toolchain.envoy_program()
+    get_release(workspace)
+
+    words = [sys.executable, "-m", "traffic.inside", sandbox.name]
+    plugin = "official" if workspace.official_plugin() else "stand-in"
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        process = subprocess.Popen(
+            isolation.command([*words, *([str(report.resolve())] if report else [])]),
+            env={**os.environ, "PLUGIN": plugin},
+        )
+        try:
+            code = process.wait()
+        finally:
+            process.kill()
+            process.wait()
+    finally:
+        sandbox.down()
+    if code:
+        raise typer.Exit(code)
+
+
+def _interrupt(_number: int, _frame: types.FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Run; a mistake or a missing thing is one message and exit code 1."""
+    try:
+        app()
+    except (SandboxError, ToolchainError, WorkspaceError, ReleaseError) as error:
+        console.error(str(error))
+        sys.exit(1)
+    except KeyboardInterrupt:
+        console.say("interrupted")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

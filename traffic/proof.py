@@ -1,0 +1,126 @@
+"""What a traffic plan promises of a service's requests, and whether the replies keep it."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from mesh.bookinfo import VERSIONS
+from mesh.traffic_plan import MILLISECONDS, QUANTITY, Rule
+from traffic import chance
+from traffic.load import Reply
+
+EARLY_SECONDS = 0.05
+"""Envoy counts a delay from when its loop last woke up, which is a little before the request."""
+
+
+@dataclass(kw_only=True)
+class Measurement:
+    """The replies to one kind of request, beside the rule of the plan that they should keep."""
+
+    plan: str
+    """The plan's name."""
+    service: str
+    rule: Rule
+    replies: list[Reply] = field(default_factory=list)
+    copies: Counter[str] = field(default_factory=Counter)
+    """Requests that a version got without its answer having been waited for."""
+
+    done: bool = False
+    """Whether all replies are there."""
+
+    @property
+    def name(self) -> str:
+        """The plan, the service, and who asks."""
+        return f"{self.plan}, {self.service} by {self.by}"
+
+    @property
+    def by(self) -> str:
+        """Who asks: the headers that the rule is about."""
+        return ", ".join(f"{k}: {v}" for k, v in self.rule.headers.items()) or "anybody"
+
+    def forget(self) -> None:
+        """Begin again."""
+        self.replies.clear()
+        self.copies.clear()
+
+    def report(self) -> dict[str, Any]:
+        """Return all numbers."""
+        return {
+            "plan": self.plan,
+            "service": self.service,
+            "headers": dict(self.rule.headers),
+            "sent": len(self.replies),
+            "statuses": dict(self.statuses),
+            "versions": dict(self.versions),
+            "copies": dict(self.copies),
+            "delayed": self.delayed,
+            "p50": self.quantile(0.5),
+            "p99": self.quantile(0.99),
+            "broken": self.broken(),
+        }
+
+    @property
+    def delayed(self) -> int:
+        """How many replies took as long as the rule's delay, or longer."""
+        if not self.rule.delay:
+            return 0
+        least = seconds(self.rule.delay.fixed_delay) - EARLY_SECONDS
+        return sum(reply.seconds >= least for reply in self.replies)
+
+    @property
+    def statuses(self) -> Counter[int]:
+        """How many replies had each status."""
+        return Counter(reply.status for reply in self.replies)
+
+    @property
+    def versions(self) -> Counter[str]:
+        """How many requests each version answered."""
+        return Counter(reply.version for reply in self.replies if reply.version)
+
+    def quantile(self, share: float) -> float:
+        """Return the time within which this share of the replies came."""
+        times = sorted(reply.seconds for reply in self.replies)
+        return times[min(int(share * len(times)), len(times) - 1)] if times else 0.0
+
+    def broken(self) -> list[str]:
+        """Return the promises that the replies don't keep."""
+        return list(self._broken())
+
+    def _broken(self) -> Iterator[str]:
+        sent, rule = len(self.replies), self.rule
+        strange = self.statuses
+        del strange[200]
+        if rule.abort:
+            aborted = strange.pop(rule.abort.http_status, 0)
+            what = f"aborts with {rule.abort.http_status}"
+            yield from _unlikely(what, aborted, sent, rule.abort.percent)
+        if strange:
+            yield f"statuses that nobody asked for: {dict(strange)}"
+        if rule.delay:
+            what = f"replies after {rule.delay.fixed_delay} or more"
+            yield from _unlikely(what, self.delayed, sent, rule.delay.percent)
+        answered = self.versions.total()
+        shares = rule.to or {}
+        for version in VERSIONS[self.service]:
+            if shares:
+                what = f"answers of {version}"
+                yield from _unlikely(what, self.versions[version], answered, shares.get(version, 0))
+            elif answered and not self.versions[version]:
+                yield f"no answer of {version}, and any version may answer"
+        for version in VERSIONS[self.service]:
+            percent = rule.mirror.percent if rule.mirror and rule.mirror.to == version else 0
+            yield from _unlikely(f"copies to {version}", self.copies[version], answered, percent)
+
+
+def seconds(duration: str) -> float:
+    """Return a plan's duration, such as 7s or 1m30s, in seconds."""
+    quantities = QUANTITY.findall(duration)
+    return float(sum(Decimal(number) * MILLISECONDS[unit] for number, unit in quantities) / 1000)
+
+
+def _unlikely(what: str, got: int, of: int, percent: int) -> Iterator[str]:
+    least, most = chance.interval(of, percent / 100)
+    if not least <= got <= most:
+        yield f"{got} {what} of {of}, and {percent} % of them are {least} to {most}"

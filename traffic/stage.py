@@ -1,0 +1,195 @@
+"""The stack on a cluster of its own, with servers for its fake pods and real proxies for three."""
+
+import asyncio
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+import lightkube
+from lightkube.generic_resource import create_namespaced_resource
+from lightkube.resources.core_v1 import Pod
+
+from mesh.bookinfo import FRONT, PORT
+from mesh.release import PROJECT
+from sandbox.cluster import Sandbox
+from sandbox.dataplane import proxy
+from sandbox.dataplane.pods import Pods
+from sandbox.dataplane.proxy import Programs, Proxy
+from traffic.load import Target
+
+STACK = "traffic"
+HOST = f"bookinfo.{STACK}.localhost"
+"""What Bookinfo's host is by default."""
+NAMESPACE = "bookinfo"
+ISTIO_NAMESPACE = "istio-system"
+GATEWAY_LABELS = {
+    "istio": {"istio": "ingressgateway"},
+    "gateway-api": {"gateway.networking.k8s.io/gateway-name": "istio-ingressgateway"},
+}
+"""How the pod of the gateway is found, by the API that it is made with."""
+ROLES = ("gateway", "client", "guard")
+HTTP_PORT = 80
+GUARDED = "details"
+"""The service whose pod has its sidecar in front of it, for what only a sidecar refuses."""
+BEHIND = 19080
+"""Where that sidecar finds its application."""
+SETTLED_SECONDS = 1.0
+"""istiod waits 0.1 s for more changes before it sends one to the proxies."""
+
+Sidecar = create_namespaced_resource("networking.istio.io", "v1", "Sidecar", "sidecars")
+PeerAuthentication = create_namespaced_resource(
+    "security.istio.io", "v1", "PeerAuthentication", "peerauthentications"
+)
+
+
+class StageError(Exception):
+    """The stack doesn't stand; the message says what was tried and what came of it."""
+
+
+class Stage:
+    """All that requests meet on their way."""
+
+    def __init__(self, sandbox: Sandbox, programs: Programs) -> None:
+        self._sandbox = sandbox
+        self._programs = programs
+        self._log = sandbox.folder / "mesh.log"
+        self._proxies: dict[str, Proxy] = {}
+
+    async def deploy(self, settings: Mapping[str, Any]) -> None:
+        """Bring the stack to these settings, with the command that everybody uses.
+
+        Raises StageError when that fails.
+        """
+        words = [w for path, value in _flat(settings) for w in ("--config", f"mesh:{path}={value}")]
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "mesh", "up", "--", "--config-path", *words),
+                cwd=PROJECT,
+                env={**os.environ, "STACK": STACK, "SANDBOX": self._sandbox.name},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        if await process.wait():
+            tail = "\n".join(self._log.read_text().splitlines()[-30:])
+            raise StageError(f"`mesh up` with {dict(settings)} failed:\n{tail}")
+
+    async def deploy_strict(self) -> None:
+        """Let the mesh refuse what isn't mutual TLS."""
+        self._client.apply(
+            PeerAuthentication(
+                metadata={"name": "default", "namespace": ISTIO_NAMESPACE},
+                spec={"mtls": {"mode": "STRICT"}},
+            )
+        )
+
+    async def start(self) -> None:
+        """Put servers and proxies where the pods of the deployed stack say they are."""
+        proxy.name_services(self._client, self._sandbox.folder / "hosts")
+        guarded = self._pod(NAMESPACE, app=GUARDED)
+        self._servers.behind_proxy[guarded.metadata.name] = BEHIND
+        await self._servers.start()
+        self._client.apply(_sidecar())
+        self._start("client", self._pod(NAMESPACE, app=FRONT), intercepts=False)
+        self._start("guard", guarded, intercepts=False)
+        await self.start_gateway("istio")
+
+    async def start_gateway(self, api: str) -> None:
+        """Start the proxy of the gateway that an API has made, in place of another one's."""
+        if "gateway" in self._proxies:
+            self._proxies.pop("gateway").end()
+        self._start("gateway", self._pod(ISTIO_NAMESPACE, **GATEWAY_LABELS[api]))
+        for one in self._proxies.values():
+            await asyncio.to_thread(one.await_ready)
+
+    def _start(self, name: str, pod: Pod, *, intercepts: bool = True) -> None:
+        folder = self._sandbox.folder / "proxies" / str(pod.metadata.name)
+        self._proxies[name] = Proxy(pod, folder, ROLES.index(name))
+        self._proxies[name].start(self._client, self._programs, intercepts=intercepts)
+
+    async def settle(self) -> None:
+        """Wait until the proxies have all that istiod has to say."""
+        before = None
+        while (now := [one.versions() for one in self._proxies.values()]) != before:
+            before = now
+            await asyncio.sleep(SETTLED_SECONDS)
+
+    def entry(self, headers: Mapping[str, str], host: str = HOST) -> Target:
+        """Return where requests from outside are sent: to the gateway."""
+        address = self._proxies["gateway"].address
+        path = f"/{FRONT}"
+        return Target(address=address, port=HTTP_PORT, host=host, path=path, headers=headers)
+
+    def inside(self, service: str, headers: Mapping[str, str]) -> Target:
+        """Return where an application sends its requests to a service: to its own sidecar."""
+        return Target(address="127.0.0.1", port=PORT, host=service, headers=headers)
+
+    def bypass(self) -> Target:
+        """Return where requests go that no proxy sends: to the guarded pod's own address."""
+        return Target(address=self._proxies["guard"].address, port=PORT, host=GUARDED)
+
+    @cached_property
+    def _client(self) -> lightkube.Client:
+        return lightkube.Client(config=self._kubeconfig, field_manager="traffic")
+
+    @cached_property
+    def _servers(self) -> Pods:
+        client = lightkube.AsyncClient(config=self._kubeconfig, field_manager="traffic")
+        return Pods(client, NAMESPACE)
+
+    @property
+    def _kubeconfig(self) -> lightkube.KubeConfig:
+        return lightkube.KubeConfig.from_file(self._sandbox.kubeconfig)
+
+    @property
+    def arrivals(self) -> Counter[str]:
+        """How many requests each pod got so far."""
+        return self._servers.arrivals.copy()
+
+    def version(self, pod: str) -> str:
+        """Return the version that a pod is of."""
+        return self._servers.labels[pod]["version"]
+
+    async def end(self) -> None:
+        """End servers and proxies."""
+        for one in self._proxies.values():
+            one.end()
+        await self._servers.end()
+
+    def _pod(self, namespace: str, **labels: str) -> Pod:
+        pods = list(self._client.list(Pod, namespace=namespace, labels=labels))
+        if not pods:
+            raise StageError(f"namespace {namespace} has no pod with the labels {labels}")
+        return pods[0]
+
+
+def _sidecar() -> Any:
+    """Bind the guard to its pod's port: in a pod iptables would send it the requests."""
+    spec = {
+        "workloadSelector": {"labels": {"app": GUARDED}},
+        "ingress": [
+            {
+                "port": {"number": PORT, "protocol": "HTTP", "name": "http"},
+                "defaultEndpoint": f"127.0.0.1:{BEHIND}",
+            }
+        ],
+        "egress": [{"hosts": ["~/*"]}],
+    }
+    return Sidecar(metadata={"name": "guard", "namespace": NAMESPACE}, spec=spec)
+
+
+def _flat(settings: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield paths and values as `pulumi up --config-path --config` takes them."""
+    if isinstance(settings, Mapping):
+        for key, value in settings.items():
+            yield from _flat(value, f"{path}.{key}" if path else key)
+    elif isinstance(settings, list | tuple):
+        for number, value in enumerate(settings):
+            yield from _flat(value, f"{path}[{number}]")
+    else:
+        yield path, str(settings) if isinstance(settings, str | int) else json.dumps(settings)
