@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from mesh import gateway_api_bundle, release_download
 from mesh.__main__ import get_release
 from mesh.release_download import ReleaseError
 from mesh.workspace import Workspace, WorkspaceError
@@ -41,6 +42,9 @@ def traffic(
     toolchain.ensure((PILOT_AGENT,))
     toolchain.envoy_program()
     get_release(workspace)
+    # A plan asks for it, and the stack's own config doesn't.
+    if (bundle := gateway_api_bundle.of(workspace.setting("istioVersion"))) is not None:
+        release_download.get_gateway_api(bundle)
 
     words = [sys.executable, "-m", "traffic.inside", sandbox.name]
     plugin = "official" if workspace.official_plugin() else "stand-in"

@@ -57,4 +57,16 @@ STEPS = (
             "reviews": {"to": {"v1": 50, "v2": 50}, "mirror": {"to": "v3", "percent": 30}},
         },
     ),
+    Step(
+        name="Gateway API",
+        api="gateway-api",
+        setting={
+            "all": {"to": "v1"},
+            "reviews": {
+                "to": {"v1": 90, "v2": 10},
+                "mirror": {"to": "v3", "percent": 30},
+                "when": [{"headers": JASON, "to": "v3"}],
+            },
+        },
+    ),
 )

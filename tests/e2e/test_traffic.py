@@ -116,6 +116,17 @@ def test_a_mirror_gets_its_copies_and_answers_nobody(run: dict[str, Any]) -> Non
     assert "v3" not in mirrored["versions"]
 
 
+def test_the_gateway_apis_routes_do_the_same(run: dict[str, Any]) -> None:
+    """With another gateway and other routes, a plan's weights, headers and copies are the same."""
+    reviews = _measured(run, "Gateway API", "reviews")
+
+    assert _likely(reviews["versions"]["v1"], 1000, 90)
+    assert _likely(reviews["copies"]["v3"], 1000, 30)
+    jasons = _measured(run, "Gateway API", "reviews", end_user="jason")
+    assert jasons["versions"] == {"v3": 1000}
+    assert _measured(run, "Gateway API", "productpage")["statuses"] == {"200": 1000}
+
+
 def test_a_change_of_plan_loses_no_request(run: dict[str, Any]) -> None:
     """While `pulumi up` brings the next plan, every request from outside and inside is answered."""
     changes = [after for before, after in pairwise(STEPS) if before.api == after.api]
