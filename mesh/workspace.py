@@ -187,7 +187,10 @@ class Workspace:
             return []
         text = self._config_file.read_text() if self._config_file.exists() else ""
         content = yaml.safe_load(text) or {}
-        salted = {**yaml.safe_load(self._salt_file.read_text()), **content}
+        own_salt = yaml.safe_load(self._salt_file.read_text())
+        # A salt that plain pulumi wrote for another sandbox, or on another machine, is of no use
+        # here; but secrets can only be read with the salt that they were written with.
+        salted = {**own_salt, **content} if "secure:" in text else {**content, **own_salt}
         copy = self.sandbox.folder / self._config_file.name
         copy.write_text(yaml.safe_dump(salted, sort_keys=False))
         return ["--config-file", str(copy)]

@@ -143,6 +143,18 @@ def test_plain_pulumi_works_with_the_lines_of_make_env(deployed: Checkout) -> No
     assert "namespace/bookinfo" in said
 
 
+def test_a_salt_of_another_sandbox_is_passed_over(deployed: Checkout) -> None:
+    """Plain pulumi writes one into the stack's file, and the next sandbox has another passphrase."""
+    file = deployed.folder / "Pulumi.dev.yaml"
+    before = file.read_text()
+    file.write_text(f"encryptionsalt: v1:RRwbEWAlSX4=:v1:3p8X/h/UxR4tQC0T:ABx4+y2kYhE=\n{before}")
+
+    try:
+        assert deployed.changes() == {}
+    finally:
+        file.write_text(before)
+
+
 def test_a_persons_own_login_is_left_alone(deployed: Checkout, tmp_path: Path) -> None:
     """The sandbox's backend is not written into Pulumi's credentials."""
     home = tmp_path / "pulumi"
