@@ -4,10 +4,11 @@ from typing import Any
 
 import jsonschema
 
+from mesh.gateway_api_bundle import Bundle
 from mesh.release import Release
 
 
-def check(release: Release, manifest: dict[str, Any]) -> None:
+def check(release: Release | Bundle, manifest: dict[str, Any]) -> None:
     """Raise jsonschema.ValidationError for what the API server would refuse, or drop silently."""
     group, _, version = manifest["apiVersion"].partition("/")
     schema = next(
