@@ -158,7 +158,7 @@ async def _check_hosts(stage: Stage, proof: Proof) -> None:
 async def _check_mutual_tls(stage: Stage, proof: Proof) -> None:
     plaintext = await load.ask(stage.bypass())
     proof.checks["permissive: plain text reaches a pod"] = plaintext.status == 200
-    await stage.deploy_strict()
+    await stage.deploy({**STEPS[-1].settings, "mtls": "strict"})
     await stage.settle()
     plaintext = await load.ask(stage.bypass())
     proof.checks["strict: plain text is refused"] = plaintext.status == load.LOST

@@ -41,9 +41,6 @@ SETTLED_SECONDS = 1.0
 """istiod waits 0.1 s for more changes before it sends one to the proxies."""
 
 Sidecar = create_namespaced_resource("networking.istio.io", "v1", "Sidecar", "sidecars")
-PeerAuthentication = create_namespaced_resource(
-    "security.istio.io", "v1", "PeerAuthentication", "peerauthentications"
-)
 
 
 class StageError(Exception):
@@ -78,15 +75,6 @@ class Stage:
         if await process.wait():
             tail = "\n".join(self._log.read_text().splitlines()[-30:])
             raise StageError(f"`mesh up` with {dict(settings)} failed:\n{tail}")
-
-    async def deploy_strict(self) -> None:
-        """Let the mesh refuse what isn't mutual TLS."""
-        self._client.apply(
-            PeerAuthentication(
-                metadata={"name": "default", "namespace": ISTIO_NAMESPACE},
-                spec={"mtls": {"mode": "STRICT"}},
-            )
-        )
 
     async def start(self) -> None:
         """Put servers and proxies where the pods of the deployed stack say they are."""
