@@ -144,7 +144,7 @@ def test_plain_pulumi_works_with_the_lines_of_make_env(deployed: Checkout) -> No
 
 
 def test_a_salt_of_another_sandbox_is_passed_over(deployed: Checkout) -> None:
-    """Plain pulumi writes one into the stack's file, and the next sandbox has another passphrase."""
+    """Plain pulumi writes one into the stack's file; the next sandbox has another passphrase."""
     file = deployed.folder / "Pulumi.dev.yaml"
     before = file.read_text()
     file.write_text(f"encryptionsalt: v1:RRwbEWAlSX4=:v1:3p8X/h/UxR4tQC0T:ABx4+y2kYhE=\n{before}")
