@@ -20,8 +20,10 @@ class Layout:
 
     crds: str
     """A file of CRDs in plain YAML."""
-    core: Mapping[str, str]
-    """The charts of the core by the release name Istio's docs give them, in install order."""
+    base: str
+    """The chart of what a cluster has once, whatever runs in it."""
+    istiod: str
+    """The chart of one istiod, of one revision."""
     gateway: str
     """The chart of one gateway."""
     addons: str
@@ -31,17 +33,15 @@ class Layout:
 
     def missing_from(self, folder: Path) -> list[str]:
         """List what a folder lacks to be a release of this layout."""
-        charts = [f"{chart}/Chart.yaml" for chart in (*self.core.values(), self.gateway)]
+        charts = [f"{chart}/Chart.yaml" for chart in (self.base, self.istiod, self.gateway)]
         return [part for part in (self.crds, *charts) if not (folder / part).is_file()]
 
 
 LAYOUTS = (
     Layout(
         crds="manifests/charts/base/files/crd-all.gen.yaml",
-        core={
-            "istio-base": "manifests/charts/base",
-            "istiod": "manifests/charts/istio-control/istio-discovery",
-        },
+        base="manifests/charts/base",
+        istiod="manifests/charts/istio-control/istio-discovery",
         gateway="manifests/charts/gateway",
         addons="samples/addons",
         node_agents={
@@ -61,9 +61,14 @@ class Release:
     layout: Layout
 
     @property
-    def core_charts(self) -> dict[str, Path]:
-        """The charts of the core by release name, in install order."""
-        return {name: self.folder / chart for name, chart in self.layout.core.items()}
+    def base_chart(self) -> Path:
+        """The chart of what a cluster has once."""
+        return self.folder / self.layout.base
+
+    @property
+    def istiod_chart(self) -> Path:
+        """The chart of one istiod."""
+        return self.folder / self.layout.istiod
 
     @property
     def gateway_chart(self) -> Path:

@@ -261,7 +261,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def _archive() -> bytes:
     layout = LAYOUTS[0]
-    charts = (*layout.core.values(), layout.gateway)
+    charts = (layout.base, layout.istiod, layout.gateway)
     files = {f"istio-1.30.3/{chart}/Chart.yaml": b"name: x\n" for chart in charts}
     files |= {f"istio-1.30.3/{layout.crds}": b"", "istio-1.30.3/bin/istioctl": b"binary"}
     return _tar(files, mode=0o644)
