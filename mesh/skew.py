@@ -1,0 +1,56 @@
+"""Which Istio version may follow which, and which may run beside which."""
+
+import re
+
+IN_PLACE = 1
+"""Minors that one istiod is upgraded by at a time."""
+SIDE_BY_SIDE = 2
+"""Minors that two control planes of one cluster may be apart: a canary may skip one."""
+
+
+def parse(version: str) -> tuple[int, int, int] | None:
+    """Return a version's numbers, without what a distribution adds; None if it isn't one."""
+    found = re.match(r"v?(\d+)\.(\d+)\.(\d+)(?![\d.])", version)
+    return (int(found[1]), int(found[2]), int(found[3])) if found else None
+
+
+def in_place(running: str, wanted: str) -> str | None:
+    """Say why an istiod can't become one of another version in place, and what can be done.
+
+    Within a minor every patch may follow every other, so that a bad one can be taken back.
+    """
+    minors = _minors_apart(running, wanted)
+    if minors is None or 0 <= minors <= IN_PLACE:
+        return None
+    beside = "run the new one beside it as a canary, and move the pods over"
+    if minors < 0:
+        reason = "a minor is never taken back in place"
+        remedy = f"set istioVersion to {_minor(running)}.x"
+        beside = beside.replace("new", "old")
+    else:
+        reason = "in place an upgrade goes one minor at a time"
+        remedy = f"set istioVersion to {_minor(running, plus=1)}.x first, `pulumi up`, then go on"
+    if abs(minors) <= SIDE_BY_SIDE:
+        remedy += f"; or {beside}"
+    return f"{reason}: {remedy}"
+
+
+def side_by_side(one: str, other: str) -> str | None:
+    """Say why two control planes can't serve one cluster."""
+    minors = _minors_apart(one, other)
+    if minors is None or abs(minors) <= SIDE_BY_SIDE:
+        return None
+    return f"two control planes are at most {SIDE_BY_SIDE} minors apart"
+
+
+def _minors_apart(one: str, other: str) -> int | None:
+    before, after = parse(one), parse(other)
+    if before is None or after is None:
+        return None
+    # A major version would be as far as any number of minors; there has been no second one.
+    return (after[0] - before[0]) * 1000 + after[1] - before[1]
+
+
+def _minor(version: str, *, plus: int = 0) -> str:
+    major, minor, _ = parse(version) or (0, 0, 0)
+    return f"{major}.{minor + plus}"
