@@ -17,23 +17,31 @@ from components.istio_crds import IstioCRDs, IstioCRDsArgs
 from components.mesh_security import MeshSecurity, MeshSecurityArgs
 from components.node_agents import NodeAgents, NodeAgentsArgs
 from components.telemetry import Telemetry, TelemetryArgs
-from mesh import cluster, gateway_api_bundle, ordering, preflight, release, secrets, settings
+from mesh import (
+    cluster,
+    control_planes,
+    gateway_api_bundle,
+    ordering,
+    preflight,
+    secrets,
+    settings,
+)
 
 stack = settings.read()
-istio = release.find(stack.istio_version, stack.release_dir, addons=stack.addons)
-settings.check(stack, istio)
+istio = control_planes.find(stack)
+settings.check(stack, istio.releases)
 target = cluster.choose(stack.context, stack.kubeconfig)
 gateway_api = gateway_api_bundle.find(stack.istio_version, wanted=stack.brings_gateway_api)
-preflight.check(target, stack, gateway_api)
+stopped = preflight.check(target, stack, istio, gateway_api)
 pull_secret = secrets.pull_secret(stack.registry_credentials)
 
-provider = cluster.provider("cluster", target)
+provider = cluster.provider("cluster", target, upsert_existing_objects=stack.adopt)
 # CRDs outlive a destroy: those that are there already are taken over, not refused.
 adopting_provider = cluster.provider("cluster-crds", target, upsert_existing_objects=True)
 
 crds = IstioCRDs(
     "istio-crds",
-    IstioCRDsArgs(release=istio),
+    IstioCRDsArgs(release=istio.newest, delete=stack.delete_crds),
     pulumi.ResourceOptions(provider=adopting_provider),
 )
 
@@ -46,7 +54,7 @@ gateway_api_crds = GatewayAPICRDs(
 core = IstioCore(
     "istio",
     IstioCoreArgs(
-        release=istio,
+        control_planes=istio,
         namespace=stack.istio_namespace,
         kube_version=stack.kube_version,
         mesh_config=stack.whole_mesh_config,
@@ -57,6 +65,7 @@ core = IstioCore(
         data_plane=stack.data_plane,
         node_agents_namespace=stack.node_agents_namespace,
         pod_security=stack.pod_security,
+        stopped=stopped,
     ),
     pulumi.ResourceOptions(
         provider=provider,
@@ -68,7 +77,7 @@ core = IstioCore(
 gateways = Gateways(
     "gateways",
     GatewaysArgs(
-        release=istio,
+        proxies=istio.proxies(stack.gateway_revision),
         namespace=stack.istio_namespace,
         kube_version=stack.kube_version,
         gateways=stack.gateways,
@@ -81,10 +90,11 @@ gateways = Gateways(
     pulumi.ResourceOptions(provider=provider, depends_on=core.ready),
 )
 
+# Agents of the nodes follow the stack's own istiod: never newer than it.
 node_agents = NodeAgents(
     "node-agents",
     NodeAgentsArgs(
-        release=istio,
+        release=istio.own.release,
         namespace=stack.node_agents_namespace,
         kube_version=stack.kube_version,
         data_plane=stack.data_plane,
@@ -95,6 +105,7 @@ node_agents = NodeAgents(
     pulumi.ResourceOptions(provider=provider, depends_on=core.ready),
 )
 
+proxies = istio.proxies(stack.bookinfo_revision)
 bookinfo_namespace = InjectedNamespace(
     "bookinfo",
     InjectedNamespaceArgs(
@@ -102,6 +113,7 @@ bookinfo_namespace = InjectedNamespace(
         data_plane=stack.data_plane,
         pod_security=stack.pod_security,
         pull_secret=pull_secret,
+        revision=proxies.label,
     ),
     pulumi.ResourceOptions(
         provider=provider, depends_on=ordering.all_ready(core.ready, node_agents.ready)
@@ -126,7 +138,7 @@ security = MeshSecurity(
 telemetry = Telemetry(
     "telemetry",
     TelemetryArgs(
-        release=istio,
+        release=istio.own.release,
         context=target.context,
         namespace=stack.istio_namespace,
         root_namespace=stack.root_namespace,
@@ -140,7 +152,10 @@ telemetry = Telemetry(
 bookinfo = Bookinfo(
     "bookinfo",
     BookinfoArgs(
-        namespace=stack.bookinfo_namespace, data_plane=stack.data_plane, injector=core.injector
+        namespace=stack.bookinfo_namespace,
+        data_plane=stack.data_plane,
+        injector=core.injectors[proxies.revision],
+        revision_mark=proxies.mark,
     ),
     pulumi.ResourceOptions(
         provider=provider,
@@ -162,8 +177,8 @@ routes = BookinfoRoutes(
     pulumi.ResourceOptions(provider=provider, depends_on=bookinfo.ready),
 )
 
-pulumi.export("istioVersion", istio.version)
-pulumi.export("releaseSource", istio.source)
+pulumi.export("istioVersion", istio.own.release.version)
+pulumi.export("releaseSource", istio.own.release.source)
 pulumi.export("context", target.context)
 pulumi.export("istioNamespace", stack.istio_namespace)
 pulumi.export("bookinfoNamespace", stack.bookinfo_namespace)
@@ -172,4 +187,4 @@ pulumi.export("gatewayAddress", gateways.address)
 pulumi.export("dashboards", telemetry.dashboards)
 pulumi.export("bookinfoUrl", routes.url)
 pulumi.export("gatewayAddresses", gateways.addresses)
-pulumi.export("keptOnDestroy", [*crds.names, *gateway_api_crds.names])
+pulumi.export("keptOnDestroy", [*crds.kept, *gateway_api_crds.names])

@@ -71,6 +71,8 @@ class BookinfoArgs:
     data_plane: DataPlane
     injector: Injector
     """What renders the sidecars where the data plane wants them in the Deployments."""
+    revision_mark: Mapping[str, str]
+    """An annotation of pods with a sidecar: they are made anew when it is another istiod's."""
 
 
 class Bookinfo(pulumi.ComponentResource):
@@ -137,7 +139,8 @@ class Bookinfo(pulumi.ComponentResource):
 
 def _deployment(args: BookinfoArgs, service: Microservice, version: str) -> dict[str, Any]:
     labels = {"app": service.name, "version": version}
-    annotations = {**service.annotations, **args.data_plane.pod_annotations}
+    mark = args.revision_mark if args.data_plane.has_sidecars else {}
+    annotations = {**service.annotations, **args.data_plane.pod_annotations, **mark}
     container = {
         "name": service.name,
         "image": f"{IMAGES}-{service.name}-{version}:{IMAGES_VERSION}",

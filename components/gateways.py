@@ -11,11 +11,11 @@ from pulumi_kubernetes.core.v1.outputs import ServiceStatus
 from components.injected_namespace import InjectedNamespace, InjectedNamespaceArgs
 from components.kubernetes_gateway import CLASS, KubernetesGateway, KubernetesGatewayArgs
 from mesh import chart, secrets
+from mesh.control_planes import Proxies
 from mesh.data_plane import DataPlane
 from mesh.gateway_settings import Gateway, RoutingApi
 from mesh.ordering import Ready, all_ready
 from mesh.pod_security import Level
-from mesh.release import Release
 
 UNKNOWN = "unknown"
 
@@ -24,7 +24,8 @@ UNKNOWN = "unknown"
 class GatewaysArgs:
     """What a stack decides about its gateways."""
 
-    release: Release
+    proxies: Proxies
+    """Whose proxies they run."""
     namespace: str
     """Of the gateways that name no other."""
     kube_version: str
@@ -68,6 +69,7 @@ class Gateways(pulumi.ComponentResource):
                     # A gateway's proxy is injected, however applications join the mesh.
                     data_plane=DataPlane(injection="auto", cni=False),
                     pod_security=args.pod_security,
+                    revision=args.proxies.label,
                     pull_secret=args.pull_secret,
                 ),
                 pulumi.ResourceOptions(parent=self),
@@ -106,10 +108,15 @@ def _from_chart(
     rendered = chart.make(
         gateway.name,
         chart.ChartArgs(
-            path=args.release.gateway_chart,
+            path=args.proxies.release.gateway_chart,
             namespace=namespace,
             kube_version=args.kube_version,
-            values=chart.merged(gateway.values, args.common_values, gateway.typed_values),
+            values=chart.merged(
+                gateway.values,
+                args.common_values,
+                gateway.typed_values,
+                args.proxies.gateway_values,
+            ),
         ),
         opts,
     )
@@ -127,6 +134,7 @@ def _from_gateway_api(
         KubernetesGatewayArgs(
             gateway=gateway,
             namespace=gateway.namespace or args.namespace,
+            revision=args.proxies.label,
             route_namespaces=args.route_namespaces,
         ),
         opts,

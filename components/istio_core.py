@@ -1,18 +1,22 @@
-"""The core of Istio: its namespace, the base chart and istiod."""
+"""The core of Istio: its namespace, the base chart and every istiod."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pulumi
 from pulumi_kubernetes.core.v1 import Namespace, Secret
+from pulumi_kubernetes.helm.v3 import Chart
 
 from mesh import chart, manual_injection, ownership, pod_security, secrets
+from mesh.control_planes import ControlPlane, ControlPlanes
 from mesh.data_plane import DataPlane
 from mesh.ordering import Ready, all_ready
 from mesh.pod_security import Level
-from mesh.release import Release
 
+# istiod sets this itself; "Ignore", the default, would be a conflict on each update.
+VALIDATORS = {"validationFailurePolicy": "Fail"}
 # Every pod that istiod makes or completes keeps to Pod Security's "restricted": raw values may
 # say otherwise.
 RESTRICTED_VALUES: dict[str, Any] = {
@@ -32,7 +36,7 @@ RESTRICTED_VALUES: dict[str, Any] = {
 class IstioCoreArgs:
     """What a stack decides about the core."""
 
-    release: Release
+    control_planes: ControlPlanes
     namespace: str
     kube_version: str
     mesh_config: Mapping[str, Any]
@@ -40,7 +44,7 @@ class IstioCoreArgs:
     common_values: Mapping[str, Any]
     """What all charts of the stack are rendered with."""
     values: Mapping[str, Mapping[str, Any]]
-    """Raw values, by the charts' release names."""
+    """Raw values, by the charts' release names; every istiod has the same."""
     pull_secret: secrets.Data | None
     """What the images are pulled with, where the stack has an account."""
     ca_secret: secrets.Data | None
@@ -49,13 +53,15 @@ class IstioCoreArgs:
     node_agents_namespace: str
     pod_security: Level | None
     """The Pod Security Standard that the namespace enforces; None = whatever the cluster says."""
+    stopped: frozenset[str] = frozenset()
+    """Deployments that somebody scaled to nothing, to be started again."""
 
 
 class IstioCore(pulumi.ComponentResource):
-    """istiod, up, and its injector answering: pods created from now on get a sidecar."""
+    """Each istiod up, and its injector answering: pods created from now on get a sidecar."""
 
-    injector: manual_injection.Injector
-    """What istiod injects, for those who don't want to leave it to istiod."""
+    injectors: dict[str, manual_injection.Injector]
+    """What each istiod injects, by revision, for those who don't want to leave it to istiod."""
     ready: Ready
     """Every object of the core's charts."""
 
@@ -95,33 +101,81 @@ class IstioCore(pulumi.ComponentResource):
             if data is not None
         ]
 
-        self.ready = pulumi.Output.from_input([namespace, *made])
-        for release_name, path in args.release.core_charts.items():
-            rendered = chart.make(
-                release_name,
-                chart.ChartArgs(
-                    path=path,
-                    namespace=args.namespace,
-                    kube_version=args.kube_version,
-                    values=_values(args, release_name),
-                ),
-                # Nothing orders the objects inside a v3 Chart: the order is one between charts.
-                pulumi.ResourceOptions(parent=self, depends_on=self.ready),
-            )
-            self.ready = all_ready(self.ready, rendered.ready)
-
-        self.injector = manual_injection.injector(
-            rendered,
-            release=args.release,
-            namespace=args.namespace,
-            kube_version=args.kube_version,
+        # Nothing orders the objects inside a v3 Chart: the order is one between charts.
+        base = _chart(
+            "istio-base",
+            args,
+            args.control_planes.newest.base_chart,
+            _cluster_values(args),
+            pulumi.ResourceOptions(parent=self, depends_on=[namespace, *made]),
         )
-        self.register_outputs({"namespace": args.namespace, "version": args.release.version})
+        shared = all_ready(pulumi.Output.from_input([namespace, *made]), base.ready)
+        istiods = {
+            plane.revision: _chart(
+                plane.release_name,
+                args,
+                plane.release.istiod_chart,
+                _istiod_values(args, plane),
+                pulumi.ResourceOptions(parent=self, depends_on=shared),
+            )
+            for plane in args.control_planes.all
+        }
+
+        self.injectors = {
+            plane.revision: manual_injection.injector(
+                istiods[plane.revision],
+                release=plane.release,
+                namespace=args.namespace,
+                kube_version=args.kube_version,
+                revision=plane.chart_value or None,
+            )
+            for plane in args.control_planes.all
+        }
+        self.ready = all_ready(shared, *(istiod.ready for istiod in istiods.values()))
+        self.register_outputs(
+            {
+                "namespace": args.namespace,
+                "versions": {p.revision: p.release.version for p in args.control_planes.all},
+            }
+        )
 
 
-def _values(args: IstioCoreArgs, chart_name: str) -> dict[str, Any]:
+def _chart(
+    name: str,
+    args: IstioCoreArgs,
+    path: Path,
+    values: dict[str, Any],
+    opts: pulumi.ResourceOptions,
+) -> Chart:
+    rendered = chart.ChartArgs(
+        path=path,
+        namespace=args.namespace,
+        kube_version=args.kube_version,
+        values=values,
+        stopped=args.stopped,
+    )
+    return chart.make(name, rendered, opts)
+
+
+def _cluster_values(args: IstioCoreArgs) -> dict[str, Any]:
+    """Values of the base chart: what the control planes of a cluster share."""
+    decided = {
+        # Whose validator checks the objects of those who name no revision.
+        "defaultRevision": args.control_planes.own.revision,
+        "base": {
+            # IstioCRDs owns them.
+            "excludedCRDs": args.control_planes.newest.crd_names,
+            **VALIDATORS,
+        },
+    }
+    raw = args.values.get("istio-base", {})
+    return chart.merged(RESTRICTED_VALUES, raw, args.common_values, decided)
+
+
+def _istiod_values(args: IstioCoreArgs, plane: ControlPlane) -> dict[str, Any]:
     """Merge the raw values of a chart with what the stack decides, which none of them is about."""
     decided = {
+        "global": {"tag": plane.tag},
         "meshConfig": dict(args.mesh_config),
         "pilot": {
             "cni": {"enabled": bool(args.data_plane.node_agents)},
@@ -130,12 +184,9 @@ def _values(args: IstioCoreArgs, chart_name: str) -> dict[str, Any]:
             if args.data_plane.is_ambient
             else "",
         },
-        "base": {
-            # IstioCRDs owns them.
-            "excludedCRDs": args.release.crd_names,
-            # istiod sets this itself; "Ignore", the default, would be a conflict on each update.
-            "validationFailurePolicy": "Fail",
-        },
+        "revision": plane.chart_value,
+        "revisionTags": list(plane.tags),
+        "base": VALIDATORS,
     }
-    raw = args.values.get(chart_name, {})
+    raw = args.values.get("istiod", {})
     return chart.merged(RESTRICTED_VALUES, raw, args.common_values, decided)

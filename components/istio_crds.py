@@ -1,4 +1,4 @@
-"""Istio's CustomResourceDefinitions: established before anything uses them, kept on destroy."""
+"""Istio's CustomResourceDefinitions: established before anything uses them, and kept."""
 
 from dataclasses import dataclass
 
@@ -14,13 +14,17 @@ class IstioCRDsArgs:
     """Which release the CRDs are taken from."""
 
     release: Release
+    delete: bool = False
+    """Whether a destroy deletes them, and with them all objects of their kinds."""
 
 
 class IstioCRDs(pulumi.ComponentResource):
     """Every CRD of a release, as the release ships it."""
 
     names: list[str]
-    """Their names: what stays in the cluster after a destroy."""
+    """Their names."""
+    kept: list[str]
+    """The names of those that stay in the cluster after a destroy."""
     ready: Ready
     """Every CRD, established."""
 
@@ -42,11 +46,12 @@ class IstioCRDs(pulumi.ComponentResource):
                 },
                 spec=crd["spec"],
                 # With a CRD go all objects of its kind: every team's routes.
-                opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
+                opts=pulumi.ResourceOptions(parent=self, retain_on_delete=not args.delete),
             )
             for crd in args.release.crds
         ]
 
         self.names = args.release.crd_names
+        self.kept = [] if args.delete else self.names
         self.ready = pulumi.Output.from_input(crds)
         self.register_outputs({"names": self.names})

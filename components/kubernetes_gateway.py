@@ -20,6 +20,8 @@ class KubernetesGatewayArgs:
 
     gateway: Gateway
     namespace: str
+    revision: str | None
+    """The revision or tag of the istiod that deploys it; None = the default one."""
     route_namespaces: tuple[str, ...]
     """The namespaces whose routes may attach to it."""
 
@@ -43,6 +45,7 @@ class KubernetesGateway(pulumi.ComponentResource):
                 "metadata": {
                     "name": args.gateway.name,
                     "namespace": args.namespace,
+                    **({"labels": {"istio.io/rev": args.revision}} if args.revision else {}),
                     "annotations": {
                         "networking.istio.io/service-type": args.gateway.service_type,
                         "pulumi.com/waitFor": "condition=Programmed",

@@ -30,6 +30,8 @@ class ChartArgs:
     namespace: str
     kube_version: str
     values: Mapping[str, Any]
+    stopped: frozenset[str] = frozenset()
+    """Deployments that somebody scaled to nothing."""
 
 
 def make(name: str, args: ChartArgs, opts: pulumi.ResourceOptions) -> Chart:
@@ -46,6 +48,15 @@ def make(name: str, args: ChartArgs, opts: pulumi.ResourceOptions) -> Chart:
             own = cast("Ready", pulumi.Output.from_input(opts.depends_on or []))
             opts.depends_on = all_ready(own, before)
 
+    def scale(manifest: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
+        """Leave the replicas to the autoscaler, but start what it never touches again: a 0."""
+        if manifest["kind"] == "Deployment" and "replicas" not in manifest["spec"]:
+            if manifest["metadata"]["name"] in args.stopped:
+                manifest["spec"]["replicas"] = 1
+            else:
+                # What an earlier update started stays as the autoscaler has it.
+                opts.ignore_changes = ["spec.replicas"]
+
     chart = Chart(
         name,
         LocalChartOpts(
@@ -56,7 +67,13 @@ def make(name: str, args: ChartArgs, opts: pulumi.ResourceOptions) -> Chart:
             kube_version=args.kube_version,
             # IstioCRDs owns them; the charts that ship them in templates/ get values for that.
             skip_crd_rendering=True,
-            transformations=[wait_for_address_only, gate_on_injector, fail_closed, start_last],
+            transformations=[
+                wait_for_address_only,
+                gate_on_injector,
+                fail_closed,
+                start_last,
+                scale,
+            ],
         ),
         opts,
     )

@@ -56,6 +56,8 @@ def provider(
         enable_config_map_mutable=True,
         # The charts' hooks are tests, which Pulumi doesn't run.
         suppress_helm_hook_warnings=True,
+        # Else a field that another tool once set can't be changed: the update ends in a conflict.
+        enable_patch_force=True,
         upsert_existing_objects=upsert_existing_objects,
     )
 

@@ -29,6 +29,7 @@ from mesh import (
     mistakes,
     profiles,
     release,
+    revisions,
     security,
     traffic_plan,
 )
@@ -99,6 +100,19 @@ OptionalTag = Annotated[str | None, _empty_is_unset, AfterValidator(_tag)]
 Host = Annotated[str, AfterValidator(_host)]
 OptionalName = Annotated[str | None, _empty_is_unset]
 OptionalPath = Annotated[Path | None, _empty_is_unset]
+RevisionName = Annotated[str, AfterValidator(revisions.revision)]
+RevisionOrTag = Annotated[str, AfterValidator(revisions.name)]
+
+
+class Canary(BaseModel):
+    """A second control plane, beside the stack's own."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
+
+    revision: RevisionName
+    istio_version: Version
+    release_dir: OptionalPath = None
+    tag: OptionalTag = None
 
 
 class ChartValues(BaseModel):
@@ -152,6 +166,13 @@ class Settings(BaseModel):
     cni: bool
     node_agents_namespace: Namespace
     pod_security: Annotated[Level | None, _empty_is_unset]
+    revision: Annotated[RevisionName | None, _empty_is_unset]
+    canary: Json[Annotated[Canary | None, _empty_is_unset]]
+    revision_tags: Json[dict[RevisionOrTag, RevisionOrTag]]
+    gateway_revision: Annotated[RevisionOrTag | None, _empty_is_unset]
+    bookinfo_revision: Annotated[RevisionOrTag | None, _empty_is_unset]
+    adopt: bool
+    delete_crds: bool
 
     @property
     def root_namespace(self) -> str:
@@ -269,10 +290,12 @@ def read() -> Settings:
     return settings
 
 
-def check(settings: Settings, istio: Release) -> None:
-    """Refuse what the release doesn't know: its charts' values, its MeshConfig, its profiles."""
-    if found := _against_release(f"{pulumi.get_project()}:", settings, istio):
-        mistakes.refuse(found)
+def check(settings: Settings, releases: Sequence[Release]) -> None:
+    """Refuse what a release doesn't know: its charts' values, its MeshConfig, its profiles."""
+    prefix = f"{pulumi.get_project()}:"
+    found = [mistake for istio in releases for mistake in _against_release(prefix, settings, istio)]
+    if found:
+        mistakes.refuse(list(dict.fromkeys(found)))
 
 
 def _secrecy(prefix: str, config: Mapping[str, str]) -> list[str]:
@@ -319,7 +342,6 @@ def _against_release_if_found(prefix: str, settings: Settings) -> list[str]:
 
 def _against_release(prefix: str, settings: Settings, istio: Release) -> list[str]:
     """List what the release doesn't know."""
-    charts = istio.core_charts
     chosen = {
         "profile": settings.profile,
         "platform": settings.platform,
@@ -327,9 +349,11 @@ def _against_release(prefix: str, settings: Settings, istio: Release) -> list[st
     }
     return [
         *mesh_config.mistakes(istio.version, settings.mesh_config, f"{prefix}meshConfig"),
-        *profiles.mistakes(charts["istiod"], chosen, prefix),
-        *chart_values.mistakes(charts["istio-base"], settings.values.base, f"{prefix}values.base"),
-        *chart_values.mistakes(charts["istiod"], settings.values.istiod, f"{prefix}values.istiod"),
+        *profiles.mistakes(istio.istiod_chart, chosen, prefix),
+        *chart_values.mistakes(istio.base_chart, settings.values.base, f"{prefix}values.base"),
+        *chart_values.mistakes(
+            istio.istiod_chart, settings.values.istiod, f"{prefix}values.istiod"
+        ),
         *(
             mistake
             for index, gateway in enumerate(settings.gateways)
@@ -392,7 +416,28 @@ def _contradictions(prefix: str, settings: Settings) -> list[str]:
             settings.gateways, settings.routing_api, taken=settings.bookinfo_namespace
         )
     ]
-    return found
+    return found + _revisions(prefix, settings)
+
+
+def _revisions(prefix: str, settings: Settings) -> list[str]:
+    """Name what is wrong between the control planes, their tags and those who use them."""
+    own, canary = settings.revision or revisions.DEFAULT, settings.canary
+    if canary and canary.revision == own:
+        return [
+            mistakes.wrong(f"{prefix}canary.revision", f"must differ from {prefix}revision", own)
+        ]
+    versions = {own: settings.istio_version}
+    if canary:
+        versions[canary.revision] = canary.istio_version
+    uses = {
+        "gatewayRevision": settings.gateway_revision,
+        "bookinfoRevision": settings.bookinfo_revision,
+    }
+    found = revisions.contradictions(versions, settings.revision_tags, uses)
+    return [
+        mistakes.wrong(mistakes.below(f"{prefix}{key}", *steps), rule, got)
+        for (key, *steps), rule, got in found
+    ]
 
 
 def _explain(prefix: str, config: Mapping[str, str], detail: ErrorDetails) -> str:

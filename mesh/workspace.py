@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import httpx2
 import yaml
@@ -50,13 +50,25 @@ class Workspace:
         return (content or {}).get("config") or {}
 
     def setting(self, key: str) -> str:
-        """Return a setting of the stack, or its default."""
+        """Return a setting of the stack as text, or its default."""
+        return str(self._value(key))
+
+    def _value(self, key: str) -> Any:
         project = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())
-        default = project["config"][key]["default"]
         for name in (f"{project['name']}:{key}", key):
             if name in self.config:
-                return str(self.config[name])
-        return str(default)
+                return self.config[name]
+        return project["config"][key]["default"]
+
+    @property
+    def releases(self) -> list[tuple[str, str]]:
+        """The Istio releases that the stack needs: each version, and its folder or nothing."""
+        canary = self._value("canary")
+        named = [(self.setting("istioVersion"), self.setting("releaseDir"))]
+        # What is wrong with a canary is for mesh.settings to say, in the program.
+        if isinstance(canary, dict) and canary.get("istioVersion"):
+            named.append((str(canary["istioVersion"]), str(canary.get("releaseDir") or "")))
+        return named
 
     @property
     def context(self) -> str:

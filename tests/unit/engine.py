@@ -156,8 +156,12 @@ class FakeCluster(Mocks):
     def render(self, options: dict[str, Any]) -> list[dict[str, Any]]:
         """Fill the values that matter here into the few objects of a chart."""
         name = options["release_name"]
-        manifests = copy.deepcopy(CHARTS[name]) if name in CHARTS else _gateway(name)
+        revision = name.partition("istiod-")[2]
+        chart = "istiod" if revision else name
+        manifests = copy.deepcopy(CHARTS[chart]) if chart in CHARTS else _gateway(name)
         for manifest in manifests:
+            if revision:
+                manifest["metadata"]["name"] += f"-{revision}"
             if "namespace" in manifest["metadata"]:
                 manifest["metadata"]["namespace"] = options["namespace"]
             if manifest.get("spec", {}).get("type"):
@@ -168,13 +172,21 @@ class FakeCluster(Mocks):
 class RecordingEngine(MockMonitor):
     """Remembers every request, by the resource's type and name."""
 
-    def __init__(self, cluster: FakeCluster | None = None) -> None:
-        """Run the program against a fake cluster."""
+    def __init__(
+        self, cluster: FakeCluster | None = None, stopped: frozenset[str] = frozenset()
+    ) -> None:
+        """Run the program against a fake cluster, in which some Deployments have no pods."""
+        self.stopped = stopped
         self.cluster = cluster or FakeCluster()
         super().__init__(self.cluster)
         self.requests: dict[str, Any] = {}
         self.outputs: dict[str, Any] = {}
         self.checked: list[tuple[Any, ...]] = []
+
+    def check(self, *args: Any) -> frozenset[str]:
+        """Record what the cluster was checked for; it has none of it."""
+        self.checked.append(args)
+        return self.stopped
 
     def RegisterResource(self, request: Any) -> Any:
         """Record the request under a short name such as Deployment/istio-system/istiod."""
@@ -208,7 +220,7 @@ def run(engine: RecordingEngine, folder: Path, *, concealed: str = "", **overrid
     set_config(concealed=concealed, **overrides)
     with pytest.MonkeyPatch.context() as patch, contextlib.closing(loop):
         patch.setenv(SANDBOX, str(kubeconfig))
-        patch.setattr(preflight, "check", lambda *args: engine.checked.append(args))
+        patch.setattr(preflight, "check", engine.check)
         loop.run_until_complete(_run(engine))
 
 

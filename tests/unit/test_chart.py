@@ -1,6 +1,7 @@
 """What every chart's objects go through on their way to the engine."""
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -8,7 +9,7 @@ import pytest
 
 from mesh import chart
 
-from .engine import RecordingEngine
+from .engine import RecordingEngine, run
 
 OPTIONS = pulumi.ResourceOptions()
 
@@ -95,3 +96,20 @@ def test_a_chart_is_rendered_from_disk_for_a_pinned_kubernetes(deployed: Recordi
         assert options["skip_crd_rendering"] is True
         assert options["namespace"] == "istio-system"
         assert options["path"].startswith("/")
+
+
+def test_replicas_are_the_autoscalers(deployed: RecordingEngine) -> None:
+    """What is on the cluster stays, and what an earlier update once wrote too."""
+    for name in ("istiod", "istio-ingressgateway"):
+        request = deployed.requests[f"Deployment/istio-system/{name}"]
+        assert "replicas" not in deployed.inputs(f"Deployment/istio-system/{name}")["spec"]
+        assert list(request.ignoreChanges) == ["spec.replicas"]
+
+
+def test_an_istiod_without_pods_is_started(release_dir: Path, tmp_path: Path) -> None:
+    """An autoscaler never touches a 0, and the injector's wait would be in vain."""
+    engine = RecordingEngine(stopped=frozenset({"istiod"}))
+    run(engine, tmp_path, releaseDir=str(release_dir))
+
+    assert engine.inputs("Deployment/istio-system/istiod")["spec"]["replicas"] == 1
+    assert not engine.requests["Deployment/istio-system/istiod"].ignoreChanges

@@ -26,4 +26,4 @@ def test_an_example_is_a_stack_without_mistakes(
         }
     )
 
-    settings.check(settings.read(), release.find("1.30.3", release_dir))
+    settings.check(settings.read(), [release.find("1.30.3", release_dir)])

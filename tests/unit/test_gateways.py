@@ -501,6 +501,6 @@ def test_raw_values_are_checked_with_the_charts_own_schema(
     configure(gateways=json.dumps([{}, {"name": "b", "values": values}]))
 
     with pytest.raises(pulumi.RunError) as caught:
-        settings.check(settings.read(), release.find("1.30.3", release_dir))
+        settings.check(settings.read(), [release.find("1.30.3", release_dir)])
 
     assert f"\n  - mesh:gateways[1].values.{mistake}" in str(caught.value)

@@ -1,5 +1,6 @@
 """Istio's CRDs: whole, awaited, kept."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,14 @@ def test_no_chart_brings_them_a_second_time(deployed: RecordingEngine, release: 
     values = deployed.cluster.rendered["istio-base"]["values"]
 
     assert values["base"]["excludedCRDs"] == release.crd_names
+
+
+def test_crds_are_deleted_when_asked(
+    run_program: Callable[..., RecordingEngine], release: Release
+) -> None:
+    """And then the stack doesn't say that it keeps them."""
+    engine = run_program(deleteCrds="true")
+
+    for name in release.crd_names:
+        assert not engine.requests[f"CustomResourceDefinition/{name}"].retainOnDelete
+    assert engine.outputs["keptOnDestroy"] == []

@@ -210,10 +210,11 @@ def test_a_mistake_stops_before_any_resource(
 
 def test_the_cluster_is_checked_first(deployed: RecordingEngine) -> None:
     """Once, and for the namespaces that the stack is about to make."""
-    ((target, stack, gateway_api),) = deployed.checked
+    ((target, stack, istio, gateway_api),) = deployed.checked
 
     assert target.context == "sandbox"
     assert stack.namespaces == ("istio-system", "bookinfo")
+    assert [plane.release.version for plane in istio.all] == ["1.30.3"]
     assert gateway_api is None
 
 

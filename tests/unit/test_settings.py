@@ -174,7 +174,7 @@ def test_raw_values_of_node_agents_are_checked(configure: Configure, release_dir
     stack = settings.read()
 
     with pytest.raises(pulumi.RunError) as caught:
-        settings.check(stack, release.find(stack.istio_version, stack.release_dir))
+        settings.check(stack, [release.find(stack.istio_version, stack.release_dir)])
 
     assert "mesh:values.cni.cniBinDirr: no such value" in str(caught.value)
     assert "did you mean cniBinDir?" in str(caught.value)
@@ -507,7 +507,7 @@ def test_the_release_is_asked_when_all_else_is_right(
     configure(meshConfig='{"accesLogFile": ""}')
 
     with pytest.raises(pulumi.RunError, match=r"stack test has 1 mistake:\n  - mesh:meshConfig\."):
-        settings.check(settings.read(), release.find("1.30.3", release_dir))
+        settings.check(settings.read(), [release.find("1.30.3", release_dir)])
 
 
 def test_the_readme_has_every_setting() -> None:
