@@ -1,36 +1,44 @@
 """Checks before anything changes: a preview refuses what an update would break on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import httpx2
 import pulumi
 from lightkube import Client, KubeConfig
 from lightkube.config.models import User
 from lightkube.core.exceptions import ConfigError
-from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.admissionregistration_v1 import MutatingWebhookConfiguration
-from lightkube.resources.apps_v1 import Deployment
-from lightkube.resources.core_v1 import Namespace
 from msgspec import MsgspecError
 
-from mesh import gateway_preflight, ownership
+from mesh import gateway_preflight, ownership, skew
 from mesh.cluster import Cluster
+from mesh.control_planes import ControlPlanes
 from mesh.gateway_api_bundle import Bundle
+from mesh.running_mesh import REVISION, Part, RunningMesh, injected_pods
 from mesh.settings import Settings
 
 PATIENCE = 5.0  # seconds until a silent cluster counts as unreachable
+SHOWN = 20  # of the pods that still use what is to go: there may be thousands
 
 
-def check(cluster: Cluster, stack: Settings, gateway_api: Bundle | None) -> None:
-    """Refuse a cluster that doesn't answer, or that has an Istio by another hand.
+def check(
+    cluster: Cluster, stack: Settings, planes: ControlPlanes, gateway_api: Bundle | None
+) -> frozenset[str]:
+    """Refuse a cluster that doesn't answer, or in which the stack would break something.
 
-    The stack's own namespaces must be absent, or bear its mark; `gateway_api` is what it brings.
+    The stack's own namespaces must be absent, or bear its mark, unless it may adopt them;
+    `gateway_api` is what it brings.
+
+    Returns the istiods that somebody scaled to nothing, for only the program can start those
+    again: an autoscaler leaves a 0 alone, and to Pulumi the replicas are the autoscaler's.
     """
     where = f"cluster of context {cluster.context!r} ({cluster.kubeconfig})"
     try:
         with _connect(cluster) as client:
-            foreign = list(_foreign(client, stack.namespaces))
+            mesh = RunningMesh.read(client)
             obstacles = list(gateway_preflight.obstacles(client, stack, gateway_api))
+            gone = _gone(mesh, planes)
+            # All pods of a cluster are many: asked for only when they can matter.
+            pods = list(injected_pods(client)) if gone else []
     except httpx2.HTTPStatusError as error:
         raise pulumi.RunError(f"{where} refuses the check: {error}; nothing was changed") from error
     except (httpx2.HTTPError, MsgspecError, OSError) as error:
@@ -38,23 +46,32 @@ def check(cluster: Cluster, stack: Settings, gateway_api: Bundle | None) -> None
         raise pulumi.RunError(f"{where} doesn't answer: {reason}; nothing was changed") from error
     except (ConfigError, KeyError) as error:
         raise pulumi.RunError(f"{where} can't be used: the file lacks {error}") from error
-    if obstacles and not foreign:
-        raise pulumi.RunError(
-            f"{where} has what the gateways of stack {ownership.stack()} would fail on; nothing "
-            "was changed:\n" + "\n".join(f"  - {obstacle}" for obstacle in obstacles)
-        )
-    if not foreign:
-        return
-    remedy = "remove them with the tool that made them, or choose another cluster or namespaces"
-    if any(owner for _, owner in foreign):
-        remedy += (
-            "; if that stack is this one before it was renamed: kubectl annotate --overwrite "
-            f"namespace NAMESPACE {ownership.ANNOTATION}={ownership.stack()}"
-        )
-    raise pulumi.RunError(
-        f"{where} has things that stack {ownership.stack()} would overwrite and doesn't own; "
-        "nothing was changed:\n" + "\n".join(f"  - {found}" for found, _ in foreign) + f"\n{remedy}"
+
+    _refuse_foreign(where, mesh, stack, planes)
+    _refuse(
+        f"{where} has what the gateways of stack {ownership.stack()} would fail on; nothing was "
+        "changed:",
+        obstacles,
     )
+    _refuse(
+        f"{where} has an Istio that can't become the wanted one; nothing was changed:",
+        _too_far(mesh, stack, planes),
+    )
+    _refuse(
+        f"{where} still uses what stack {ownership.stack()} would remove; nothing was changed:",
+        _in_use(mesh, stack, gone, pods),
+        "keep it until nothing uses it: move Bookinfo and the gateway by bookinfoRevision, "
+        f"gatewayRevision or a tag of revisionTags, other namespaces by their label {REVISION} "
+        "and `kubectl rollout restart`",
+    )
+    stopped = frozenset(
+        istiod.name
+        for istiod in mesh.istiods
+        if istiod.is_stopped and istiod.home == stack.istio_namespace
+    )
+    for name in sorted(stopped):
+        pulumi.log.warn(f"{name} was scaled to 0, where no autoscaler helps: it is started again")
+    return stopped
 
 
 def _connect(cluster: Cluster) -> Client:
@@ -64,49 +81,88 @@ def _connect(cluster: Cluster) -> Client:
     return Client(config._replace(user=config.user or User()), timeout=httpx2.Timeout(PATIENCE))
 
 
-def _foreign(client: Client, namespaces: tuple[str, ...]) -> Iterator[tuple[str, str | None]]:
-    """Describe what isn't ours, and name its stack if it has one."""
-    owners: dict[str | None, str | None] = {}
-    for namespace in client.list(Namespace):
-        metadata = _metadata(namespace)
-        owner = (metadata.annotations or {}).get(ownership.ANNOTATION)
-        owners[metadata.name] = owner
-        if metadata.name in namespaces and owner != ownership.stack():
-            yield _describe("Namespace", metadata, owner), owner
-
-    for istiod in client.list(Deployment, namespace="*", labels={"app": "istiod"}):
-        metadata = _metadata(istiod)
-        owner = owners.get(metadata.namespace)
-        if owner != ownership.stack():
-            yield _describe("Deployment", metadata, owner), owner
-
-    # CRDs alone don't count: a destroy keeps them.
-    injectors = client.list(MutatingWebhookConfiguration, labels={"app": "sidecar-injector"})
-    for injector in injectors:
-        owner = owners.get(_served_from(injector))
-        if owner != ownership.stack():
-            yield _describe("MutatingWebhookConfiguration", _metadata(injector), owner), owner
+def _refuse(what: str, reasons: Iterable[str], *remedies: str) -> None:
+    if reasons := [f"  - {reason}" for reason in reasons]:
+        raise pulumi.RunError("\n".join([what, *reasons, *filter(None, ["; ".join(remedies)])]))
 
 
-def _served_from(injector: MutatingWebhookConfiguration) -> str | None:
-    """Name the namespace of the istiod behind an injector, if it is in the cluster."""
-    for webhook in injector.webhooks or []:
-        if webhook.clientConfig.service:
-            return webhook.clientConfig.service.namespace
-    return None
+def _refuse_foreign(where: str, mesh: RunningMesh, stack: Settings, planes: ControlPlanes) -> None:
+    """Refuse what isn't the stack's, unless it is nobody's and the stack may adopt it."""
+    foreign = list(_foreign(mesh, stack))
+    adoptable = [part for part in foreign if _can_be_adopted(part, mesh, stack, planes)]
+    if stack.adopt and len(adoptable) == len(foreign):
+        if foreign:
+            pulumi.log.warn(
+                f"stack {ownership.stack()} adopts what it would create and the cluster has: it "
+                "is taken over in place, and a destroy of the stack removes it:\n"
+                + "\n".join(f"  - {part}" for part in foreign)
+            )
+        return
+    refused = [part for part in foreign if not (stack.adopt and part in adoptable)]
+    remedies = ["remove them with the tool that made them, or choose another cluster or namespaces"]
+    if len(adoptable) == len(foreign):
+        remedies.append("or take them over as they are: pulumi config set adopt true")
+    if any(mesh.owner(part) for part in foreign):
+        remedies.append(
+            "if that stack is this one before it was renamed: kubectl annotate --overwrite "
+            f"namespace NAMESPACE {ownership.ANNOTATION}={ownership.stack()}"
+        )
+    _refuse(
+        f"{where} has things that stack {ownership.stack()} would overwrite and doesn't own; "
+        "nothing was changed:",
+        (_with_owner(part, mesh) for part in refused),
+        *remedies,
+    )
 
 
-def _metadata(live: Namespace | Deployment | MutatingWebhookConfiguration) -> ObjectMeta:
-    assert live.metadata is not None  # noqa: S101 - an API server always sends it
-    return live.metadata
+def _foreign(mesh: RunningMesh, stack: Settings) -> Iterator[Part]:
+    ours = [mesh.namespaces[name] for name in stack.namespaces if name in mesh.namespaces]
+    for part in (*ours, *mesh.istiods, *mesh.injectors):
+        if mesh.owner(part) != ownership.stack():
+            yield part
 
 
-def _describe(kind: str, metadata: ObjectMeta, owner: str | None) -> str:
-    place = f" in namespace {metadata.namespace}" if metadata.namespace else ""
-    managers = {
-        entry.manager
-        for entry in metadata.managedFields or []
-        if entry.manager and entry.subresource != "status"
-    }
-    hand = f", of stack {owner}" if owner else ""
-    return f"{kind} {metadata.name}{place}, by {' and '.join(sorted(managers)) or 'unknown'}{hand}"
+def _can_be_adopted(part: Part, mesh: RunningMesh, stack: Settings, planes: ControlPlanes) -> bool:
+    """Tell whether a part is nobody's, and one that the stack makes too."""
+    if mesh.owner(part):
+        return False
+    return part.kind == "Namespace" or (
+        part.home == stack.istio_namespace and part.answers_to in planes.names
+    )
+
+
+def _with_owner(part: Part, mesh: RunningMesh) -> str:
+    owner = mesh.owner(part)
+    return f"{part}, of stack {owner}" if owner else str(part)
+
+
+def _too_far(mesh: RunningMesh, stack: Settings, planes: ControlPlanes) -> Iterator[str]:
+    """Name each istiod that would be upgraded by too much at once, or taken back."""
+    for istiod in mesh.istiods:
+        plane = planes.names.get(istiod.answers_to or "")
+        if istiod.home != stack.istio_namespace or plane is None:
+            continue
+        if istiod.version is None:
+            pulumi.log.warn(f"{istiod.name} doesn't tell its version: the upgrade isn't checked")
+        elif rule := skew.in_place(istiod.version, plane.release.version):
+            yield f"{istiod.name} is {istiod.version}, wanted {plane.release.version}; {rule}"
+
+
+def _gone(mesh: RunningMesh, planes: ControlPlanes) -> set[str]:
+    """Name the stack's revisions and tags that are there and won't be."""
+    parts = (*mesh.istiods, *mesh.injectors)
+    ours = {part.answers_to for part in parts if mesh.owner(part) == ownership.stack()}
+    return {name for name in ours if name and name not in planes.names}
+
+
+def _in_use(
+    mesh: RunningMesh, stack: Settings, gone: set[str], pods: list[tuple[str, str]]
+) -> Iterator[str]:
+    """Name the pods and the namespaces of what will be gone."""
+    for name in sorted(gone):
+        if users := sorted(pod for revision, pod in pods if revision == name):
+            more = f" and {len(users) - SHOWN} more" if len(users) > SHOWN else ""
+            yield f"revision {name}, by the pods {', '.join(users[:SHOWN])}{more}"
+        for namespace, asked in sorted(mesh.asked_for.items()):
+            if asked == name and namespace not in stack.namespaces:
+                yield f"revision or tag {name}, by the label of namespace {namespace}"

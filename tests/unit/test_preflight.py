@@ -14,8 +14,10 @@ import yaml
 
 from mesh import preflight, settings
 from mesh.cluster import Cluster
+from mesh.control_planes import ControlPlane, ControlPlanes
 from mesh.gateway_api_bundle import CHANNEL, KNOWN_BY, VERSION, Bundle
 from mesh.ownership import ANNOTATION
+from mesh.release import Layout, Release
 
 Kubeconfig = Callable[[str], Cluster]
 NAMESPACES = ("istio-system", "bookinfo")
@@ -55,6 +57,7 @@ class FakeAPIServer(ThreadingHTTPServer):
         self.deployments: list[dict[str, Any]] = []
         self.injectors: list[dict[str, Any]] = []
         self.gateway_api: dict[str, Any] | None = None
+        self.pods: list[dict[str, Any]] | None = None
         super().__init__(("127.0.0.1", 0), Answer)
 
     @property
@@ -64,6 +67,9 @@ class FakeAPIServer(ThreadingHTTPServer):
 
     def items(self, path: str) -> list[dict[str, Any]]:
         """Return what lies under a path and its label selector."""
+        if path == "/api/v1/pods":
+            assert self.pods is not None, "a large cluster's pods are listed only where it matters"
+            return self.pods
         return {
             "/api/v1/namespaces": self.namespaces,
             "/api/v1/namespaces?labelSelector=istio-injection%3Ddisabled": [
@@ -109,27 +115,46 @@ def api() -> Iterator[FakeAPIServer]:
         server.shutdown()
 
 
-def namespace(name: str, **annotations: str) -> dict[str, Any]:
-    """Return a namespace that kubectl made, with annotations."""
+def namespace(name: str, label: str = "", **annotations: str) -> dict[str, Any]:
+    """Return a namespace that kubectl made, with a label such as istio.io/rev=stable."""
     managed = [{"manager": "kubectl-create"}]
-    metadata = {"name": name, "annotations": annotations, "labels": {}, "managedFields": managed}
-    return {"metadata": metadata}
+    key, _, value = label.partition("=")
+    labels = {key: value} if key else {}
+    return {
+        "metadata": {
+            "name": name,
+            "labels": labels,
+            "annotations": annotations,
+            "managedFields": managed,
+        }
+    }
 
 
-def istiod(in_namespace: str) -> dict[str, Any]:
+def istiod(
+    in_namespace: str, tag: str = "1.30.3", revision: str = "default", label: str = "1.0.0"
+) -> dict[str, Any]:
     """Return istiod's Deployment as helm made it."""
     managers = [
         {"manager": "helm", "operation": "Apply"},
         {"manager": "kube-controller-manager", "subresource": "status"},
     ]
+    suffix = "" if revision == "default" else f"-{revision}"
+    containers = [
+        {"name": "discovery", "image": f"registry.example:5000/istio/pilot{tag and ':'}{tag}"}
+    ]
     return {
-        "metadata": {"name": "istiod", "namespace": in_namespace, "managedFields": managers},
-        "spec": {"selector": {}, "template": {}},
+        "metadata": {
+            "name": f"istiod{suffix}",
+            "namespace": in_namespace,
+            "labels": {"istio.io/rev": revision, "app.kubernetes.io/version": label},
+            "managedFields": managers,
+        },
+        "spec": {"selector": {}, "template": {"spec": {"containers": containers}}},
     }
 
 
-def injector(in_namespace: str) -> dict[str, Any]:
-    """Return istiod's injector as istioctl made it."""
+def injector(in_namespace: str, **labels: str) -> dict[str, Any]:
+    """Return istiod's injector as istioctl made it; labels are `rev` and `tag`."""
     service = {"name": "istiod", "namespace": in_namespace}
     webhook = {
         "name": "i",
@@ -137,8 +162,18 @@ def injector(in_namespace: str) -> dict[str, Any]:
         "sideEffects": "None",
         "clientConfig": {"service": service},
     }
-    metadata = {"name": "istio-sidecar-injector", "managedFields": [{"manager": "istioctl"}]}
+    metadata = {
+        "name": "istio-sidecar-injector",
+        "labels": {f"istio.io/{name}": value for name, value in labels.items()},
+        "managedFields": [{"manager": "istioctl"}],
+    }
     return {"metadata": metadata, "webhooks": [webhook]}
+
+
+def pod(name: str, revision: str, phase: str = "Running") -> dict[str, Any]:
+    """Return a pod of namespace shop, with the mark that a revision's injector leaves."""
+    metadata = {"name": name, "namespace": "shop", "annotations": {"istio.io/rev": revision}}
+    return {"metadata": metadata, "status": {"phase": phase}}
 
 
 def gateway_api(version: str, channel: str = "standard") -> dict[str, Any]:
@@ -148,15 +183,40 @@ def gateway_api(version: str, channel: str = "standard") -> dict[str, Any]:
     return {"metadata": {"name": KNOWN_BY, "annotations": notes}, "spec": spec}
 
 
-def check(cluster: Cluster, bundle: Bundle | None = None) -> None:
+def plane(revision: str = "default", version: str = "1.30.3", *tags: str) -> ControlPlane:
+    """Return a control plane that a stack wants."""
+    layout = Layout(crds="", base="", istiod="", gateway="", addons="")
+    release = Release(version=version, folder=Path(), layout=layout)
+    return ControlPlane(release=release, revision=revision, tag=version, tags=tags)
+
+
+def planes(own: ControlPlane | None = None, canary: ControlPlane | None = None) -> ControlPlanes:
+    """Return the control planes that a stack wants; by default one, of 1.30.3."""
+    return ControlPlanes(own=own or plane(), canary=canary)
+
+
+def check(
+    cluster: Cluster,
+    bundle: Bundle | None = None,
+    wanted: ControlPlanes | None = None,
+    *,
+    adopt: bool = False,
+) -> frozenset[str]:
     """Check a cluster for the stack as it is configured."""
-    preflight.check(cluster, settings.read(), bundle)
+    stack = settings.read().model_copy(update={"adopt": adopt})
+    return preflight.check(cluster, stack, wanted or planes(), bundle)
 
 
-def refusal(cluster: Cluster, bundle: Bundle | None = None) -> str:
+def refusal(
+    cluster: Cluster,
+    bundle: Bundle | None = None,
+    wanted: ControlPlanes | None = None,
+    *,
+    adopt: bool = False,
+) -> str:
     """Return the message that a cluster is refused with."""
     with pytest.raises(pulumi.RunError) as caught:
-        check(cluster, bundle)
+        check(cluster, bundle, wanted, adopt=adopt)
     return str(caught.value)
 
 
@@ -352,3 +412,223 @@ def test_without_the_gateway_api_nobody_asks_for_it(
     api.gateway_api = gateway_api("v9.0.0", "experimental")
 
     check(kubeconfig(api.url), BUNDLE)
+
+
+def ours(api: FakeAPIServer, *istiods: dict[str, Any]) -> None:
+    """Put a mesh of the stack's own into the cluster."""
+    api.namespaces += [namespace("istio-system", **OURS), namespace("bookinfo", **OURS)]
+    api.deployments += istiods
+
+
+@pytest.mark.parametrize("running", ["1.29.0", "1.29.7-distroless", "1.30.1", "1.30.9", "testing"])
+def test_an_upgrade_by_one_minor_is_fine(
+    api: FakeAPIServer, kubeconfig: Kubeconfig, running: str
+) -> None:
+    """And every patch within a minor, back too; and a tag that is no version isn't guessed at."""
+    ours(api, istiod("istio-system", running))
+
+    check(kubeconfig(api.url))
+
+
+def test_an_upgrade_that_skips_a_minor_is_refused(
+    api: FakeAPIServer, kubeconfig: Kubeconfig
+) -> None:
+    """With the way that leads there."""
+    ours(api, istiod("istio-system", "1.28.4"))
+
+    message = refusal(kubeconfig(api.url))
+
+    assert (
+        "istiod is 1.28.4, wanted 1.30.3; in place an upgrade goes one minor at a time" in message
+    )
+    assert "set istioVersion to 1.29.x first" in message
+    assert "as a canary" in message
+    assert "nothing was changed" in message
+
+
+def test_an_upgrade_that_skips_many_is_no_canary_either(
+    api: FakeAPIServer, kubeconfig: Kubeconfig
+) -> None:
+    """Two control planes are at most two minors apart."""
+    ours(api, istiod("istio-system", "1.26.4"))
+
+    message = refusal(kubeconfig(api.url))
+
+    assert "set istioVersion to 1.27.x first" in message
+    assert "canary" not in message
+
+
+def test_a_downgrade_is_refused(api: FakeAPIServer, kubeconfig: Kubeconfig) -> None:
+    """Istio supports none in place."""
+    ours(api, istiod("istio-system", "1.31.0"))
+
+    message = refusal(kubeconfig(api.url))
+
+    assert "istiod is 1.31.0, wanted 1.30.3; a minor is never taken back in place" in message
+    assert "set istioVersion to 1.31.x" in message
+
+
+def test_a_digest_hides_no_version(api: FakeAPIServer, kubeconfig: Kubeconfig) -> None:
+    """Where the image has no tag, the label of a released chart tells."""
+    ours(api, istiod("istio-system", "", label="1.28.4"))
+
+    assert "istiod is 1.28.4" in refusal(kubeconfig(api.url))
+
+
+def test_each_revision_is_upgraded_for_itself(api: FakeAPIServer, kubeconfig: Kubeconfig) -> None:
+    """What a canary skips, its neighbour doesn't have to follow."""
+    ours(api, istiod("istio-system", "1.28.4", "old"))
+    old, new = plane("old", "1.28.4"), plane("new", "1.30.3")
+
+    check(kubeconfig(api.url), wanted=planes(old, new))
+    assert "istiod-old is 1.28.4" in refusal(
+        kubeconfig(api.url), wanted=planes(plane("old", "1.30.3"))
+    )
+
+
+def test_a_revision_in_use_is_not_removed(api: FakeAPIServer, kubeconfig: Kubeconfig) -> None:
+    """Its pods would lose their control plane; each is named, but those that are over."""
+    ours(api, istiod("istio-system", revision="old"), istiod("istio-system", revision="new"))
+    api.pods = [pod("web-1", "old"), pod("web-2", "new"), pod("job-1", "old", "Succeeded")]
+
+    message = refusal(kubeconfig(api.url), wanted=planes(plane("new")))
+
+    assert "still uses what stack mesh/test would remove; nothing was changed" in message
+    assert "  - revision old, by the pods shop/web-1\n" in message
+    assert "bookinfoRevision" in message
+
+
+def test_a_revision_that_nothing_uses_is_removed(
+    api: FakeAPIServer, kubeconfig: Kubeconfig
+) -> None:
+    """When the last pod has moved, the old control plane may go."""
+    ours(api, istiod("istio-system", revision="old"), istiod("istio-system", revision="new"))
+    api.pods = [pod("web-2", "new")]
+
+    check(kubeconfig(api.url), wanted=planes(plane("new")))
+
+
+def test_many_pods_are_counted(api: FakeAPIServer, kubeconfig: Kubeconfig) -> None:
+    """A message of thousands of names would bury the remedy."""
+    ours(api, istiod("istio-system", revision="old"))
+    api.pods = [pod(f"web-{number:03}", "old") for number in range(100)]
+
+    message = refusal(kubeconfig(api.url), wanted=planes(plane("new")))
+
+    assert "by the pods shop/web-000, " in message
+    assert "shop/web-019 and 80 more" in message
+
+
+@pytest.mark.parametrize(
+    ("label", "gone", "kept"),
+    [
+        ("istio.io/rev=prod", "prod", "old"),
+        ("istio.io/rev=old", "old", "new"),
+        ("istio-injection=enabled", "default", "old"),
+    ],
+)
+def test_a_name_that_a_namespace_asks_for_is_not_removed(
+    api: FakeAPIServer, kubeconfig: Kubeconfig, label: str, gone: str, kept: str
+) -> None:
+    """Its next pod would come without a sidecar, and nobody would notice."""
+    ours(api, istiod("istio-system", revision="old"))
+    for tag in ("prod", "default"):
+        api.injectors.append(injector("istio-system", rev="old", tag=tag))
+    api.namespaces.append(namespace("shop", label))
+    api.pods = []
+
+    message = refusal(kubeconfig(api.url), wanted=planes(plane(kept)))
+
+    assert f"revision or tag {gone}, by the label of namespace shop" in message
+
+
+def test_a_tag_may_move(api: FakeAPIServer, kubeconfig: Kubeconfig) -> None:
+    """That is what it is for: its namespaces follow."""
+    ours(api, istiod("istio-system", revision="old"))
+    api.injectors.append(injector("istio-system", rev="old", tag="prod"))
+    api.namespaces.append(namespace("shop", "istio.io/rev=prod"))
+
+    check(kubeconfig(api.url), wanted=planes(plane("old"), plane("new", "1.30.3", "prod")))
+
+
+def test_the_stacks_own_namespace_follows_by_itself(
+    api: FakeAPIServer, kubeconfig: Kubeconfig
+) -> None:
+    """The same update that removes the revision labels it anew; its pods are what counts."""
+    api.namespaces += [
+        namespace("istio-system", **OURS),
+        namespace("bookinfo", "istio.io/rev=old", **OURS),
+    ]
+    api.deployments.append(istiod("istio-system", revision="old"))
+    api.pods = []
+
+    check(kubeconfig(api.url), wanted=planes(plane("new")))
+
+
+def test_adopt_takes_over_what_is_nobodys(
+    api: FakeAPIServer, kubeconfig: Kubeconfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And says of what; without it the refusal names the setting."""
+    warnings: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+    api.namespaces += [namespace("istio-system"), namespace("bookinfo")]
+    api.deployments.append(istiod("istio-system"))
+    api.injectors.append(injector("istio-system"))
+
+    assert "pulumi config set adopt true" in refusal(kubeconfig(api.url))
+    check(kubeconfig(api.url), adopt=True)
+
+    (warning,) = warnings
+    assert "Namespace bookinfo, by kubectl-create\n" in warning
+    assert "Deployment istiod in namespace istio-system, by helm\n" in warning
+    assert "MutatingWebhookConfiguration istio-sidecar-injector, by istioctl" in warning
+
+
+def test_adopt_never_takes_another_stacks(api: FakeAPIServer, kubeconfig: Kubeconfig) -> None:
+    """Two stacks would undo each other's updates for ever."""
+    api.namespaces += [
+        namespace("istio-system", **{ANNOTATION: "mesh/other"}),
+        namespace("bookinfo"),
+    ]
+    api.deployments.append(istiod("istio-system"))
+
+    message = refusal(kubeconfig(api.url), adopt=True)
+
+    assert "Namespace istio-system, by kubectl-create, of stack mesh/other\n" in message
+    assert "Deployment istiod in namespace istio-system, by helm, of stack mesh/other\n" in message
+    assert "Namespace bookinfo" not in message
+    assert "config set adopt" not in message
+
+
+@pytest.mark.parametrize("place", [("mesh-of-others", "default"), ("istio-system", "stable")])
+def test_adopt_leaves_what_the_stack_does_not_make(
+    api: FakeAPIServer, kubeconfig: Kubeconfig, place: tuple[str, str]
+) -> None:
+    """An istiod elsewhere, or of another revision, would stay beside the stack's own."""
+    home, revision = place
+    api.namespaces += [namespace("istio-system"), namespace("mesh-of-others")]
+    api.deployments.append(istiod(home, revision=revision))
+
+    message = refusal(kubeconfig(api.url), adopt=True)
+
+    assert f"in namespace {home}, by helm\n" in message
+    assert "config set adopt" not in message
+
+
+def test_adopt_is_no_way_around_the_upgrade_rule(
+    api: FakeAPIServer, kubeconfig: Kubeconfig
+) -> None:
+    """What is taken over is upgraded in the same update."""
+    api.namespaces.append(namespace("istio-system"))
+    api.deployments.append(istiod("istio-system", "1.28.4"))
+
+    assert "istiod is 1.28.4" in refusal(kubeconfig(api.url), adopt=True)
+
+
+def test_an_istiod_without_pods_is_found(api: FakeAPIServer, kubeconfig: Kubeconfig) -> None:
+    """Scaled to 0 by hand, it stays there: its autoscaler is off then."""
+    ours(api, istiod("istio-system"))
+    assert check(kubeconfig(api.url)) == frozenset()
+
+    api.deployments[0]["spec"]["replicas"] = 0
+    assert check(kubeconfig(api.url)) == {"istiod"}

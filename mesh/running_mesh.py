@@ -1,0 +1,149 @@
+"""The Istio that a cluster has: its control planes, its injectors, who made them, who uses them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from lightkube import Client
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.admissionregistration_v1 import MutatingWebhookConfiguration
+from lightkube.resources.apps_v1 import Deployment
+from lightkube.resources.core_v1 import Namespace, Pod
+
+from mesh import ownership, skew
+from mesh.revisions import DEFAULT
+
+REVISION, TAG = "istio.io/rev", "istio.io/tag"
+INJECTION = "istio-injection"
+# What the charts of a source tree say of themselves, whatever they install.
+PLACEHOLDER = "1.0.0"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A namespace, an istiod or an injector."""
+
+    kind: str
+    name: str
+    namespace: str | None
+    """Its own; None where the object is the cluster's."""
+    home: str | None
+    """The namespace whose owner speaks for it: an injector's is where its istiod runs."""
+    managers: tuple[str, ...]
+    """The tools that made it, as the API server knows them."""
+    answers_to: str | None = None
+    """The revision or tag that pods ask for to get to it."""
+    version: str | None = None
+    """An istiod's, where it can be told."""
+    is_stopped: bool = False
+    """Whether somebody scaled it to nothing."""
+
+    def __str__(self) -> str:
+        """Say what it is, where, and by whom."""
+        place = f" in namespace {self.namespace}" if self.namespace else ""
+        return f"{self.kind} {self.name}{place}, by {' and '.join(self.managers) or 'unknown'}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunningMesh:
+    """All of it, as one look found it."""
+
+    namespaces: dict[str, Part]
+    owners: dict[str, str | None]
+    """The stack that each namespace bears the mark of."""
+    asked_for: dict[str, str]
+    """The revision or tag that each namespace is labelled with."""
+    istiods: tuple[Part, ...]
+    injectors: tuple[Part, ...]
+
+    @classmethod
+    def read(cls, client: Client) -> "RunningMesh":
+        """Look. CRDs alone are no mesh: a destroy keeps them."""
+        namespaces = {n.name: n for n in map(_metadata, client.list(Namespace)) if n.name}
+        return cls(
+            namespaces={name: _part("Namespace", live, name) for name, live in namespaces.items()},
+            owners={
+                name: (live.annotations or {}).get(ownership.ANNOTATION)
+                for name, live in namespaces.items()
+            },
+            asked_for={
+                name: asked for name, live in namespaces.items() if (asked := _asked_for(live))
+            },
+            istiods=tuple(
+                map(_istiod, client.list(Deployment, namespace="*", labels={"app": "istiod"}))
+            ),
+            injectors=tuple(
+                map(
+                    _injector,
+                    client.list(MutatingWebhookConfiguration, labels={"app": "sidecar-injector"}),
+                )
+            ),
+        )
+
+    def owner(self, part: Part) -> str | None:
+        """Name the stack that a part belongs to."""
+        return self.owners.get(part.home or "")
+
+
+def injected_pods(client: Client) -> Iterator[tuple[str, str]]:
+    """List the pods with a proxy: the revision that injected each, and its namespace and name."""
+    # The injector's mark is an annotation, which an API server can't select by.
+    for pod in client.list(Pod, namespace="*"):
+        live = _metadata(pod)
+        revision = (live.annotations or {}).get(REVISION)
+        is_over = pod.status is not None and pod.status.phase in ("Succeeded", "Failed")
+        if revision and not is_over:
+            yield revision, f"{live.namespace}/{live.name}"
+
+
+def _istiod(live: Deployment) -> Part:
+    metadata = _metadata(live)
+    part = _part("Deployment", metadata, metadata.namespace)
+    is_stopped = live.spec is not None and live.spec.replicas == 0
+    return replace(part, version=_version(live), is_stopped=is_stopped)
+
+
+def _injector(live: MutatingWebhookConfiguration) -> Part:
+    services = [webhook.clientConfig.service for webhook in live.webhooks or []]
+    # Without a Service its istiod is outside the cluster, and no namespace speaks for it.
+    home = next((service.namespace for service in services if service), None)
+    return _part("MutatingWebhookConfiguration", _metadata(live), home)
+
+
+def _part(kind: str, live: ObjectMeta, home: str | None) -> Part:
+    labels = live.labels or {}
+    managers = {
+        entry.manager
+        for entry in live.managedFields or []
+        if entry.manager and entry.subresource != "status"
+    }
+    return Part(
+        kind=kind,
+        name=live.name or "",
+        namespace=live.namespace,
+        home=home,
+        managers=tuple(sorted(managers)),
+        answers_to=labels.get(TAG) or labels.get(REVISION) or DEFAULT,
+    )
+
+
+def _version(istiod: Deployment) -> str | None:
+    """Read an istiod's version: from its image's tag, else from the label of a released chart."""
+    spec = istiod.spec.template.spec if istiod.spec else None
+    images = [c.image or "" for c in (spec.containers if spec else []) if c.name == "discovery"]
+    tags = [image.partition("@")[0].rpartition("/")[2].partition(":")[2] for image in images]
+    label = (_metadata(istiod).labels or {}).get("app.kubernetes.io/version", PLACEHOLDER)
+    told = [*tags, *(() if label == PLACEHOLDER else (label,))]
+    return next((version for version in told if skew.parse(version)), None)
+
+
+def _asked_for(namespace: ObjectMeta) -> str | None:
+    """Name the revision or tag that a namespace's pods get their proxies from."""
+    labels = namespace.labels or {}
+    if INJECTION in labels:  # beats the other
+        return DEFAULT if labels[INJECTION] == "enabled" else None
+    return labels.get(REVISION)
+
+
+def _metadata(live: Namespace | Deployment | MutatingWebhookConfiguration | Pod) -> ObjectMeta:
+    assert live.metadata is not None  # noqa: S101 - an API server always sends it
+    return live.metadata
