@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mesh import gateway_api_bundle, recovery, release_download, tables
+from mesh import gateway_api_bundle, leftovers, recovery, release_download, tables
 from mesh.workspace import Plugin, Workspace, WorkspaceError
 from sandbox import console
 from sandbox.cluster import SandboxError
@@ -55,9 +55,10 @@ def destroy(
     """Remove what the stack deployed, in reverse order."""
     workspace = _ready(stack, sandbox, plugin)
     recovery.recover(workspace)
+    leftovers.check(workspace)
     unasked = ("--yes", "--skip-preview") if workspace.sandbox else ()
     _run(workspace, "destroy", *unasked, *(arguments or ()))
-    console.say("kept, for others' resources are of their kinds: the CRDs (kubectl get crds)")
+    leftovers.show(workspace)
 
 
 @app.command("tables")
@@ -93,14 +94,14 @@ def _ready(stack: str, sandbox: str, plugin: Plugin) -> Workspace:
 
 
 def get_release(workspace: Workspace) -> None:
-    """Put the stack's release on disk, unless its config names a folder; and what goes with it."""
-    version, folder = workspace.setting("istioVersion"), workspace.setting("releaseDir")
-    if folder:
-        console.done("Istio release", f"{version}  the folder {folder}")
-    else:
-        release_download.get(version)
+    """Put the stack's releases on disk, unless its config names folders; and what goes with it."""
+    for version, folder in workspace.releases:
+        if folder:
+            console.done("Istio release", f"{version}  the folder {folder}")
+        else:
+            release_download.get(version)
     wants = (workspace.setting("routingApi"), workspace.setting("gatewayApiCrds"))
-    bundle = gateway_api_bundle.of(version)
+    bundle = gateway_api_bundle.of(workspace.setting("istioVersion"))
     if bundle is not None and wants == ("gateway-api", "stack"):
         release_download.get_gateway_api(bundle)
 

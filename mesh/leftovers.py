@@ -1,0 +1,59 @@
+"""What a destroy leaves in the cluster, and how to remove it."""
+
+import json
+
+from mesh.workspace import Workspace, WorkspaceError
+from sandbox import console
+
+# istiod writes its root certificate, and its revocations, into every namespace of the cluster.
+CONFIG_MAPS = ("istio-ca-root-cert", "istio-ca-crl")
+ISTIO = ".istio.io"
+GATEWAY_API = ".gateway.networking.k8s.io"
+
+
+def check(workspace: Workspace) -> None:
+    """Refuse a destroy that would keep the CRDs though the config says otherwise.
+
+    What is done with a resource is in the state: `up` writes it there.
+    """
+    outputs = json.loads(
+        workspace.query("pulumi", "stack", "output", "--json", "--stack", workspace.stack)
+    )
+    wanted = workspace.setting("deleteCrds").lower() == "true"
+    if wanted and any(name.endswith(ISTIO) for name in outputs.get("keptOnDestroy", ())):
+        raise WorkspaceError(
+            f"stack {workspace.stack} has deleteCrds in its config, and its state says to keep "
+            "them: run `make up`, which writes it there, then `make destroy`"
+        )
+
+
+def show(workspace: Workspace) -> None:
+    """List what is there of Istio, outside of any stack."""
+    names = [name for name, _ in _named(workspace, "crds")]
+    for owner, group in (("Istio", ISTIO), ("the Gateway API", GATEWAY_API)):
+        if kept := [name for name in names if name.endswith(group)]:
+            console.say(
+                f"kept, for others' resources are of their kinds: {len(kept)} CRDs of {owner}, "
+                f"such as {kept[0]}; an `up` takes them over"
+            )
+    for name in CONFIG_MAPS:
+        namespaces = [
+            namespace
+            for found, namespace in _named(workspace, "configmaps", "--all-namespaces")
+            if found == name
+        ]
+        if namespaces:
+            console.say(
+                f"left by istiod: ConfigMap {name} in {', '.join(namespaces)}; "
+                f"kubectl delete configmap {name} --namespace NAMESPACE"
+            )
+
+
+def _named(workspace: Workspace, kind: str, *options: str) -> list[tuple[str, str]]:
+    """List the objects of a kind: name and namespace."""
+    context = ("--context", workspace.context) if workspace.context else ()
+    columns = "custom-columns=:.metadata.name,:.metadata.namespace"
+    printed = workspace.query(
+        *("kubectl", *context, "get", kind, *options, "--no-headers", "-o", columns)
+    )
+    return [(name, namespace) for name, namespace in map(str.split, printed.splitlines())]
