@@ -85,3 +85,22 @@ def test_the_release_has_its_parts(release_dir: Path) -> None:
     assert all((chart / "Chart.yaml").is_file() for chart in charts)
     assert {crd["kind"] for crd in found.crds} == {"CustomResourceDefinition"}
     assert len(found.crd_names) == len(set(found.crd_names)) > 10
+
+
+def test_a_release_without_an_agents_chart_is_refused(folder: Path) -> None:
+    """Only where the stack needs the agent: early releases have no ztunnel."""
+    found = release.find("1.30.3", folder)
+
+    with pytest.raises(pulumi.RunError) as caught:
+        found.node_agent_chart("ztunnel")
+
+    assert f"lacks {folder}/manifests/charts/ztunnel" in str(caught.value)
+    assert "pulumi config set injection auto" in str(caught.value)
+
+
+def test_the_release_has_its_agents_charts(release_dir: Path) -> None:
+    """A real release: both are charts."""
+    found = release.find("1.30.3", release_dir)
+
+    for agent in ("istio-cni", "ztunnel"):
+        assert (found.node_agent_chart(agent) / "Chart.yaml").is_file()
