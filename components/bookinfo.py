@@ -1,65 +1,21 @@
-"""Bookinfo, Istio's sample application: four services, one of them in three versions."""
+"""Bookinfo, Istio's sample application: four services, one of them in three versions.
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+A stack may add the sample's variants: ratings from a database, and another version of details.
+"""
+
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 from pulumi_kubernetes.apps.v1 import Deployment
-from pulumi_kubernetes.core.v1 import Service, ServiceAccount
+from pulumi_kubernetes.core.v1 import Secret, Service, ServiceAccount
 
-from mesh import pod_security
-from mesh.bookinfo import PORT, VERSIONS
+from mesh import pod_security, secrets
+from mesh.bookinfo import DEFAULT_ACCOUNT, HEALTH, MICROSERVICES, Microservice, Versions, row
 from mesh.data_plane import DataPlane
 from mesh.manual_injection import Injector
 from mesh.ordering import Ready
-
-IMAGES = "registry.istio.io/release/examples-bookinfo"
-IMAGES_VERSION = "1.20.3"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Microservice:
-    """One row: a Service, its ServiceAccount, and a Deployment for each version."""
-
-    name: str
-    env: Mapping[str, str] = field(default_factory=dict)
-    scratch: Mapping[str, str] = field(default_factory=dict)
-    """Empty volumes by name, and where each is mounted."""
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    """Annotations of the pods."""
-    calls: tuple[str, ...] = ()
-    """The other services that it asks."""
-    methods: tuple[str, ...] = ("GET",)
-    """The HTTP methods that it is asked with."""
-
-    @property
-    def account(self) -> str:
-        """The name of its ServiceAccount: its identity in the mesh."""
-        return f"bookinfo-{self.name}"
-
-
-MICROSERVICES = (
-    Microservice(name="details"),
-    Microservice(name="ratings"),
-    Microservice(
-        name="reviews",
-        env={"LOG_DIR": "/tmp/logs"},  # noqa: S108 - a path in the container
-        scratch={"tmp": "/tmp", "wlp-output": "/opt/ibm/wlp/output"},  # noqa: S108
-        calls=("ratings",),
-    ),
-    Microservice(
-        name="productpage",
-        scratch={"tmp": "/tmp"},  # noqa: S108
-        annotations={
-            "prometheus.io/scrape": "true",
-            "prometheus.io/port": str(PORT),
-            "prometheus.io/path": "/metrics",
-        },
-        calls=("details", "reviews"),
-        methods=("GET", "POST"),  # POST signs in
-    ),
-)
+from mesh.resources import Resources
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +24,16 @@ class BookinfoArgs:
 
     namespace: str
     """An existing namespace, injected or not."""
+    versions: Versions
+    hub: str
+    tag: str
+    replicas: int
+    """Pods of each version; of a database there is always one."""
+    resources: Resources
+    probes: bool
+    """Whether each container is asked for its health."""
+    mysql_secret: secrets.Data | None
+    """The password of MySQL's root, for a stack that has it."""
     data_plane: DataPlane
     injector: Injector
     """What renders the sidecars where the data plane wants them in the Deployments."""
@@ -86,18 +52,30 @@ class Bookinfo(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mesh:index:Bookinfo", name, None, opts)
 
+        services = [service for service in MICROSERVICES if service.name in args.versions]
         manifests = {
-            f"{service.name}-{version}": _deployment(args, service, version)
-            for service in MICROSERVICES
-            for version in VERSIONS[service.name]
+            f"{service.name}-{version}": _deployment(args, row(service, version), version)
+            for service in services
+            for version in args.versions[service.name]
         }
         wanted = (
             args.injector.inject(manifests) if args.data_plane.injection == "manual" else manifests
         )
 
         child = pulumi.ResourceOptions(parent=self)
+        passwords: list[pulumi.Resource] = []
+        if args.mysql_secret is not None:
+            passwords = [
+                Secret(
+                    f"{name}-{secrets.MYSQL_SECRET}",
+                    metadata={"name": secrets.MYSQL_SECRET, "namespace": args.namespace},
+                    type="Opaque",
+                    data=args.mysql_secret,
+                    opts=child,
+                )
+            ]
         deployments = []
-        for service in MICROSERVICES:
+        for service in services:
             Service(
                 f"{name}-{service.name}",
                 metadata={
@@ -108,29 +86,42 @@ class Bookinfo(pulumi.ComponentResource):
                     "annotations": {"pulumi.com/skipAwait": "true"},
                 },
                 spec={
-                    "ports": [{"port": PORT, "name": "http"}],
+                    "ports": [{"port": service.port, "name": service.protocol}],
                     "selector": {"app": service.name},
                 },
                 opts=child,
             )
-            account = ServiceAccount(
-                f"{name}-{service.name}",
-                metadata={
-                    "name": service.account,
-                    "namespace": args.namespace,
-                    "labels": {"account": service.name},
-                },
-                opts=child,
-            )
+            rows = {version: row(service, version) for version in args.versions[service.name]}
+            # Versions share an account; the namespace's own is there.
+            owners = {each.account: each for each in rows.values()}
+            owners.pop(DEFAULT_ACCOUNT, None)
+            accounts = {
+                account: ServiceAccount(
+                    f"{name}-{account.removeprefix('bookinfo-')}",
+                    metadata={
+                        "name": account,
+                        "namespace": args.namespace,
+                        "labels": owner.account_labels,
+                    },
+                    opts=child,
+                )
+                for account, owner in owners.items()
+            }
             deployments += [
                 Deployment(
                     f"{name}-{service.name}-{version}",
                     metadata=wanted[f"{service.name}-{version}"]["metadata"],
                     spec=wanted[f"{service.name}-{version}"]["spec"],
-                    # A pod is refused, and retried ever later, until its account exists.
-                    opts=pulumi.ResourceOptions(parent=self, depends_on=[account]),
+                    opts=pulumi.ResourceOptions(
+                        parent=self,
+                        # A pod is refused, and retried ever later, until its account exists.
+                        depends_on=[
+                            *([accounts[each.account]] if each.account in accounts else ()),
+                            *(passwords if each.password else ()),
+                        ],
+                    ),
                 )
-                for version in VERSIONS[service.name]
+                for version, each in rows.items()
             ]
 
         self.ready = pulumi.Output.from_input(deployments)
@@ -141,13 +132,23 @@ def _deployment(args: BookinfoArgs, service: Microservice, version: str) -> dict
     labels = {"app": service.name, "version": version}
     mark = args.revision_mark if args.data_plane.has_sidecars else {}
     annotations = {**service.annotations, **args.data_plane.pod_annotations, **mark}
+    env: list[dict[str, Any]] = [{"name": key, "value": text} for key, text in service.env.items()]
+    if service.password:
+        key = {"name": secrets.MYSQL_SECRET, "key": secrets.MYSQL_KEY}
+        env.append({"name": service.password, "valueFrom": {"secretKeyRef": key}})
+    probe = _probe(service) if args.probes else None
+    user = {"runAsUser": service.user} if service.user else {}
     container = {
         "name": service.name,
-        "image": f"{IMAGES}-{service.name}-{version}:{IMAGES_VERSION}",
+        "image": f"{args.hub}/examples-bookinfo-{service.image_name(version)}:{args.tag}",
         "imagePullPolicy": "IfNotPresent",
-        "env": [{"name": key, "value": value} for key, value in service.env.items()] or None,
-        "ports": [{"containerPort": PORT}],
-        "securityContext": pod_security.RESTRICTED_CONTAINER,
+        "args": list(service.args) or None,
+        "env": env or None,
+        "ports": [{"containerPort": service.port}],
+        "resources": args.resources.model_dump(exclude_defaults=True) or None,
+        "readinessProbe": probe,
+        "livenessProbe": probe,
+        "securityContext": {**pod_security.RESTRICTED_CONTAINER, **user},
         "volumeMounts": [
             {"name": volume, "mountPath": path} for volume, path in service.scratch.items()
         ]
@@ -162,7 +163,7 @@ def _deployment(args: BookinfoArgs, service: Microservice, version: str) -> dict
             "labels": labels,
         },
         "spec": {
-            "replicas": 1,
+            "replicas": 1 if service.is_database else args.replicas,
             "selector": {"matchLabels": labels},
             "template": {
                 "metadata": {
@@ -170,7 +171,9 @@ def _deployment(args: BookinfoArgs, service: Microservice, version: str) -> dict
                     "annotations": annotations or None,
                 },
                 "spec": {
-                    "serviceAccountName": service.account,
+                    "serviceAccountName": (
+                        None if service.account == DEFAULT_ACCOUNT else service.account
+                    ),
                     "containers": [container],
                     "volumes": [{"name": volume, "emptyDir": {}} for volume in service.scratch]
                     or None,
@@ -178,3 +181,9 @@ def _deployment(args: BookinfoArgs, service: Microservice, version: str) -> dict
             },
         },
     }
+
+
+def _probe(service: Microservice) -> dict[str, Any]:
+    if service.is_database:
+        return {"tcpSocket": {"port": service.port}}
+    return {"httpGet": {"path": HEALTH, "port": service.port}}

@@ -8,7 +8,7 @@ import pulumi
 from pulumi_kubernetes.core.v1 import Service
 
 from mesh import gateway_api_routes, istio_routes
-from mesh.bookinfo import FRONT, PORT, VERSIONS
+from mesh.bookinfo import FRONT, PORT, VERSIONS, Versions
 from mesh.gateway_api import ParentRef
 from mesh.gateway_settings import Gateway
 from mesh.istio_api.model import Resource
@@ -26,6 +26,8 @@ class BookinfoRoutesArgs:
     api: Literal["istio", "gateway-api"]
     namespace: str
     """Bookinfo's."""
+    versions: Versions
+    """What is deployed of Bookinfo."""
     host: str
     """The name that requests from outside ask for."""
     plan: Plan
@@ -56,7 +58,7 @@ class BookinfoRoutes(pulumi.ComponentResource):
             targets = [entry.make(f"{name}-gateway", child)]
             targets += [
                 rule.make(f"{name}-{rule.name}-versions", child)
-                for rule in istio_routes.destination_rules(args.namespace)
+                for rule in istio_routes.destination_rules(args.namespace, args.versions)
             ]
             routes = istio_routes.virtual_services(args.namespace, args.host, args.plan)
         else:
@@ -64,8 +66,8 @@ class BookinfoRoutes(pulumi.ComponentResource):
                 _version_service(
                     f"{name}-{service}-{version}", args.namespace, service, version, child
                 )
-                for service, versions in VERSIONS.items()
-                for version in versions
+                for service in VERSIONS
+                for version in args.versions[service]
             ]
             parent = ParentRef(name=args.gateway.name, namespace=args.gateway_namespace)
             routes = gateway_api_routes.http_routes(args.namespace, args.host, parent, args.plan)

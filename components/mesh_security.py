@@ -6,8 +6,8 @@ from typing import Literal
 
 import pulumi
 
-from components.bookinfo import MICROSERVICES, Microservice
 from mesh import security
+from mesh.bookinfo import MICROSERVICES, Microservice, Versions, row
 from mesh.istio_api import security as api
 from mesh.ordering import Ready
 
@@ -32,6 +32,7 @@ class MeshSecurityArgs:
     deny_by_default: bool
     """In Bookinfo's namespace; the pods of others are not this stack's to cut off."""
     bookinfo_namespace: str
+    bookinfo_versions: Versions
     ingress: tuple[str, str]
     """Namespace and name of the ServiceAccount that requests from outside come by."""
 
@@ -63,6 +64,7 @@ class MeshSecurity(pulumi.ComponentResource):
             allowances = [
                 _allowance(service, args).make(f"{name}-allow-{service.name}", child)
                 for service in MICROSERVICES
+                if service.name in args.bookinfo_versions
             ]
             denial = api.AuthorizationPolicy(
                 name="allow-nothing",
@@ -79,11 +81,14 @@ class MeshSecurity(pulumi.ComponentResource):
 
 def _allowance(service: Microservice, args: MeshSecurityArgs) -> api.AuthorizationPolicy:
     """Allow a service's callers, known by the certificates of their ServiceAccounts."""
-    callers = [
-        (args.bookinfo_namespace, caller.account)
+    rows = [
+        row(caller, version)
         for caller in MICROSERVICES
-        if service.name in caller.calls
+        for version in args.bookinfo_versions.get(caller.name, ())
     ]
+    # Versions share an account.
+    accounts = dict.fromkeys(caller.account for caller in rows if service.name in caller.calls)
+    callers = [(args.bookinfo_namespace, account) for account in accounts]
     if service.name == ENTRANCE:
         callers.append(args.ingress)
     principals = tuple(
@@ -97,8 +102,13 @@ def _allowance(service: Microservice, args: MeshSecurityArgs) -> api.Authorizati
             rules=(
                 api.Rule(
                     from_=(api.From(source=api.Source(principals=principals)),),
-                    to=(api.To(operation=api.Operation(methods=service.methods)),),
+                    # A database's protocol has no methods: a rule with one would fit nobody.
+                    to=None if service.is_database else _to(service),
                 ),
             ),
         ),
     )
+
+
+def _to(service: Microservice) -> tuple[api.To, ...]:
+    return (api.To(operation=api.Operation(methods=service.methods)),)

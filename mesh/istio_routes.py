@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from mesh import traffic_plan
-from mesh.bookinfo import FRONT, PAGES, PORT, VERSIONS
+from mesh.bookinfo import FRONT, PAGES, PORT, VERSIONS, Versions
 from mesh.istio_api.networking import (
     Abort,
     Delay,
@@ -38,7 +38,7 @@ def gateway(namespace: str, host: str, selector: Mapping[str, str], number: int)
     return Gateway(name=GATEWAY, namespace=namespace, spec=spec)
 
 
-def destination_rules(namespace: str) -> list[DestinationRule]:
+def destination_rules(namespace: str, versions: Versions) -> list[DestinationRule]:
     """Name the versions of each service, for routes to send requests to."""
     return [
         DestinationRule(
@@ -46,10 +46,13 @@ def destination_rules(namespace: str) -> list[DestinationRule]:
             namespace=namespace,
             spec=DestinationRuleSpec(
                 host=service,
-                subsets=[Subset(name=version, labels={"version": version}) for version in versions],
+                subsets=[
+                    Subset(name=version, labels={"version": version})
+                    for version in versions[service]
+                ],
             ),
         )
-        for service, versions in VERSIONS.items()
+        for service in VERSIONS
     ]
 
 

@@ -8,6 +8,8 @@ import pulumi
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 PULL_SECRET = "istio-registry"  # noqa: S105 - the name of one
+MYSQL_SECRET = "mysql-credentials"  # noqa: S105 - the name that the sample has for it
+MYSQL_KEY = "rootpasswd"
 CA_SECRET = "cacerts"  # noqa: S105 - the name that istiod looks for
 
 Data = pulumi.Output[Mapping[str, str]]
@@ -68,6 +70,13 @@ def ca_secret(authority: CertificateAuthority | None) -> Data | None:
         if field.alias
     }
     return pulumi.Output.secret(files)
+
+
+def mysql_secret(password: SecretStr | None) -> Data | None:
+    """Make the data of the Secret with the password of Bookinfo's MySQL."""
+    if password is None:
+        return None
+    return pulumi.Output.secret({MYSQL_KEY: _base64(password.get_secret_value())})
 
 
 def _base64(text: str) -> str:

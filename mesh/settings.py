@@ -16,6 +16,7 @@ from pydantic import (
     ConfigDict,
     Field,
     Json,
+    SecretStr,
     ValidationError,
 )
 from pydantic.alias_generators import to_camel
@@ -23,6 +24,7 @@ from pydantic_core import ErrorDetails
 
 from mesh import (
     addons,
+    bookinfo,
     chart_values,
     gateway_settings,
     mesh_config,
@@ -33,11 +35,13 @@ from mesh import (
     security,
     traffic_plan,
 )
+from mesh.bookinfo import Database, Versions
 from mesh.data_plane import DataPlane, Injection, NodeAgent
 from mesh.gateway_settings import Gateway, RoutingApi
 from mesh.names import DNS_LABEL, Namespace
 from mesh.pod_security import Level
 from mesh.release import PROJECT, Release
+from mesh.resources import Resources
 from mesh.secrets import PULL_SECRET, CertificateAuthority, Credentials
 from mesh.traffic_plan import PlanSetting
 
@@ -49,7 +53,7 @@ HUB = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:\d+)?(/[a-z0-9]+([._-]+[a-z0-
 TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 
 
-SECRETS = ("registryCredentials", "cacerts")
+SECRETS = ("registryCredentials", "cacerts", "bookinfoMysqlPassword")
 
 
 def _name(value: str) -> str:
@@ -96,6 +100,7 @@ Name = Annotated[str, AfterValidator(_name)]
 Percentage = Annotated[float, Field(ge=0, le=100)]
 Version = Annotated[str, AfterValidator(_version)]
 Hub = Annotated[str, AfterValidator(_hub)]
+Tag = Annotated[str, Field(min_length=1), AfterValidator(_tag)]
 OptionalTag = Annotated[str | None, _empty_is_unset, AfterValidator(_tag)]
 Host = Annotated[str, AfterValidator(_host)]
 OptionalName = Annotated[str | None, _empty_is_unset]
@@ -142,6 +147,14 @@ class Settings(BaseModel):
     gateway_api_crds: Literal["stack", "cluster"]
     bookinfo_namespace: Namespace
     bookinfo_host: Host
+    bookinfo_ratings: Annotated[Database | None, _empty_is_unset]
+    bookinfo_mysql_password: Annotated[SecretStr | None, _empty_is_unset]
+    bookinfo_details_v2: bool
+    bookinfo_hub: Hub
+    bookinfo_tag: Tag
+    bookinfo_replicas: Annotated[int, Field(ge=1)]
+    bookinfo_resources: Json[Resources]
+    bookinfo_probes: bool
     traffic_plan: PlanSetting
     mesh_config: Json[dict[str, Any]]
     profile: OptionalName
@@ -173,6 +186,11 @@ class Settings(BaseModel):
     bookinfo_revision: Annotated[RevisionOrTag | None, _empty_is_unset]
     adopt: bool
     delete_crds: bool
+
+    @property
+    def bookinfo_versions(self) -> Versions:
+        """What is deployed of Bookinfo: its services, each with its versions."""
+        return bookinfo.versions(self.bookinfo_ratings, details_v2=self.bookinfo_details_v2)
 
     @property
     def root_namespace(self) -> str:
@@ -303,10 +321,11 @@ def _secrecy(prefix: str, config: Mapping[str, str]) -> list[str]:
     found = []
     for key, value in config.items():
         secret = is_config_secret(f"{prefix}{key}")
-        if key in SECRETS and value != "{}" and not secret:
+        if key in SECRETS and value not in ("", "{}") and not secret:
+            at = key if key == "bookinfoMysqlPassword" else f"--path '{key}[...]'"
             found.append(
                 f"{prefix}{key}: must be set with --secret, lest it be read in the stack's file: "
-                f"pulumi config rm {key}, then pulumi config set --secret --path '{key}[...]'"
+                f"pulumi config rm {key}, then pulumi config set --secret {at}"
             )
         elif secret and key not in SECRETS:
             found.append(
@@ -408,8 +427,12 @@ def _contradictions(prefix: str, settings: Settings) -> list[str]:
     found += security.contradictions(settings, prefix)
     found += addons.contradictions(settings, prefix)
     found += traffic_plan.contradictions(
-        f"{prefix}trafficPlan", settings.traffic_plan, faults=settings.routing_api == "istio"
+        f"{prefix}trafficPlan",
+        settings.traffic_plan,
+        settings.bookinfo_versions,
+        faults=settings.routing_api == "istio",
     )
+    found += bookinfo.contradictions(settings, prefix)
     found += [
         mistakes.wrong(mistakes.below(f"{prefix}gateways", *steps), rule, got)
         for steps, rule, got in gateway_settings.contradictions(

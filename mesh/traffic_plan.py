@@ -1,7 +1,7 @@
 """A traffic plan: which versions answer a service's requests, and what goes wrong on purpose."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Annotated, Any
@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from mesh import mistakes
-from mesh.bookinfo import VERSIONS
+from mesh.bookinfo import VERSIONS, Versions
 
 EVERY = "all"
 HEADER = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -150,7 +150,7 @@ def _said(part: Handling | None) -> dict[str, Any]:
     return {name: getattr(part, name) for name in part.model_fields_set} if part else {}
 
 
-def contradictions(place: str, plan: Plan, *, faults: bool) -> Iterator[str]:
+def contradictions(place: str, plan: Plan, versions: Versions, *, faults: bool) -> Iterator[str]:
     """Name what a plan asks of services and versions that aren't there, or of an API that can't."""
     for service, part in plan.items():
         here = mistakes.below(place, service)
@@ -159,25 +159,26 @@ def contradictions(place: str, plan: Plan, *, faults: bool) -> Iterator[str]:
             yield mistakes.unknown(here, service, [*VERSIONS, EVERY], got, what="service")
             continue
         services = VERSIONS if service == EVERY else (service,)
-        yield from _impossible(here, part, services, faults=faults)
+        deployed = {each: versions[each] for each in services}
+        yield from _impossible(here, part, deployed, faults=faults)
         for number, case in enumerate(part.when):
             at = mistakes.below(here, "when", number)
-            yield from _impossible(at, case, services, faults=faults)
+            yield from _impossible(at, case, deployed, faults=faults)
 
 
 def _impossible(
-    place: str, handling: Handling, services: Iterable[str], *, faults: bool
+    place: str, handling: Handling, deployed: Versions, *, faults: bool
 ) -> Iterator[str]:
     asked = [("to", version) for version in handling.to or ()]
     if handling.mirror:
         asked.append(("mirror.to", handling.mirror.to))
     for key, version in asked:
-        for service in services:
-            if version not in VERSIONS[service]:
+        for service, versions in deployed.items():
+            if version not in versions:
                 yield mistakes.wrong(
                     f"{place}.{key}",
                     f"{service} has no such version, and its DestinationRule no such subset; "
-                    f"deployed: {', '.join(VERSIONS[service])}",
+                    f"deployed: {', '.join(versions)}",
                     version,
                 )
     for key, fault in (("delay", handling.delay), ("abort", handling.abort)):

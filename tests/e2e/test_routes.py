@@ -9,6 +9,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from mesh import istio_routes
+from mesh.bookinfo import VERSIONS
 from mesh.traffic_plan import PlanSetting
 from tests.traffic_plans import EXAMPLES, JASON
 
@@ -44,7 +45,7 @@ def test_istiod_takes_every_plan(deployed: Checkout, tmp_path: Path, name: str) 
     plan = TypeAdapter(PlanSetting).validate_python(json.dumps(EXAMPLES[name].plan))
     resources = [
         istio_routes.gateway("bookinfo", HOST, SELECTOR, 80),
-        *istio_routes.destination_rules("bookinfo"),
+        *istio_routes.destination_rules("bookinfo", VERSIONS),
         *istio_routes.virtual_services("bookinfo", HOST, plan),
     ]
 

@@ -100,13 +100,13 @@ def test_the_subsets_are_the_releases_own_that_are_deployed(sample: Sample) -> N
             subset for subset in rule["spec"]["subsets"] if subset["name"] in VERSIONS[service]
         ]
 
-    assert shown(istio_routes.destination_rules("bookinfo")) == expected
+    assert shown(istio_routes.destination_rules("bookinfo", VERSIONS)) == expected
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_every_route_goes_to_a_subset_that_is_there(name: str) -> None:
     """Requests to a subset without a DestinationRule are answered with 503."""
-    rules = istio_routes.destination_rules("bookinfo")
+    rules = istio_routes.destination_rules("bookinfo", VERSIONS)
     known = {(rule.spec.host, subset.name) for rule in rules for subset in rule.spec.subsets}
 
     for service in istio_routes.virtual_services("bookinfo", HOST, parse(EXAMPLES[name].plan)):
@@ -122,7 +122,7 @@ def test_istio_knows_every_field(name: str, release: Release) -> None:
     """The API server drops what a CRD's schema doesn't name, without a word."""
     resources = [
         istio_routes.gateway("bookinfo", HOST, SELECTOR, 80),
-        *istio_routes.destination_rules("bookinfo"),
+        *istio_routes.destination_rules("bookinfo", VERSIONS),
         *istio_routes.virtual_services("bookinfo", HOST, parse(EXAMPLES[name].plan)),
     ]
 

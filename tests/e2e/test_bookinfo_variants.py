@@ -1,0 +1,62 @@
+"""Bookinfo's variants come and go beside what is there; the database's password stays secret."""
+
+import base64
+import json
+
+from .checkout import Checkout
+
+PASSWORD = "correct horse battery staple"  # noqa: S105
+USUAL = {"details-v1", "productpage-v1", "ratings-v1", "reviews-v1", "reviews-v2", "reviews-v3"}
+
+
+def test_ratings_move_from_database_to_database(deployed: Checkout) -> None:
+    """MySQL and its password, then MongoDB, sized and probed; then back to what it was."""
+    before = _pods(deployed)
+    with deployed.configured(bookinfoRatings="mysql", bookinfoDetailsV2=True):
+        deployed.shell(f"pulumi config set --secret bookinfoMysqlPassword -- '{PASSWORD}'")
+        said = [deployed.mesh("preview", "--", "--diff"), deployed.mesh("up", "--", "--diff")]
+        assert deployed.changes("--refresh") == {}
+        with_mysql = _pods(deployed)
+        state = json.dumps(deployed.state())
+        secret = deployed.kubectl("get", "secret", "mysql-credentials", "-n", "bookinfo")
+    assert with_mysql.keys() == USUAL | {"mysqldb-v1", "ratings-v2-mysql", "details-v2"}
+    assert {name: with_mysql[name] for name in USUAL} == before
+    encoded = secret["data"]["rootpasswd"]
+    assert base64.b64decode(encoded).decode() == PASSWORD
+    for needle in (PASSWORD, encoded):
+        assert not [text for text in (*said, state) if needle in text]
+
+    plan = {"ratings": {"to": "v2"}}
+    sizes = {"requests": {"cpu": "10m", "memory": "32Mi"}}
+    with deployed.configured(
+        bookinfoRatings="mongodb", bookinfoResources=sizes, bookinfoProbes=True, trafficPlan=plan
+    ):
+        deployed.mesh("up")
+        with_mongodb = _pods(deployed)
+        (ratings,) = deployed.kubectl(
+            *("get", "pods", "-n", "bookinfo", "-l", "app=ratings,version=v2")
+        )["items"]
+        rule = deployed.kubectl("get", "destinationrule", "ratings", "-n", "bookinfo")
+    assert with_mongodb.keys() == USUAL | {"mongodb-v1", "ratings-v2"}
+    assert [subset["name"] for subset in rule["spec"]["subsets"]] == ["v1", "v2"]
+    (container,) = (c for c in ratings["spec"]["containers"] if c["name"] == "ratings")
+    assert container["resources"]["requests"] == sizes["requests"]
+    # The sidecar asks in the kubelet's place: the application takes no plain text in a strict mesh.
+    assert container["readinessProbe"]["httpGet"]["path"] == "/app-health/ratings/readyz"
+
+    deployed.mesh("up")
+    assert _pods(deployed).keys() == USUAL
+
+
+def _pods(checkout: Checkout) -> dict[str, str]:
+    """Return the UID of each Deployment's pod that is ready, by the Deployment's name."""
+    found = {}
+    for pod in checkout.kubectl("get", "pods", "-n", "bookinfo")["items"]:
+        labels, conditions = pod["metadata"]["labels"], pod["status"]["conditions"]
+        if {"type": "Ready", "status": "True"}.items() <= _ready(conditions).items():
+            found[f"{labels['app']}-{labels['version']}"] = pod["metadata"]["uid"]
+    return found
+
+
+def _ready(conditions: list[dict[str, str]]) -> dict[str, str]:
+    return next(each for each in conditions if each["type"] == "Ready")
