@@ -3,6 +3,7 @@
 A stack may add the sample's variants: ratings from a database, and another version of details.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 

@@ -218,7 +218,7 @@ def test_the_gateway_api_says_cases_and_mirrors() -> None:
     [
         name
         for name, example in EXAMPLES.items()
-        if not list(traffic_plan.contradictions("", parse(example.plan), faults=False))
+        if not list(traffic_plan.contradictions("", parse(example.plan), VERSIONS, faults=False))
     ],
 )
 def test_the_gateway_api_knows_every_field(name: str) -> None:
