@@ -34,6 +34,7 @@ def run_program(
         run(
             engine,
             tmp_path_factory.mktemp("sandbox"),
+            slim=bool(overrides),
             **{"releaseDir": str(release_dir), **overrides},
         )
         return engine

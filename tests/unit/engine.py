@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import copy
+import functools
 import json
 import os
 import runpy
@@ -19,6 +20,7 @@ from pulumi.runtime.stack import Stack, run_pulumi_func
 
 from mesh import preflight
 from mesh.cluster import SANDBOX
+from mesh.release import Release
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -207,10 +209,18 @@ class RecordingEngine(MockMonitor):
         return names
 
 
-def run(engine: RecordingEngine, folder: Path, *, concealed: str = "", **overrides: str) -> None:
+def run(
+    engine: RecordingEngine,
+    folder: Path,
+    *,
+    concealed: str = "",
+    slim: bool = False,
+    **overrides: str,
+) -> None:
     """Run __main__.py in a sandbox, with a config: the defaults, and what differs.
 
-    `concealed` names the keys set with --secret.
+    `concealed` names the keys set with --secret; `slim` leaves the megabyte of schemas out of
+    the CRDs, which is most of a run's time.
     """
     kubeconfig = folder / "kubeconfig.yaml"
     kubeconfig.write_text("current-context: sandbox\n")
@@ -221,7 +231,24 @@ def run(engine: RecordingEngine, folder: Path, *, concealed: str = "", **overrid
     with pytest.MonkeyPatch.context() as patch, contextlib.closing(loop):
         patch.setenv(SANDBOX, str(kubeconfig))
         patch.setattr(preflight, "check", engine.check)
+        if slim:
+            patch.setattr(Release, "crds", property(_slim_crds))
         loop.run_until_complete(_run(engine))
+
+
+def _slim_crds(release: Release) -> list[dict[str, Any]]:
+    return _without_schemas(release.folder / release.layout.crds)
+
+
+@functools.cache
+def _without_schemas(file: Path) -> list[dict[str, Any]]:
+    """Read a file of CRDs, and keep their names and versions only."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    crds = [crd for crd in yaml.load_all(file.read_bytes(), loader) if crd]
+    for crd in crds:
+        for version in crd["spec"]["versions"]:
+            del version["schema"]
+    return crds
 
 
 def set_config(*, concealed: str = "", **overrides: str) -> None:
