@@ -14,7 +14,7 @@ EGRESS = {"direction": "egress"}
 
 def test_a_gateway_comes_and_goes_by_itself(deployed: Checkout) -> None:
     """Two join the first, one of them in a namespace of its own, and leave: no other is touched."""
-    with deployed.configured(gateways=[INTERNAL, PUBLIC, EGRESS]):
+    with deployed.configured(gateways=[PUBLIC, INTERNAL, EGRESS]):
         before = _pods(deployed)
         deployed.mesh("up")
 
@@ -30,7 +30,7 @@ def test_a_gateway_comes_and_goes_by_itself(deployed: Checkout) -> None:
         assert egress["spec"]["type"] == "ClusterIP"
 
     changes = deployed.changes()
-    assert set(changes.values()) == {"delete"}
+    assert set(changes.values()) == {"delete"}, changes
     owned = ("edge/", "gateways-edge", "internal", "istio-egress", "istio-system/istio-egress")
     assert all(name.startswith(owned) for name in changes), changes
     deployed.mesh("up")
