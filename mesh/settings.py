@@ -26,6 +26,7 @@ from mesh import (
     addons,
     bookinfo,
     chart_values,
+    data_plane,
     gateway_settings,
     mesh_config,
     mistakes,
@@ -402,28 +403,12 @@ def _contradictions(prefix: str, settings: Settings) -> list[str]:
             f"{prefix}bookinfoNamespace: must differ from {prefix}istioNamespace, "
             f"whose pods get no sidecar, got {settings.bookinfo_namespace!r} for both"
         )
-    if settings.node_agents_namespace in (settings.istio_namespace, settings.bookinfo_namespace):
-        found.append(
-            f"{prefix}nodeAgentsNamespace: must differ from {prefix}istioNamespace and "
-            f"{prefix}bookinfoNamespace, for its pods may do on a node what others may not, "
-            f"got {settings.node_agents_namespace!r}"
-        )
-    if settings.data_plane.is_ambient and settings.profile not in (None, "ambient"):
-        found.append(
-            f"{prefix}profile: must be ambient, or not set, with {prefix}injection ambient, "
-            f"got {settings.profile!r}"
-        )
-    if settings.pod_security and settings.data_plane.changes_network_in_pods:
-        found.append(
-            f"{prefix}podSecurity: needs {prefix}cni true, or {prefix}injection ambient or off: "
-            "else an init container of each pod changes its network, which every standard "
-            f"forbids, got {settings.pod_security!r} with injection {settings.injection!r}"
-        )
     if settings.kubeconfig and not settings.context:
         found.append(
             f"{prefix}kubeconfig: needs {prefix}context, the context to use in that file, "
             f"got '{settings.kubeconfig}' alone"
         )
+    found += data_plane.contradictions(settings, prefix)
     found += security.contradictions(settings, prefix)
     found += addons.contradictions(settings, prefix)
     found += traffic_plan.contradictions(
