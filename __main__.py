@@ -17,15 +17,7 @@ from components.istio_crds import IstioCRDs, IstioCRDsArgs
 from components.mesh_security import MeshSecurity, MeshSecurityArgs
 from components.node_agents import NodeAgents, NodeAgentsArgs
 from components.telemetry import Telemetry, TelemetryArgs
-from mesh import (
-    cluster,
-    control_planes,
-    gateway_api_bundle,
-    ordering,
-    preflight,
-    secrets,
-    settings,
-)
+from mesh import cluster, control_planes, gateway_api_bundle, ordering, preflight, settings
 
 stack = settings.read()
 istio = control_planes.find(stack)
@@ -33,7 +25,6 @@ settings.check(stack, istio.releases)
 target = cluster.choose(stack.context, stack.kubeconfig)
 gateway_api = gateway_api_bundle.find(stack.istio_version, wanted=stack.brings_gateway_api)
 stopped = preflight.check(target, stack, istio, gateway_api)
-pull_secret = secrets.pull_secret(stack.registry_credentials)
 
 provider = cluster.provider("cluster", target, upsert_existing_objects=stack.adopt)
 # CRDs outlive a destroy: those that are there already are taken over, not refused.
@@ -53,20 +44,7 @@ gateway_api_crds = GatewayAPICRDs(
 
 core = IstioCore(
     "istio",
-    IstioCoreArgs(
-        control_planes=istio,
-        namespace=stack.istio_namespace,
-        kube_version=stack.kube_version,
-        mesh_config=stack.whole_mesh_config,
-        common_values=stack.common_values,
-        values=stack.core_values,
-        pull_secret=pull_secret,
-        ca_secret=secrets.ca_secret(stack.cacerts),
-        data_plane=stack.data_plane,
-        node_agents_namespace=stack.node_agents_namespace,
-        pod_security=stack.pod_security,
-        stopped=stopped,
-    ),
+    IstioCoreArgs(stack=stack, control_planes=istio, stopped=stopped),
     pulumi.ResourceOptions(
         provider=provider,
         depends_on=ordering.all_ready(crds.ready, gateway_api_crds.ready),
@@ -76,32 +54,14 @@ core = IstioCore(
 # A pod gets its sidecar when it is created: istiod comes before gateways and applications.
 gateways = Gateways(
     "gateways",
-    GatewaysArgs(
-        proxies=istio.proxies(stack.gateway_revision),
-        namespace=stack.istio_namespace,
-        kube_version=stack.kube_version,
-        gateways=stack.gateways,
-        common_values=stack.gateway_values,
-        pull_secret=pull_secret,
-        pod_security=stack.pod_security,
-        routing_api=stack.routing_api,
-        route_namespaces=(stack.bookinfo_namespace,),
-    ),
+    GatewaysArgs(stack=stack, proxies=istio.proxies(stack.gateway_revision)),
     pulumi.ResourceOptions(provider=provider, depends_on=core.ready),
 )
 
 # Agents of the nodes follow the stack's own istiod: never newer than it.
 node_agents = NodeAgents(
     "node-agents",
-    NodeAgentsArgs(
-        release=istio.own.release,
-        namespace=stack.node_agents_namespace,
-        kube_version=stack.kube_version,
-        data_plane=stack.data_plane,
-        common_values=stack.common_values,
-        values=stack.node_agent_values,
-        pull_secret=pull_secret,
-    ),
+    NodeAgentsArgs(stack=stack, release=istio.own.release),
     pulumi.ResourceOptions(provider=provider, depends_on=core.ready),
 )
 
@@ -112,7 +72,7 @@ bookinfo_namespace = InjectedNamespace(
         namespace=stack.bookinfo_namespace,
         data_plane=stack.data_plane,
         pod_security=stack.pod_security,
-        pull_secret=pull_secret,
+        pull_secret=stack.pull_secret,
         revision=proxies.label,
     ),
     pulumi.ResourceOptions(
@@ -123,47 +83,20 @@ bookinfo_namespace = InjectedNamespace(
 # Policies are in force before the first request, and until after the last one.
 security = MeshSecurity(
     "security",
-    MeshSecurityArgs(
-        root_namespace=stack.root_namespace,
-        trust_domain=stack.trust_domain,
-        mtls=stack.mtls,
-        mtls_by_namespace=stack.mtls_by_namespace,
-        deny_by_default=stack.deny_by_default,
-        bookinfo_namespace=stack.bookinfo_namespace,
-        bookinfo_versions=stack.bookinfo_versions,
-        ingress=gateways.account,
-    ),
+    MeshSecurityArgs(stack=stack, ingress=gateways.account),
     pulumi.ResourceOptions(provider=provider, depends_on=bookinfo_namespace.ready),
 )
 
 telemetry = Telemetry(
     "telemetry",
-    TelemetryArgs(
-        release=istio.own.release,
-        context=target.context,
-        namespace=stack.istio_namespace,
-        root_namespace=stack.root_namespace,
-        addons=stack.addons,
-        access_logs=stack.access_logs,
-        tracing_sampling=stack.tracing_sampling,
-    ),
+    TelemetryArgs(stack=stack, release=istio.own.release, context=target.context),
     pulumi.ResourceOptions(provider=provider, depends_on=core.ready),
 )
 
 bookinfo = Bookinfo(
     "bookinfo",
     BookinfoArgs(
-        namespace=stack.bookinfo_namespace,
-        versions=stack.bookinfo_versions,
-        hub=stack.bookinfo_hub,
-        tag=stack.bookinfo_tag,
-        replicas=stack.bookinfo_replicas,
-        resources=stack.bookinfo_resources,
-        probes=stack.bookinfo_probes,
-        mysql_secret=secrets.mysql_secret(stack.bookinfo_mysql_password),
-        data_plane=stack.data_plane,
-        injector=core.injectors[proxies.revision],
-        revision_mark=proxies.mark,
+        stack=stack, injector=core.injectors[proxies.revision], revision_mark=proxies.mark
     ),
     pulumi.ResourceOptions(
         provider=provider,
@@ -175,13 +108,7 @@ bookinfo = Bookinfo(
 routes = BookinfoRoutes(
     "bookinfo-routes",
     BookinfoRoutesArgs(
-        api=stack.routing_api,
-        namespace=stack.bookinfo_namespace,
-        versions=stack.bookinfo_versions,
-        host=stack.bookinfo_host,
-        plan=stack.traffic_plan,
-        gateway=gateways.ingress,
-        gateway_namespace=gateways.account[0],
+        stack=stack, gateway=gateways.ingress, gateway_namespace=gateways.account[0]
     ),
     pulumi.ResourceOptions(provider=provider, depends_on=bookinfo.ready),
 )

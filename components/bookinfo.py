@@ -12,30 +12,17 @@ from pulumi_kubernetes.apps.v1 import Deployment
 from pulumi_kubernetes.core.v1 import Secret, Service, ServiceAccount
 
 from mesh import pod_security, secrets
-from mesh.bookinfo import DEFAULT_ACCOUNT, HEALTH, MICROSERVICES, Microservice, Versions, row
-from mesh.data_plane import DataPlane
+from mesh.bookinfo import DEFAULT_ACCOUNT, HEALTH, MICROSERVICES, Microservice, row
 from mesh.manual_injection import Injector
 from mesh.ordering import Ready
-from mesh.resources import Resources
+from mesh.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
 class BookinfoArgs:
     """What a stack decides about Bookinfo."""
 
-    namespace: str
-    """An existing namespace, injected or not."""
-    versions: Versions
-    hub: str
-    tag: str
-    replicas: int
-    """Pods of each version; of a database there is always one."""
-    resources: Resources
-    probes: bool
-    """Whether each container is asked for its health."""
-    mysql_secret: secrets.Data | None
-    """The password of MySQL's root, for a stack that has it."""
-    data_plane: DataPlane
+    stack: Settings
     injector: Injector
     """What renders the sidecars where the data plane wants them in the Deployments."""
     revision_mark: Mapping[str, str]
@@ -53,25 +40,32 @@ class Bookinfo(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mesh:index:Bookinfo", name, None, opts)
 
-        services = [service for service in MICROSERVICES if service.name in args.versions]
+        services = [
+            service for service in MICROSERVICES if service.name in args.stack.bookinfo_versions
+        ]
         manifests = {
             f"{service.name}-{version}": _deployment(args, row(service, version), version)
             for service in services
-            for version in args.versions[service.name]
+            for version in args.stack.bookinfo_versions[service.name]
         }
         wanted = (
-            args.injector.inject(manifests) if args.data_plane.injection == "manual" else manifests
+            args.injector.inject(manifests)
+            if args.stack.data_plane.injection == "manual"
+            else manifests
         )
 
         child = pulumi.ResourceOptions(parent=self)
         passwords: list[pulumi.Resource] = []
-        if args.mysql_secret is not None:
+        if args.stack.mysql_secret is not None:
             passwords = [
                 Secret(
                     f"{name}-{secrets.MYSQL_SECRET}",
-                    metadata={"name": secrets.MYSQL_SECRET, "namespace": args.namespace},
+                    metadata={
+                        "name": secrets.MYSQL_SECRET,
+                        "namespace": args.stack.bookinfo_namespace,
+                    },
                     type="Opaque",
-                    data=args.mysql_secret,
+                    data=args.stack.mysql_secret,
                     opts=child,
                 )
             ]
@@ -81,7 +75,7 @@ class Bookinfo(pulumi.ComponentResource):
                 f"{name}-{service.name}",
                 metadata={
                     "name": service.name,
-                    "namespace": args.namespace,
+                    "namespace": args.stack.bookinfo_namespace,
                     "labels": {"app": service.name, "service": service.name},
                     # A Service's wait costs 10 s, and its Deployment's says as much.
                     "annotations": {"pulumi.com/skipAwait": "true"},
@@ -92,7 +86,10 @@ class Bookinfo(pulumi.ComponentResource):
                 },
                 opts=child,
             )
-            rows = {version: row(service, version) for version in args.versions[service.name]}
+            rows = {
+                version: row(service, version)
+                for version in args.stack.bookinfo_versions[service.name]
+            }
             # Versions share an account; the namespace's own is there.
             owners = {each.account: each for each in rows.values()}
             owners.pop(DEFAULT_ACCOUNT, None)
@@ -101,7 +98,7 @@ class Bookinfo(pulumi.ComponentResource):
                     f"{name}-{account.removeprefix('bookinfo-')}",
                     metadata={
                         "name": account,
-                        "namespace": args.namespace,
+                        "namespace": args.stack.bookinfo_namespace,
                         "labels": owner.account_labels,
                     },
                     opts=child,
@@ -126,27 +123,28 @@ class Bookinfo(pulumi.ComponentResource):
             ]
 
         self.ready = pulumi.Output.from_input(deployments)
-        self.register_outputs({"namespace": args.namespace})
+        self.register_outputs({"namespace": args.stack.bookinfo_namespace})
 
 
 def _deployment(args: BookinfoArgs, service: Microservice, version: str) -> dict[str, Any]:
     labels = {"app": service.name, "version": version}
-    mark = args.revision_mark if args.data_plane.has_sidecars else {}
-    annotations = {**service.annotations, **args.data_plane.pod_annotations, **mark}
+    mark = args.revision_mark if args.stack.data_plane.has_sidecars else {}
+    annotations = {**service.annotations, **args.stack.data_plane.pod_annotations, **mark}
     env: list[dict[str, Any]] = [{"name": key, "value": text} for key, text in service.env.items()]
     if service.password:
         key = {"name": secrets.MYSQL_SECRET, "key": secrets.MYSQL_KEY}
         env.append({"name": service.password, "valueFrom": {"secretKeyRef": key}})
-    probe = _probe(service) if args.probes else None
+    probe = _probe(service) if args.stack.bookinfo_probes else None
     user = {"runAsUser": service.user} if service.user else {}
+    image = f"{args.stack.bookinfo_hub}/examples-bookinfo-{service.image_name(version)}"
     container = {
         "name": service.name,
-        "image": f"{args.hub}/examples-bookinfo-{service.image_name(version)}:{args.tag}",
+        "image": f"{image}:{args.stack.bookinfo_tag}",
         "imagePullPolicy": "IfNotPresent",
         "args": list(service.args) or None,
         "env": env or None,
         "ports": [{"containerPort": service.port}],
-        "resources": args.resources.model_dump(exclude_defaults=True) or None,
+        "resources": args.stack.bookinfo_resources.model_dump(exclude_defaults=True) or None,
         "readinessProbe": probe,
         "livenessProbe": probe,
         "securityContext": {**pod_security.RESTRICTED_CONTAINER, **user},
@@ -160,15 +158,15 @@ def _deployment(args: BookinfoArgs, service: Microservice, version: str) -> dict
         "kind": "Deployment",
         "metadata": {
             "name": f"{service.name}-{version}",
-            "namespace": args.namespace,
+            "namespace": args.stack.bookinfo_namespace,
             "labels": labels,
         },
         "spec": {
-            "replicas": 1 if service.is_database else args.replicas,
+            "replicas": 1 if service.is_database else args.stack.bookinfo_replicas,
             "selector": {"matchLabels": labels},
             "template": {
                 "metadata": {
-                    "labels": {**labels, **args.data_plane.pod_labels},
+                    "labels": {**labels, **args.stack.data_plane.pod_labels},
                     "annotations": annotations or None,
                 },
                 "spec": {

@@ -2,18 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import pulumi
 from pulumi_kubernetes.core.v1 import Service
 
 from mesh import gateway_api_routes, istio_routes
-from mesh.bookinfo import FRONT, PORT, VERSIONS, Versions
+from mesh.bookinfo import FRONT, PORT, VERSIONS
 from mesh.gateway_api import ParentRef
 from mesh.gateway_settings import Gateway
 from mesh.istio_api.model import Resource
 from mesh.ordering import Ready
-from mesh.traffic_plan import Plan
+from mesh.settings import Settings
 
 HTTP_PORT = 80
 """The port that a URL needn't name."""
@@ -23,14 +22,7 @@ HTTP_PORT = 80
 class BookinfoRoutesArgs:
     """What a stack decides about the routes."""
 
-    api: Literal["istio", "gateway-api"]
-    namespace: str
-    """Bookinfo's."""
-    versions: Versions
-    """What is deployed of Bookinfo."""
-    host: str
-    """The name that requests from outside ask for."""
-    plan: Plan
+    stack: Settings
     gateway: Gateway
     """The ingress gateway that requests from outside come by."""
     gateway_namespace: str
@@ -53,31 +45,48 @@ class BookinfoRoutes(pulumi.ComponentResource):
         port = args.gateway.http_port or HTTP_PORT
         targets: list[pulumi.Resource]
         routes: Sequence[Resource]
-        if args.api == "istio":
-            entry = istio_routes.gateway(args.namespace, args.host, args.gateway.selector, port)
+        if args.stack.routing_api == "istio":
+            entry = istio_routes.gateway(
+                args.stack.bookinfo_namespace, args.stack.bookinfo_host, args.gateway.selector, port
+            )
             targets = [entry.make(f"{name}-gateway", child)]
             targets += [
                 rule.make(f"{name}-{rule.name}-versions", child)
-                for rule in istio_routes.destination_rules(args.namespace, args.versions)
+                for rule in istio_routes.destination_rules(
+                    args.stack.bookinfo_namespace, args.stack.bookinfo_versions
+                )
             ]
-            routes = istio_routes.virtual_services(args.namespace, args.host, args.plan)
+            routes = istio_routes.virtual_services(
+                args.stack.bookinfo_namespace, args.stack.bookinfo_host, args.stack.traffic_plan
+            )
         else:
             targets = [
                 _version_service(
-                    f"{name}-{service}-{version}", args.namespace, service, version, child
+                    f"{name}-{service}-{version}",
+                    args.stack.bookinfo_namespace,
+                    service,
+                    version,
+                    child,
                 )
                 for service in VERSIONS
-                for version in args.versions[service]
+                for version in args.stack.bookinfo_versions[service]
             ]
             parent = ParentRef(name=args.gateway.name, namespace=args.gateway_namespace)
-            routes = gateway_api_routes.http_routes(args.namespace, args.host, parent, args.plan)
+            routes = gateway_api_routes.http_routes(
+                args.stack.bookinfo_namespace,
+                args.stack.bookinfo_host,
+                parent,
+                args.stack.traffic_plan,
+            )
         # Requests that are sent to what isn't there yet are answered with 500 or 503.
         after = pulumi.ResourceOptions(parent=self, depends_on=targets)
 
         self.ready = pulumi.Output.from_input(
             [*targets, *(route.make(f"{name}-{route.name}", after) for route in routes)]
         )
-        authority = args.host if port == HTTP_PORT else f"{args.host}:{port}"
+        authority = (
+            args.stack.bookinfo_host if port == HTTP_PORT else f"{args.stack.bookinfo_host}:{port}"
+        )
         self.url = pulumi.Output.from_input(f"http://{authority}/{FRONT}")
         self.register_outputs({"url": self.url})
 

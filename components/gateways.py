@@ -1,8 +1,7 @@
 """The mesh's gateways: Envoy proxies at its edge, configured by istiod."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import pulumi
 from pulumi_kubernetes.core.v1 import Service
@@ -10,12 +9,12 @@ from pulumi_kubernetes.core.v1.outputs import ServiceStatus
 
 from components.injected_namespace import InjectedNamespace, InjectedNamespaceArgs
 from components.kubernetes_gateway import CLASS, KubernetesGateway, KubernetesGatewayArgs
-from mesh import chart, secrets
+from mesh import chart
 from mesh.control_planes import Proxies
 from mesh.data_plane import DataPlane
-from mesh.gateway_settings import Gateway, RoutingApi
+from mesh.gateway_settings import Gateway
 from mesh.ordering import Ready, all_ready
-from mesh.pod_security import Level
+from mesh.settings import Settings
 
 UNKNOWN = "unknown"
 
@@ -24,21 +23,9 @@ UNKNOWN = "unknown"
 class GatewaysArgs:
     """What a stack decides about its gateways."""
 
+    stack: Settings
     proxies: Proxies
     """Whose proxies they run."""
-    namespace: str
-    """Of the gateways that name no other."""
-    kube_version: str
-    gateways: tuple[Gateway, ...]
-    """One of them at least is for ingress."""
-    common_values: Mapping[str, Any]
-    """What every gateway's chart is rendered with."""
-    pull_secret: secrets.Data | None
-    """What the images are pulled with, where the stack has an account."""
-    pod_security: Level | None
-    routing_api: RoutingApi
-    route_namespaces: tuple[str, ...]
-    """The namespaces whose routes a gateway of the Gateway API takes."""
 
 
 class Gateways(pulumi.ComponentResource):
@@ -60,7 +47,9 @@ class Gateways(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mesh:index:Gateways", name, None, opts)
 
-        others = {gateway.namespace or args.namespace for gateway in args.gateways}
+        others = {
+            gateway.namespace or args.stack.istio_namespace for gateway in args.stack.gateways
+        }
         namespaces = {
             namespace: InjectedNamespace(
                 f"{name}-{namespace}",
@@ -68,20 +57,20 @@ class Gateways(pulumi.ComponentResource):
                     namespace=namespace,
                     # A gateway's proxy is injected, however applications join the mesh.
                     data_plane=DataPlane(injection="auto", cni=False),
-                    pod_security=args.pod_security,
+                    pod_security=args.stack.pod_security,
                     revision=args.proxies.label,
-                    pull_secret=args.pull_secret,
+                    pull_secret=args.stack.pull_secret,
                 ),
                 pulumi.ResourceOptions(parent=self),
             )
-            for namespace in sorted(others - {args.namespace})
+            for namespace in sorted(others - {args.stack.istio_namespace})
         }
 
-        make = _from_chart if args.routing_api == "istio" else _from_gateway_api
+        make = _from_chart if args.stack.routing_api == "istio" else _from_gateway_api
         addresses: dict[str, pulumi.Output[str]] = {}
         readies = [namespace.ready for namespace in namespaces.values()]
-        for gateway in args.gateways:
-            own = namespaces.get(gateway.namespace or args.namespace)
+        for gateway in args.stack.gateways:
+            own = namespaces.get(gateway.namespace or args.stack.istio_namespace)
             # Named by the gateway alone: its neighbours in the list may come and go.
             address, ready = make(
                 gateway,
@@ -91,10 +80,13 @@ class Gateways(pulumi.ComponentResource):
             addresses[gateway.name] = address
             readies.append(ready)
 
-        self.ingress = next(each for each in args.gateways if each.direction == "ingress")
+        self.ingress = next(each for each in args.stack.gateways if each.direction == "ingress")
         # The chart names it like the gateway; istiod, where it makes the proxy, adds the class.
-        suffix = "" if args.routing_api == "istio" else f"-{CLASS}"
-        self.account = (self.ingress.namespace or args.namespace, f"{self.ingress.name}{suffix}")
+        suffix = "" if args.stack.routing_api == "istio" else f"-{CLASS}"
+        self.account = (
+            self.ingress.namespace or args.stack.istio_namespace,
+            f"{self.ingress.name}{suffix}",
+        )
         self.addresses = pulumi.Output.all(**addresses)
         self.address = addresses[self.ingress.name]
         self.ready = all_ready(*readies)
@@ -104,16 +96,16 @@ class Gateways(pulumi.ComponentResource):
 def _from_chart(
     gateway: Gateway, args: GatewaysArgs, opts: pulumi.ResourceOptions
 ) -> tuple[pulumi.Output[str], Ready]:
-    namespace = gateway.namespace or args.namespace
+    namespace = gateway.namespace or args.stack.istio_namespace
     rendered = chart.make(
         gateway.name,
         chart.ChartArgs(
             path=args.proxies.release.gateway_chart,
             namespace=namespace,
-            kube_version=args.kube_version,
+            kube_version=args.stack.kube_version,
             values=chart.merged(
                 gateway.values,
-                args.common_values,
+                args.stack.gateway_values,
                 gateway.typed_values,
                 args.proxies.gateway_values,
             ),
@@ -133,9 +125,9 @@ def _from_gateway_api(
         gateway.name,
         KubernetesGatewayArgs(
             gateway=gateway,
-            namespace=gateway.namespace or args.namespace,
+            namespace=gateway.namespace or args.stack.istio_namespace,
             revision=args.proxies.label,
-            route_namespaces=args.route_namespaces,
+            route_namespaces=(args.stack.bookinfo_namespace,),
         ),
         opts,
     )

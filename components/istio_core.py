@@ -1,6 +1,5 @@
 """The core of Istio: its namespace, the base chart and every istiod."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,8 @@ from pulumi_kubernetes.helm.v3 import Chart
 
 from mesh import chart, manual_injection, ownership, pod_security, secrets
 from mesh.control_planes import ControlPlane, ControlPlanes
-from mesh.data_plane import DataPlane
 from mesh.ordering import Ready, all_ready
-from mesh.pod_security import Level
+from mesh.settings import Settings
 
 # istiod sets this itself; "Ignore", the default, would be a conflict on each update.
 VALIDATORS = {"validationFailurePolicy": "Fail"}
@@ -36,23 +34,8 @@ RESTRICTED_VALUES: dict[str, Any] = {
 class IstioCoreArgs:
     """What a stack decides about the core."""
 
+    stack: Settings
     control_planes: ControlPlanes
-    namespace: str
-    kube_version: str
-    mesh_config: Mapping[str, Any]
-    """Istio's MeshConfig, merged over the chart's."""
-    common_values: Mapping[str, Any]
-    """What all charts of the stack are rendered with."""
-    values: Mapping[str, Mapping[str, Any]]
-    """Raw values, by the charts' release names; every istiod has the same."""
-    pull_secret: secrets.Data | None
-    """What the images are pulled with, where the stack has an account."""
-    ca_secret: secrets.Data | None
-    """The CA of the mesh, where it isn't one of istiod's own making."""
-    data_plane: DataPlane
-    node_agents_namespace: str
-    pod_security: Level | None
-    """The Pod Security Standard that the namespace enforces; None = whatever the cluster says."""
     stopped: frozenset[str] = frozenset()
     """Deployments that somebody scaled to nothing, to be started again."""
 
@@ -73,8 +56,8 @@ class IstioCore(pulumi.ComponentResource):
         namespace = Namespace(
             f"{name}-namespace",
             metadata={
-                "name": args.namespace,
-                "labels": pod_security.labels(args.pod_security),
+                "name": args.stack.istio_namespace,
+                "labels": pod_security.labels(args.stack.pod_security),
                 "annotations": ownership.mark(),
             },
             opts=pulumi.ResourceOptions(
@@ -86,13 +69,13 @@ class IstioCore(pulumi.ComponentResource):
 
         # istiod is pulled with the one, and looks for the other once, when it starts.
         wanted = (
-            (secrets.PULL_SECRET, "kubernetes.io/dockerconfigjson", args.pull_secret),
-            (secrets.CA_SECRET, "Opaque", args.ca_secret),
+            (secrets.PULL_SECRET, "kubernetes.io/dockerconfigjson", args.stack.pull_secret),
+            (secrets.CA_SECRET, "Opaque", args.stack.ca_secret),
         )
         made = [
             Secret(
                 f"{name}-{secret_name}",
-                metadata={"name": secret_name, "namespace": args.namespace},
+                metadata={"name": secret_name, "namespace": args.stack.istio_namespace},
                 type=kind,
                 data=data,
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[namespace]),
@@ -125,8 +108,8 @@ class IstioCore(pulumi.ComponentResource):
             plane.revision: manual_injection.injector(
                 istiods[plane.revision],
                 release=plane.release,
-                namespace=args.namespace,
-                kube_version=args.kube_version,
+                namespace=args.stack.istio_namespace,
+                kube_version=args.stack.kube_version,
                 revision=plane.chart_value or None,
             )
             for plane in args.control_planes.all
@@ -134,7 +117,7 @@ class IstioCore(pulumi.ComponentResource):
         self.ready = all_ready(shared, *(istiod.ready for istiod in istiods.values()))
         self.register_outputs(
             {
-                "namespace": args.namespace,
+                "namespace": args.stack.istio_namespace,
                 "versions": {p.revision: p.release.version for p in args.control_planes.all},
             }
         )
@@ -149,8 +132,8 @@ def _chart(
 ) -> Chart:
     rendered = chart.ChartArgs(
         path=path,
-        namespace=args.namespace,
-        kube_version=args.kube_version,
+        namespace=args.stack.istio_namespace,
+        kube_version=args.stack.kube_version,
         values=values,
         stopped=args.stopped,
     )
@@ -168,25 +151,25 @@ def _cluster_values(args: IstioCoreArgs) -> dict[str, Any]:
             **VALIDATORS,
         },
     }
-    raw = args.values.get("istio-base", {})
-    return chart.merged(RESTRICTED_VALUES, raw, args.common_values, decided)
+    raw = args.stack.core_values.get("istio-base", {})
+    return chart.merged(RESTRICTED_VALUES, raw, args.stack.common_values, decided)
 
 
 def _istiod_values(args: IstioCoreArgs, plane: ControlPlane) -> dict[str, Any]:
     """Merge the raw values of a chart with what the stack decides, which none of them is about."""
     decided = {
         "global": {"tag": plane.tag},
-        "meshConfig": dict(args.mesh_config),
+        "meshConfig": dict(args.stack.whole_mesh_config),
         "pilot": {
-            "cni": {"enabled": bool(args.data_plane.node_agents)},
+            "cni": {"enabled": bool(args.stack.data_plane.node_agents)},
             # istiod signs for any workload that ztunnel's account asks for: nobody else's may be.
-            "trustedZtunnelNamespace": args.node_agents_namespace
-            if args.data_plane.is_ambient
+            "trustedZtunnelNamespace": args.stack.node_agents_namespace
+            if args.stack.data_plane.is_ambient
             else "",
         },
         "revision": plane.chart_value,
         "revisionTags": list(plane.tags),
         "base": VALIDATORS,
     }
-    raw = args.values.get("istiod", {})
-    return chart.merged(RESTRICTED_VALUES, raw, args.common_values, decided)
+    raw = args.stack.core_values.get("istiod", {})
+    return chart.merged(RESTRICTED_VALUES, raw, args.stack.common_values, decided)

@@ -7,9 +7,10 @@ from typing import Literal
 import pulumi
 
 from mesh import security
-from mesh.bookinfo import MICROSERVICES, Microservice, Versions, row
+from mesh.bookinfo import MICROSERVICES, Microservice, row
 from mesh.istio_api import security as api
 from mesh.ordering import Ready
+from mesh.settings import Settings
 
 ENTRANCE = "productpage"
 """The one service that is asked from outside."""
@@ -24,15 +25,7 @@ MODES: Mapping[security.Mode, Literal["DISABLE", "PERMISSIVE", "STRICT"]] = {
 class MeshSecurityArgs:
     """What a stack decides about security."""
 
-    root_namespace: str
-    """Where Istio looks for what holds for the whole mesh."""
-    trust_domain: str
-    mtls: security.MeshMode
-    mtls_by_namespace: Mapping[str, security.Mode]
-    deny_by_default: bool
-    """In Bookinfo's namespace; the pods of others are not this stack's to cut off."""
-    bookinfo_namespace: str
-    bookinfo_versions: Versions
+    stack: Settings
     ingress: tuple[str, str]
     """Namespace and name of the ServiceAccount that requests from outside come by."""
 
@@ -49,9 +42,9 @@ class MeshSecurity(pulumi.ComponentResource):
         super().__init__("mesh:index:MeshSecurity", name, None, opts)
 
         child = pulumi.ResourceOptions(parent=self)
-        modes: dict[str, security.Mode] = dict(args.mtls_by_namespace)
-        if args.mtls == "strict":
-            modes[args.root_namespace] = args.mtls
+        modes: dict[str, security.Mode] = dict(args.stack.mtls_by_namespace)
+        if args.stack.mtls == "strict":
+            modes[args.stack.root_namespace] = args.stack.mtls
         policies = [
             api.PeerAuthentication(
                 name="default",
@@ -60,15 +53,15 @@ class MeshSecurity(pulumi.ComponentResource):
             ).make(f"{name}-mtls-{namespace}", child)
             for namespace, mode in modes.items()
         ]
-        if args.deny_by_default:
+        if args.stack.deny_by_default:
             allowances = [
                 _allowance(service, args).make(f"{name}-allow-{service.name}", child)
                 for service in MICROSERVICES
-                if service.name in args.bookinfo_versions
+                if service.name in args.stack.bookinfo_versions
             ]
             denial = api.AuthorizationPolicy(
                 name="allow-nothing",
-                namespace=args.bookinfo_namespace,
+                namespace=args.stack.bookinfo_namespace,
                 spec=api.AuthorizationPolicySpec(),
             )
             # Requests go on while it is switched on or off: the denial comes last and goes first.
@@ -84,19 +77,19 @@ def _allowance(service: Microservice, args: MeshSecurityArgs) -> api.Authorizati
     rows = [
         row(caller, version)
         for caller in MICROSERVICES
-        for version in args.bookinfo_versions.get(caller.name, ())
+        for version in args.stack.bookinfo_versions.get(caller.name, ())
     ]
     # Versions share an account.
     accounts = dict.fromkeys(caller.account for caller in rows if service.name in caller.calls)
-    callers = [(args.bookinfo_namespace, account) for account in accounts]
+    callers = [(args.stack.bookinfo_namespace, account) for account in accounts]
     if service.name == ENTRANCE:
         callers.append(args.ingress)
     principals = tuple(
-        f"{args.trust_domain}/ns/{namespace}/sa/{account}" for namespace, account in callers
+        f"{args.stack.trust_domain}/ns/{namespace}/sa/{account}" for namespace, account in callers
     )
     return api.AuthorizationPolicy(
         name=f"{service.name}-viewer",
-        namespace=args.bookinfo_namespace,
+        namespace=args.stack.bookinfo_namespace,
         spec=api.AuthorizationPolicySpec(
             selector=api.WorkloadSelector(match_labels={"app": service.name}),
             rules=(

@@ -1,33 +1,22 @@
 """What every node runs for its pods: istio-cni, and in ambient mode ztunnel."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pulumi
 from pulumi_kubernetes.core.v1 import Namespace, Secret
 
 from mesh import chart, ownership, pod_security, secrets
-from mesh.data_plane import DataPlane, NodeAgent
 from mesh.ordering import Ready, all_ready
 from mesh.release import Release
+from mesh.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
 class NodeAgentsArgs:
     """What a stack decides about its nodes' agents."""
 
+    stack: Settings
     release: Release
-    namespace: str
-    """A namespace of their own, for they need rights that no other pod should have."""
-    kube_version: str
-    data_plane: DataPlane
-    common_values: Mapping[str, Any]
-    """What all charts of the stack are rendered with."""
-    values: Mapping[NodeAgent, Mapping[str, Any]]
-    """Raw values, by the charts' release names."""
-    pull_secret: secrets.Data | None
-    """What the agents' images are pulled with, where the stack has an account."""
 
 
 class NodeAgents(pulumi.ComponentResource):
@@ -41,34 +30,34 @@ class NodeAgents(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mesh:index:NodeAgents", name, None, opts)
 
-        agents = args.data_plane.node_agents
+        agents = args.stack.data_plane.node_agents
         self.ready = pulumi.Output.from_input(_namespace(name, args, self) if agents else [])
         for agent in agents:
             rendered = chart.make(
                 agent,
                 chart.ChartArgs(
                     path=args.release.node_agent_chart(agent),
-                    namespace=args.namespace,
-                    kube_version=args.kube_version,
+                    namespace=args.stack.node_agents_namespace,
+                    kube_version=args.stack.kube_version,
                     values=chart.merged(
-                        args.values[agent],
-                        args.common_values,
+                        args.stack.node_agent_values[agent],
+                        args.stack.common_values,
                         # What the other charts read below `global`, ztunnel's reads at the top.
-                        args.common_values["global"],
+                        args.stack.common_values["global"],
                     ),
                 ),
                 pulumi.ResourceOptions(parent=self, depends_on=self.ready),
             )
             self.ready = all_ready(self.ready, rendered.ready)
 
-        self.register_outputs({"namespace": args.namespace})
+        self.register_outputs({"namespace": args.stack.node_agents_namespace})
 
 
 def _namespace(name: str, args: NodeAgentsArgs, parent: NodeAgents) -> list[pulumi.Resource]:
     namespace = Namespace(
         f"{name}-namespace",
         metadata={
-            "name": args.namespace,
+            "name": args.stack.node_agents_namespace,
             "labels": pod_security.labels("privileged"),
             "annotations": ownership.mark(),
         },
@@ -78,13 +67,13 @@ def _namespace(name: str, args: NodeAgentsArgs, parent: NodeAgents) -> list[pulu
             custom_timeouts=pulumi.CustomTimeouts(delete="20m"),
         ),
     )
-    if args.pull_secret is None:
+    if args.stack.pull_secret is None:
         return [namespace]
     secret = Secret(
         f"{name}-{secrets.PULL_SECRET}",
-        metadata={"name": secrets.PULL_SECRET, "namespace": args.namespace},
+        metadata={"name": secrets.PULL_SECRET, "namespace": args.stack.node_agents_namespace},
         type="kubernetes.io/dockerconfigjson",
-        data=args.pull_secret,
+        data=args.stack.pull_secret,
         opts=pulumi.ResourceOptions(parent=parent, depends_on=[namespace]),
     )
     return [namespace, secret]

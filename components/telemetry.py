@@ -1,6 +1,5 @@
 """What the mesh tells about itself: the release's add-ons, access logs and traces."""
 
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import pulumi
@@ -9,6 +8,7 @@ from mesh import addons, manifests
 from mesh.istio_api import telemetry as api
 from mesh.ordering import Ready
 from mesh.release import Release
+from mesh.settings import Settings
 
 SAMPLES_NAMESPACE = "istio-system"
 """What the samples say wherever they mean Istio's namespace."""
@@ -20,15 +20,9 @@ ENVOY = "envoy"
 class TelemetryArgs:
     """What a stack decides about telemetry."""
 
+    stack: Settings
     release: Release
     context: str
-    namespace: str
-    root_namespace: str
-    """Where Istio looks for what holds for the whole mesh."""
-    addons: AbstractSet[addons.Name]
-    access_logs: bool
-    tracing_sampling: float | None
-    """A percentage; none = Istio's own 1."""
 
 
 class Telemetry(pulumi.ComponentResource):
@@ -44,26 +38,28 @@ class Telemetry(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mesh:index:Telemetry", name, None, opts)
 
-        chosen = [addon for addon in addons.ADDONS if addon.name in args.addons]
+        chosen = [addon for addon in addons.ADDONS if addon.name in args.stack.addons]
         parts: dict[str, list[pulumi.Resource]] = {}
         for addon in chosen:
             sample = args.release.addon(addon.name).read_text()
             needed = [part for need in addon.needs for part in parts[need]]
             parts[addon.name] = manifests.make(
                 name,
-                sample.replace(SAMPLES_NAMESPACE, args.namespace),
+                sample.replace(SAMPLES_NAMESPACE, args.stack.istio_namespace),
                 pulumi.ResourceOptions(parent=self, depends_on=needed),
             )
         resources = [part for made in parts.values() for part in made]
         spec = _reports(args)
         if spec != api.TelemetrySpec():
             mesh_default = api.Telemetry(
-                name="mesh-default", namespace=args.root_namespace, spec=spec
+                name="mesh-default", namespace=args.stack.root_namespace, spec=spec
             )
             after = pulumi.ResourceOptions(parent=self, depends_on=resources)
             resources = [*resources, mesh_default.make(f"{name}-mesh-default", after)]
 
-        self.dashboards = {addon.name: addon.way(args.context, args.namespace) for addon in chosen}
+        self.dashboards = {
+            addon.name: addon.way(args.context, args.stack.istio_namespace) for addon in chosen
+        }
         self.ready = pulumi.Output.from_input(resources)
         self.register_outputs({"dashboards": self.dashboards})
 
@@ -72,10 +68,12 @@ def _reports(args: TelemetryArgs) -> api.TelemetrySpec:
     """Say what every proxy reports: nothing more than Istio's own, unless the stack says so."""
     logging = api.AccessLogging(providers=(api.Provider(name=ENVOY),))
     tracing = api.Tracing(
-        providers=(api.Provider(name=addons.JAEGER_PROVIDER),) if "jaeger" in args.addons else None,
-        random_sampling_percentage=args.tracing_sampling,
+        providers=(api.Provider(name=addons.JAEGER_PROVIDER),)
+        if "jaeger" in args.stack.addons
+        else None,
+        random_sampling_percentage=args.stack.tracing_sampling,
     )
     return api.TelemetrySpec(
-        access_logging=(logging,) if args.access_logs else None,
+        access_logging=(logging,) if args.stack.access_logs else None,
         tracing=(tracing,) if tracing != api.Tracing() else None,
     )

@@ -33,6 +33,7 @@ from mesh import (
     profiles,
     release,
     revisions,
+    secrets,
     security,
     traffic_plan,
 )
@@ -194,6 +195,21 @@ class Settings(BaseModel):
         return bookinfo.versions(self.bookinfo_ratings, details_v2=self.bookinfo_details_v2)
 
     @property
+    def pull_secret(self) -> secrets.Data | None:
+        """What images are pulled with, where the stack has an account."""
+        return secrets.pull_secret(self.registry_credentials)
+
+    @property
+    def ca_secret(self) -> secrets.Data | None:
+        """The CA of the mesh, where it isn't one of istiod's own making."""
+        return secrets.ca_secret(self.cacerts)
+
+    @property
+    def mysql_secret(self) -> secrets.Data | None:
+        """The password of MySQL's root, for a stack that has it."""
+        return secrets.mysql_secret(self.bookinfo_mysql_password)
+
+    @property
     def root_namespace(self) -> str:
         """The namespace whose policies hold for the whole mesh."""
         return self.mesh_config.get("rootNamespace") or self.istio_namespace
@@ -244,8 +260,8 @@ class Settings(BaseModel):
     @property
     def gateway_values(self) -> dict[str, Any]:
         """What every gateway's chart is rendered with: it spells secrets as Kubernetes does."""
-        secrets = [{"name": name} for name in self._pull_secrets]
-        images = {"imagePullPolicy": self.image_pull_policy, "imagePullSecrets": secrets}
+        names = [{"name": name} for name in self._pull_secrets]
+        images = {"imagePullPolicy": self.image_pull_policy, "imagePullSecrets": names}
         return {**self._presets, **{key: value for key, value in images.items() if value}}
 
     @property
