@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,22 +20,17 @@ from pydantic import (
     ValidationError,
 )
 from pydantic.alias_generators import to_camel
-from pydantic_core import ErrorDetails
 
 from mesh import (
     addons,
     bookinfo,
-    chart_values,
-    data_plane,
-    gateway_settings,
-    mesh_config,
+    contradictions,
+    explanations,
     mistakes,
-    profiles,
     release,
     revisions,
     secrets,
     security,
-    traffic_plan,
 )
 from mesh.bookinfo import Database, Versions
 from mesh.data_plane import DataPlane, Injection, NodeAgent
@@ -317,9 +312,12 @@ def read() -> Settings:
     except ValidationError as error:
         details = error.errors()
         wrong = {str(detail["loc"][0]) for detail in details}
-        found += [_explain(prefix, config, detail) for detail in details]
+        found += [
+            explanations.explain(Settings, prefix, config, detail, hidden=SECRETS)
+            for detail in details
+        ]
         mistakes.refuse(found + _beside(prefix, config, wrong))
-    found += _contradictions(prefix, settings)
+    found += contradictions.between(prefix, settings)
     if found:
         mistakes.refuse(found + _against_release_if_found(prefix, settings))
     return settings
@@ -328,7 +326,11 @@ def read() -> Settings:
 def check(settings: Settings, releases: Sequence[Release]) -> None:
     """Refuse what a release doesn't know: its charts' values, its MeshConfig, its profiles."""
     prefix = f"{pulumi.get_project()}:"
-    found = [mistake for istio in releases for mistake in _against_release(prefix, settings, istio)]
+    found = [
+        mistake
+        for istio in releases
+        for mistake in contradictions.with_release(prefix, settings, istio)
+    ]
     if found:
         mistakes.refuse(list(dict.fromkeys(found)))
 
@@ -362,7 +364,7 @@ def _beside(prefix: str, config: Mapping[str, str], wrong: set[str]) -> list[str
         settings = Settings.model_validate(right)
     except ValidationError:  # something has neither a value nor a default
         return []
-    found = _contradictions(prefix, settings)
+    found = contradictions.between(prefix, settings)
     if wrong & {"istioVersion", "releaseDir"}:
         return found
     return found + _against_release_if_found(prefix, settings)
@@ -373,182 +375,4 @@ def _against_release_if_found(prefix: str, settings: Settings) -> list[str]:
         istio = release.find(settings.istio_version, settings.release_dir)
     except pulumi.RunError:  # what is found so far comes first
         return []
-    return _against_release(prefix, settings, istio)
-
-
-def _against_release(prefix: str, settings: Settings, istio: Release) -> list[str]:
-    """List what the release doesn't know."""
-    chosen = {
-        "profile": settings.profile,
-        "platform": settings.platform,
-        "compatibilityVersion": settings.compatibility_version,
-    }
-    return [
-        *mesh_config.mistakes(istio.version, settings.mesh_config, f"{prefix}meshConfig"),
-        *profiles.mistakes(istio.istiod_chart, chosen, prefix),
-        *chart_values.mistakes(istio.base_chart, settings.values.base, f"{prefix}values.base"),
-        *chart_values.mistakes(
-            istio.istiod_chart, settings.values.istiod, f"{prefix}values.istiod"
-        ),
-        *(
-            mistake
-            for index, gateway in enumerate(settings.gateways)
-            for mistake in chart_values.mistakes(
-                istio.gateway_chart,
-                gateway.values,
-                mistakes.below(f"{prefix}gateways", index, "values"),
-                {**chart_values.OWNED, **gateway_settings.OWNED},
-            )
-        ),
-        *(
-            mistake
-            for agent, values in settings.node_agent_values.items()
-            if values
-            for mistake in chart_values.mistakes(
-                istio.node_agent_chart(agent), values, f"{prefix}values.{agent.split('-')[-1]}"
-            )
-        ),
-    ]
-
-
-def _contradictions(prefix: str, settings: Settings) -> list[str]:
-    """Name the values that are fine alone and wrong together."""
-    found = []
-    if settings.bookinfo_namespace == settings.istio_namespace:
-        found.append(
-            f"{prefix}bookinfoNamespace: must differ from {prefix}istioNamespace, "
-            f"whose pods get no sidecar, got {settings.bookinfo_namespace!r} for both"
-        )
-    if settings.kubeconfig and not settings.context:
-        found.append(
-            f"{prefix}kubeconfig: needs {prefix}context, the context to use in that file, "
-            f"got '{settings.kubeconfig}' alone"
-        )
-    found += data_plane.contradictions(settings, prefix)
-    found += security.contradictions(settings, prefix)
-    found += addons.contradictions(settings, prefix)
-    found += traffic_plan.contradictions(
-        f"{prefix}trafficPlan",
-        settings.traffic_plan,
-        settings.bookinfo_versions,
-        faults=settings.routing_api == "istio",
-    )
-    found += bookinfo.contradictions(settings, prefix)
-    found += [
-        mistakes.wrong(mistakes.below(f"{prefix}gateways", *steps), rule, got)
-        for steps, rule, got in gateway_settings.contradictions(
-            settings.gateways, settings.routing_api, taken=settings.bookinfo_namespace
-        )
-    ]
-    return found + _revisions(prefix, settings)
-
-
-def _revisions(prefix: str, settings: Settings) -> list[str]:
-    """Name what is wrong between the control planes, their tags and those who use them."""
-    own, canary = settings.revision or revisions.DEFAULT, settings.canary
-    if canary and canary.revision == own:
-        return [
-            mistakes.wrong(f"{prefix}canary.revision", f"must differ from {prefix}revision", own)
-        ]
-    versions = {own: settings.istio_version}
-    if canary:
-        versions[canary.revision] = canary.istio_version
-    uses = {
-        "gatewayRevision": settings.gateway_revision,
-        "bookinfoRevision": settings.bookinfo_revision,
-    }
-    found = revisions.contradictions(versions, settings.revision_tags, uses)
-    return [
-        mistakes.wrong(mistakes.below(f"{prefix}{key}", *steps), rule, got)
-        for (key, *steps), rule, got in found
-    ]
-
-
-def _explain(prefix: str, config: Mapping[str, str], detail: ErrorDetails) -> str:
-    """Turn one of pydantic's findings into place, rule and value got."""
-    key, *steps = _steps(config, detail)
-    place = mistakes.below(f"{prefix}{key}", *steps)
-    got = mistakes.HIDDEN if key in SECRETS else detail["input"]
-    match detail["type"]:
-        case "extra_forbidden":
-            *above, last = (key, *steps)
-            return mistakes.unknown(place, str(last), _known(above), got)
-        case "missing" if steps:
-            rule = "must be set"
-        case "missing":
-            return f"{place}: has neither a value nor a default in Pulumi.yaml"
-        case "value_error":
-            rule = str(detail["ctx"]["error"])
-        case (
-            "json_invalid"
-            | "json_type"
-            | "dict_type"
-            | "model_type"
-            | "list_type"
-            | "tuple_type"
-            | "frozen_set_type"
-        ):
-            rule = _container(place, [key, *steps])
-        case _:
-            rule = (detail["msg"][:1].lower() + detail["msg"][1:]).replace("input should", "must")
-    return mistakes.wrong(place, rule, got)
-
-
-def _container(place: str, steps: Sequence[str | int]) -> str:
-    """Say that a value must be an object or a list, and how one is set."""
-    path = place.partition(":")[2]
-    if any(part.get("type") == "array" for part in _schemas(steps)):
-        return f"must be a list, set item by item: pulumi config set --path '{path}[0]' VALUE"
-    return f"must be an object, set key by key: pulumi config set --path '{path}.KEY' VALUE"
-
-
-def _steps(config: Mapping[str, str], detail: ErrorDetails) -> list[str | int]:
-    """Take from pydantic's path to a value what isn't in the config: the branches of a union."""
-    value: Any = config
-    steps: list[str | int] = []
-    for step in detail["loc"]:
-        try:
-            value = value[step]
-        except (LookupError, TypeError):
-            continue
-        if not steps:
-            value = _parsed(value)
-        steps.append(step)
-    return [*steps, detail["loc"][-1]] if detail["type"] == "missing" else steps
-
-
-def _parsed(text: str) -> Any:
-    """Return what pydantic sees in the text of a setting that is an object or a list."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
-def _known(steps: Sequence[str | int]) -> list[str]:
-    """List the keys that the models know at a place of the config."""
-    return [key for part in _schemas(steps) for key in part.get("properties", ())]
-
-
-def _schemas(steps: Sequence[str | int]) -> list[dict[str, Any]]:
-    """Return what may stand at a place of the config, as JSON schemas of the models."""
-    whole = Settings.model_json_schema()
-
-    def variants(part: Any) -> Iterator[dict[str, Any]]:
-        if "$ref" in part:
-            part = whole["$defs"][part["$ref"].rpartition("/")[2]]
-        yield part
-        parsed = [part["contentSchema"]] if "contentSchema" in part else []
-        for variant in (*parsed, *part.get("anyOf", ()), *part.get("oneOf", ())):
-            yield from variants(variant)
-
-    def child(part: dict[str, Any], step: str | int) -> Any:
-        if isinstance(step, int):
-            return part.get("items")
-        return part.get("properties", {}).get(step) or part.get("additionalProperties")
-
-    parts = list(variants(whole))
-    for step in steps:
-        children = [child(part, step) for part in parts]
-        parts = [v for one in children if isinstance(one, dict) for v in variants(one)]
-    return parts
+    return contradictions.with_release(prefix, settings, istio)

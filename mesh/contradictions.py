@@ -1,0 +1,111 @@
+"""What is wrong between the settings of a stack, or between them and an Istio release."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mesh import (
+    addons,
+    bookinfo,
+    chart_values,
+    data_plane,
+    gateway_settings,
+    mesh_config,
+    mistakes,
+    profiles,
+    revisions,
+    security,
+    traffic_plan,
+)
+
+if TYPE_CHECKING:
+    from mesh.release import Release
+    from mesh.settings import Settings
+
+
+def between(prefix: str, settings: Settings) -> list[str]:
+    """Name the values that are fine alone and wrong together."""
+    found = []
+    if settings.bookinfo_namespace == settings.istio_namespace:
+        found.append(
+            f"{prefix}bookinfoNamespace: must differ from {prefix}istioNamespace, "
+            f"whose pods get no sidecar, got {settings.bookinfo_namespace!r} for both"
+        )
+    if settings.kubeconfig and not settings.context:
+        found.append(
+            f"{prefix}kubeconfig: needs {prefix}context, the context to use in that file, "
+            f"got '{settings.kubeconfig}' alone"
+        )
+    found += data_plane.contradictions(settings, prefix)
+    found += security.contradictions(settings, prefix)
+    found += addons.contradictions(settings, prefix)
+    found += traffic_plan.contradictions(
+        f"{prefix}trafficPlan",
+        settings.traffic_plan,
+        settings.bookinfo_versions,
+        faults=settings.routing_api == "istio",
+    )
+    found += bookinfo.contradictions(settings, prefix)
+    found += [
+        mistakes.wrong(mistakes.below(f"{prefix}gateways", *steps), rule, got)
+        for steps, rule, got in gateway_settings.contradictions(
+            settings.gateways, settings.routing_api, taken=settings.bookinfo_namespace
+        )
+    ]
+    return found + _revisions(prefix, settings)
+
+
+def _revisions(prefix: str, settings: Settings) -> list[str]:
+    """Name what is wrong between the control planes, their tags and those who use them."""
+    own, canary = settings.revision or revisions.DEFAULT, settings.canary
+    if canary and canary.revision == own:
+        return [
+            mistakes.wrong(f"{prefix}canary.revision", f"must differ from {prefix}revision", own)
+        ]
+    versions = {own: settings.istio_version}
+    if canary:
+        versions[canary.revision] = canary.istio_version
+    uses = {
+        "gatewayRevision": settings.gateway_revision,
+        "bookinfoRevision": settings.bookinfo_revision,
+    }
+    found = revisions.contradictions(versions, settings.revision_tags, uses)
+    return [
+        mistakes.wrong(mistakes.below(f"{prefix}{key}", *steps), rule, got)
+        for (key, *steps), rule, got in found
+    ]
+
+
+def with_release(prefix: str, settings: Settings, istio: Release) -> list[str]:
+    """List what the release doesn't know."""
+    chosen = {
+        "profile": settings.profile,
+        "platform": settings.platform,
+        "compatibilityVersion": settings.compatibility_version,
+    }
+    return [
+        *mesh_config.mistakes(istio.version, settings.mesh_config, f"{prefix}meshConfig"),
+        *profiles.mistakes(istio.istiod_chart, chosen, prefix),
+        *chart_values.mistakes(istio.base_chart, settings.values.base, f"{prefix}values.base"),
+        *chart_values.mistakes(
+            istio.istiod_chart, settings.values.istiod, f"{prefix}values.istiod"
+        ),
+        *(
+            mistake
+            for index, gateway in enumerate(settings.gateways)
+            for mistake in chart_values.mistakes(
+                istio.gateway_chart,
+                gateway.values,
+                mistakes.below(f"{prefix}gateways", index, "values"),
+                {**chart_values.OWNED, **gateway_settings.OWNED},
+            )
+        ),
+        *(
+            mistake
+            for agent, values in settings.node_agent_values.items()
+            if values
+            for mistake in chart_values.mistakes(
+                istio.node_agent_chart(agent), values, f"{prefix}values.{agent.split('-')[-1]}"
+            )
+        ),
+    ]
