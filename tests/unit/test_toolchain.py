@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import filelock
 import pytest
 
 from mesh import gateway_api_bundle, release_download
@@ -278,6 +279,26 @@ def test_the_official_release_is_unpacked(serve: Serve, project: Path) -> None:
     assert (folder / "manifests/charts/base/Chart.yaml").exists()
     assert (folder / "bin" / "istioctl").read_bytes() == b"binary"
     assert "the official archive" in (folder / "SOURCE").read_text()
+
+
+def test_a_release_leaves_another_set_ups_modules_alone(serve: Serve, project: Path) -> None:
+    """What builds need is removed when nobody builds: a build that loses its sources fails."""
+    packed = _archive()
+    address = serve({"istio.tar.gz": packed, "istio.tar.gz.sha256": _sum(packed, "istio.tar.gz")})
+    needed = toolchain.CACHE / "go-mod"
+    needed.mkdir(parents=True)
+    getting = threading.Thread(
+        target=release_download.get, args=("1.30.3",), kwargs={"archive": f"{address}/istio.tar.gz"}
+    )
+
+    with filelock.FileLock(toolchain.CACHE / "lock"):
+        getting.start()
+        getting.join(0.5)
+        assert needed.is_dir()
+    getting.join(10)
+
+    assert not needed.exists()
+    assert (project / "releases" / "1.30.3").is_dir()
 
 
 def test_a_release_with_a_wrong_checksum_is_refused(serve: Serve, project: Path) -> None:
