@@ -61,7 +61,7 @@ gateways = Gateways(
 # Agents of the nodes follow the stack's own istiod: never newer than it.
 node_agents = NodeAgents(
     "node-agents",
-    NodeAgentsArgs(stack=stack, release=istio.own.release),
+    NodeAgentsArgs(stack=stack, control_plane=istio.own),
     pulumi.ResourceOptions(provider=provider, depends_on=core.ready),
 )
 

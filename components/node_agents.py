@@ -6,8 +6,8 @@ import pulumi
 from pulumi_kubernetes.core.v1 import Namespace, Secret
 
 from mesh import chart, ownership, pod_security, secrets
+from mesh.control_planes import ControlPlane
 from mesh.ordering import Ready, all_ready
-from mesh.release import Release
 from mesh.settings import Settings
 
 
@@ -16,7 +16,8 @@ class NodeAgentsArgs:
     """What a stack decides about its nodes' agents."""
 
     stack: Settings
-    release: Release
+    control_plane: ControlPlane
+    """The one whose release they are of, and which tells ztunnel what to do."""
 
 
 class NodeAgents(pulumi.ComponentResource):
@@ -36,7 +37,7 @@ class NodeAgents(pulumi.ComponentResource):
             rendered = chart.make(
                 agent,
                 chart.ChartArgs(
-                    path=args.release.node_agent_chart(agent),
+                    path=args.control_plane.release.node_agent_chart(agent),
                     namespace=args.stack.node_agents_namespace,
                     kube_version=args.stack.kube_version,
                     values=chart.merged(
@@ -44,6 +45,7 @@ class NodeAgents(pulumi.ComponentResource):
                         args.stack.common_values,
                         # What the other charts read below `global`, ztunnel's reads at the top.
                         args.stack.common_values["global"],
+                        {"revision": args.control_plane.chart_value},
                     ),
                 ),
                 pulumi.ResourceOptions(parent=self, depends_on=self.ready),

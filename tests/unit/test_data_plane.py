@@ -123,14 +123,18 @@ def test_istiod_trusts_the_stacks_own_ztunnel(
 def test_agents_are_the_releases_own_and_know_their_istiod(
     run_program: Callable[..., RecordingEngine],
 ) -> None:
-    """Images of the release, and the address of an istiod that is in another namespace."""
+    """Images of the release, and the address of an istiod elsewhere, of some revision."""
     engine = run_program(
-        injection="ambient", istioNamespace="mesh-system", nodeAgentsNamespace="agents"
+        injection="ambient",
+        istioNamespace="mesh-system",
+        nodeAgentsNamespace="agents",
+        revision="1-30-3",
     )
 
     for agent in ("istio-cni", "ztunnel"):
         rendered = engine.cluster.rendered[agent]
         assert rendered["namespace"] == "agents"
+        assert rendered["values"]["revision"] == "1-30-3"
         for values in (rendered["values"], rendered["values"]["global"]):
             assert values["hub"] == "docker.io/istio"
             assert values["tag"] == "1.30.3"
