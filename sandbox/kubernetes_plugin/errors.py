@@ -88,7 +88,7 @@ class PartialError(Exception):
         message: str,
         *,
         resource_id: str,
-        state: Struct,
+        state: bytes,
         cause: Exception,
         inputs: Struct | None = None,
     ) -> None:
@@ -104,10 +104,10 @@ def abort_partial(context: grpc.ServicerContext, error: PartialError) -> NoRetur
     message = str(error)
     detail = provider_pb2.ErrorResourceInitFailed(
         id=error.resource_id,
-        properties=error.state,
         reasons=error.reasons,
         inputs=error.inputs,
     )
+    detail.properties.MergeFromString(error.state)
     packed = AnyMessage()
     packed.Pack(detail)
     status = Status(code=grpc.StatusCode.UNKNOWN.value[0], message=message, details=[packed])

@@ -53,7 +53,7 @@ class Existing:
 
     def read(
         self, urn: str, resource_id: str, state: Struct, old_given: Properties
-    ) -> tuple[str, Struct, Struct] | None:
+    ) -> tuple[str, bytes, Struct] | None:
         """Read an object; give its ID, state and inputs, or None when it is gone.
 
         Raises:
@@ -133,7 +133,7 @@ class Existing:
 
     def _read_unreachable(
         self, urn: str, resource_id: str, state: Struct, old_given: Properties
-    ) -> tuple[str, Struct, Struct] | None:
+    ) -> tuple[str, bytes, Struct] | None:
         connection = self._connection
         reason = f"configured Kubernetes cluster is unreachable: {connection.unreachable}"
         self._engine.warn(urn, reason)
@@ -150,7 +150,7 @@ class Existing:
                 "configured Kubernetes cluster is unreachable and the `skipUnreachable` option is "
                 "enabled. Returned data could not reflect the actual cluster configuration.",
             )
-            return resource_id, state, old_given.struct
+            return resource_id, state.SerializeToString(), old_given.struct
         raise UnreachableError(
             "failed to read resource state due to unreachable cluster. If the cluster was "
             f"deleted, {_DELETE_HINT}"

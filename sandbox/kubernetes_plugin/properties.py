@@ -153,14 +153,13 @@ def _dashed(raw: bytes) -> Struct:
     return Struct.FromString(raw)
 
 
-def underscored(struct: Struct) -> Struct:
-    """Spell an object's keys as the SDK's classes do, and so the state."""
+def underscored(struct: Struct) -> bytes:
+    """Spell an object's keys as the SDK's classes do, and so the state; give it as it is sent."""
     raw = struct.SerializeToString()
-    if _DASHED_START not in raw:
-        return struct
-    for name, dashed in _SPELLINGS:
-        raw = raw.replace(dashed, name)
-    return Struct.FromString(raw)
+    if _DASHED_START in raw:
+        for name, dashed in _SPELLINGS:
+            raw = raw.replace(dashed, name)
+    return raw
 
 
 def _plain_fields(fields: Mapping[str, Value]) -> dict[str, Any]:
@@ -217,11 +216,16 @@ def to_struct(values: Mapping[str, Any], like: Properties | None = None) -> Stru
     Parts that are the same in `like` are copied from there, not written again.
     """
     struct = Struct()
+    write(struct, values, like)
+    return struct
+
+
+def write(struct: Struct, values: Mapping[str, Any], like: Properties | None = None) -> None:
+    """Write values into a struct, as `to_struct` does."""
     if like is None or like.plain is None:
         _fill(struct.fields, values)
     else:
         _fill_like(struct.fields, values, like.plain.fields, like.object)
-    return struct
 
 
 def _fill(fields: Any, values: Mapping[str, Any]) -> None:

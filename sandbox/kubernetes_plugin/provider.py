@@ -156,7 +156,9 @@ class Provider(ResourceProviderServicer):
         )
         if made is None:
             return provider_pb2.CreateResponse(properties=request.properties)
-        return provider_pb2.CreateResponse(id=made[0], properties=made[1])
+        response = provider_pb2.CreateResponse(id=made[0])
+        response.properties.MergeFromString(made[1])
+        return response
 
     @_reported
     def Read(self, request, context):  # noqa: D102, N802
@@ -169,7 +171,9 @@ class Provider(ResourceProviderServicer):
         )
         if found is None:
             return provider_pb2.ReadResponse()
-        return provider_pb2.ReadResponse(id=found[0], properties=found[1], inputs=found[2])
+        response = provider_pb2.ReadResponse(id=found[0], inputs=found[2])
+        response.properties.MergeFromString(found[1])
+        return response
 
     @_reported
     def Update(self, request, context):  # noqa: D102, N802
@@ -183,7 +187,9 @@ class Provider(ResourceProviderServicer):
         )
         if state is None:
             return provider_pb2.UpdateResponse(properties=request.news)
-        return provider_pb2.UpdateResponse(properties=state)
+        response = provider_pb2.UpdateResponse()
+        response.properties.MergeFromString(state)
+        return response
 
     @_reported
     def Delete(self, request, context):  # noqa: D102, N802

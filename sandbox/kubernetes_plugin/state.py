@@ -16,6 +16,7 @@ from .properties import (
     mark_secrets,
     to_struct,
     underscored,
+    write,
 )
 
 INPUTS = "__inputs"
@@ -31,13 +32,13 @@ def checkpoint(
     *,
     initial_version: str,
     manager: str,
-) -> Struct:
-    """Make the state of a resource; what is secret in what the engine gave is secret in it."""
+) -> bytes:
+    """Make the state of a resource, as it is sent; what the engine gave as secret is so in it."""
     markers = {INITIAL_VERSION: initial_version, FIELD_MANAGER: manager}
     secrets = given.secrets
     if not secrets and inputs.get("kind") != "Secret" and live.get("kind") != "Secret":
         state = to_struct(live | markers, given)
-        state.fields[INPUTS].struct_value.CopyFrom(to_struct(inputs, given))
+        write(state.fields[INPUTS].struct_value, inputs, given)
         return underscored(state)
     shown, kept = copy(live), copy(inputs)
     mark_secrets(shown, secrets)

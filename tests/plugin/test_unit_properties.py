@@ -1,6 +1,7 @@
 """Property values between the engine's form and plain Python."""
 
 import pytest
+from google.protobuf.struct_pb2 import Struct
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,7 +66,7 @@ def test_an_object_has_no_marks():
 def test_state_spells_dashed_keys_with_underscores():
     """The SDK's classes can't have attributes with dashes."""
     given_values = {"x-kubernetes-list-type": "set", "a": [{"x-kubernetes-map-type": "atomic"}]}
-    assert from_struct(underscored(to_struct(given_values))) == {
+    assert from_struct(Struct.FromString(underscored(to_struct(given_values)))) == {
         "x_kubernetes_list_type": "set",
         "a": [{"x_kubernetes_map_type": "atomic"}],
     }
@@ -74,7 +75,7 @@ def test_state_spells_dashed_keys_with_underscores():
 def test_only_keys_are_spelled_otherwise():
     """A description may speak of such a field, and a longer key is another one."""
     given_values = {"x-kubernetes-list-type-of": "x-kubernetes-list-type", "a": ["x-kubernetes-x"]}
-    assert from_struct(underscored(to_struct(given_values))) == given_values
+    assert from_struct(Struct.FromString(underscored(to_struct(given_values)))) == given_values
     spoken = to_struct({"description": "x_kubernetes_list_type", "x_kubernetes_map_type": "atomic"})
     assert Properties(spoken).object == {
         "description": "x_kubernetes_list_type",

@@ -2,6 +2,7 @@
 
 import copy
 
+from google.protobuf.struct_pb2 import Struct
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,7 +76,7 @@ def test_what_is_the_same_is_shared():
     obj = {"kind": "Foo", "spec": {"versions": [{"schema": schema, "name": "v1"}]}}
     live = copy.deepcopy(obj) | {"status": {}}
     news = Properties(to_struct(obj))
-    state = checkpoint(obj, live, news, initial_version="v1", manager="m")
+    state = Struct.FromString(checkpoint(obj, live, news, initial_version="v1", manager="m"))
     inputs, seen = read(state, news)
     assert inputs == obj
     assert {key: seen[key] for key in live} == live
