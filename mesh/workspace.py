@@ -105,6 +105,8 @@ class Workspace:
             "PATH": os.pathsep.join([*map(str, folders), os.environ["PATH"]]),
             "PULUMI_STACK": self.stack,
             "PULUMI_SKIP_UPDATE_CHECK": "true",
+            # Empty is unset: where it is set, Python compiles the program anew at every preview.
+            "PYTHONDONTWRITEBYTECODE": "",
         }
         if self.sandbox is not None:
             added |= {

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from sandbox import console, toolchain
 from sandbox.cluster import Sandbox, SandboxError
-from sandbox.programs import CLUSTER, HELM, PILOT_AGENT, PULUMI
+from sandbox.programs import CLUSTER, HELM, ISTIOCTL, PILOT_AGENT, PULUMI
 from sandbox.toolchain import ToolchainError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -63,7 +63,7 @@ def logs(
 @app.command()
 def programs() -> None:
     """Get all programs that a sandbox, its stacks and traffic run, before something waits."""
-    toolchain.ensure((*CLUSTER, PULUMI, HELM, PILOT_AGENT))
+    toolchain.ensure((*CLUSTER, PULUMI, HELM, PILOT_AGENT, ISTIOCTL))
     toolchain.envoy_program()
 
 
