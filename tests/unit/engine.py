@@ -150,7 +150,7 @@ class FakeCluster(Mocks):
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         """Render a chart, and remember what it was rendered with."""
-        time.sleep(0.2)  # helm takes its time: what doesn't wait for a chart's objects misses them
+        time.sleep(0.05)  # helm takes its time: what doesn't wait for a chart's objects misses them
         options = json.loads(args.args["jsonOpts"])
         self.rendered[options["release_name"]] = options
         return {"result": self.render(options)}, []
