@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_kubernetes.apiextensions.v1 import CustomResourceDefinition
 
+from mesh import crd
 from mesh.gateway_api_bundle import Bundle
 from mesh.ordering import Ready
 
@@ -31,26 +31,11 @@ class GatewayAPICRDs(pulumi.ComponentResource):
         super().__init__("mesh:index:GatewayAPICRDs", name, None, opts)
 
         shipped = args.bundle.crds if args.bundle else []
-        crds = [
-            CustomResourceDefinition(
-                crd["metadata"]["name"],
-                metadata={
-                    **crd["metadata"],
-                    "annotations": {
-                        **crd["metadata"]["annotations"],
-                        # Pulumi doesn't wait for a CRD by itself, and then its kinds don't exist.
-                        "pulumi.com/waitFor": "condition=Established",
-                        # Whoever made an older one: else the update would be a conflict.
-                        "pulumi.com/patchForce": "true",
-                    },
-                },
-                spec=crd["spec"],
-                # With a CRD go all objects of its kind, and most of them aren't this stack's.
-                opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
-            )
-            for crd in shipped
-        ]
+        # With a CRD go all objects of its kind, and most of them aren't this stack's.
+        child = pulumi.ResourceOptions(parent=self, retain_on_delete=True)
+        # Forced, whoever made an older one: else the update would be a conflict.
+        crds = [crd.make(each, child, patchForce="true") for each in shipped]
 
-        self.names = [crd["metadata"]["name"] for crd in shipped]
+        self.names = [each["metadata"]["name"] for each in shipped]
         self.ready = pulumi.Output.from_input(crds)
         self.register_outputs({"names": self.names})

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_kubernetes.apiextensions.v1 import CustomResourceDefinition
 
+from mesh import crd
 from mesh.ordering import Ready
 from mesh.release import Release
 
@@ -33,23 +33,9 @@ class IstioCRDs(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mesh:index:IstioCRDs", name, None, opts)
 
-        crds = [
-            CustomResourceDefinition(
-                crd["metadata"]["name"],
-                metadata={
-                    **crd["metadata"],
-                    "annotations": {
-                        **crd["metadata"].get("annotations", {}),
-                        # Pulumi doesn't wait for a CRD by itself, and then its kinds don't exist.
-                        "pulumi.com/waitFor": "condition=Established",
-                    },
-                },
-                spec=crd["spec"],
-                # With a CRD go all objects of its kind: every team's routes.
-                opts=pulumi.ResourceOptions(parent=self, retain_on_delete=not args.delete),
-            )
-            for crd in args.release.crds
-        ]
+        # With a CRD go all objects of its kind: every team's routes.
+        child = pulumi.ResourceOptions(parent=self, retain_on_delete=not args.delete)
+        crds = [crd.make(shipped, child) for shipped in args.release.crds]
 
         self.names = args.release.crd_names
         self.kept = [] if args.delete else self.names

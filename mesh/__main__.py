@@ -112,18 +112,6 @@ def _run(workspace: Workspace, *arguments: str) -> None:
         raise typer.Exit(code)
 
 
-def main() -> None:
-    """Run a command; a mistake or a missing thing is one message and exit code 1."""
-    expected = (SandboxError, ToolchainError, WorkspaceError, release_download.ReleaseError)
-    try:
-        app()
-    except expected as error:
-        console.error(str(error))
-        sys.exit(1)
-    except KeyboardInterrupt:
-        console.say("interrupted; the same command takes it up again")
-        sys.exit(130)
-
-
 if __name__ == "__main__":
-    main()
+    mistakes = (SandboxError, ToolchainError, WorkspaceError, release_download.ReleaseError)
+    console.run(app, *mistakes, interrupted="interrupted; the same command takes it up again")

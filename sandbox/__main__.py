@@ -67,17 +67,6 @@ def programs() -> None:
     toolchain.envoy_program()
 
 
-def main() -> None:
-    """Run a command; a mistake or a missing thing is one message and exit code 1."""
-    try:
-        app()
-    except (SandboxError, ToolchainError) as error:
-        console.error(str(error))
-        sys.exit(1)
-    except KeyboardInterrupt:
-        console.say("interrupted")
-        sys.exit(130)
-
-
 if __name__ == "__main__":
-    main()
+    mistakes = (SandboxError, ToolchainError)
+    console.run(app, *mistakes, interrupted="interrupted")

@@ -1,6 +1,7 @@
 """What a person sees while the sandbox works: one line a step, and a sign of life."""
 
 import contextlib
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -76,3 +77,15 @@ def progress(what: str, total: int) -> Generator[Callable[[int], None]]:
     with Progress(*columns, TimeRemainingColumn(), console=_err, transient=True) as bar:
         task = bar.add_task(what, total=total or None)
         yield lambda size: bar.advance(task, size)
+
+
+def run(app: Callable[[], None], *mistakes: type[Exception], interrupted: str) -> None:
+    """Run a command line; a mistake or a missing thing is one message and exit code 1."""
+    try:
+        app()
+    except mistakes as mistake:
+        error(str(mistake))
+        sys.exit(1)
+    except KeyboardInterrupt:
+        say(interrupted)
+        sys.exit(130)

@@ -69,17 +69,6 @@ def _interrupt(_number: int, _frame: types.FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def main() -> None:
-    """Run; a mistake or a missing thing is one message and exit code 1."""
-    try:
-        app()
-    except (SandboxError, ToolchainError, WorkspaceError, ReleaseError) as error:
-        console.error(str(error))
-        sys.exit(1)
-    except KeyboardInterrupt:
-        console.say("interrupted")
-        sys.exit(130)
-
-
 if __name__ == "__main__":
-    main()
+    mistakes = (SandboxError, ToolchainError, WorkspaceError, ReleaseError)
+    console.run(app, *mistakes, interrupted="interrupted")
