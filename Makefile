@@ -38,7 +38,7 @@ programs: venv/ready ## Get the programs that a sandbox runs, into the cache
 	@$(run) sandbox programs
 
 unit: venv/ready ## Run the unit tests: no engine, no cluster, under 30 s
-	@$(venv)/pytest tests/unit
+	@$(venv)/pytest tests/unit -n 2
 
 check: venv/ready ## Lint, format and types
 	@$(venv)/ruff check .

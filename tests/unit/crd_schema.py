@@ -1,5 +1,6 @@
 """Checks a manifest against the schema of its release's CRD, more strictly than an API server."""
 
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -7,18 +8,27 @@ import jsonschema
 from mesh.gateway_api_bundle import Bundle
 from mesh.release import Release
 
+# By the CRDs' folder, the API and the kind: to close and to load a schema takes most of a second.
+_validators: dict[tuple[Path, str, str], jsonschema.Draft202012Validator] = {}
+
 
 def check(release: Release | Bundle, manifest: dict[str, Any]) -> None:
     """Raise jsonschema.ValidationError for what the API server would refuse, or drop silently."""
+    key = (release.folder, manifest["apiVersion"], manifest["kind"])
+    if key not in _validators:
+        _validators[key] = jsonschema.Draft202012Validator(_closed(_schema(release, manifest)))
+    _validators[key].validate(manifest["spec"])
+
+
+def _schema(release: Release | Bundle, manifest: dict[str, Any]) -> dict[str, Any]:
     group, _, version = manifest["apiVersion"].partition("/")
-    schema = next(
+    return next(
         served["schema"]["openAPIV3Schema"]["properties"]["spec"]
         for crd in release.crds
         if crd["spec"]["group"] == group and crd["spec"]["names"]["kind"] == manifest["kind"]
         for served in crd["spec"]["versions"]
         if served["name"] == version
     )
-    jsonschema.validate(manifest["spec"], _closed(schema))
 
 
 def _closed(schema: Any) -> Any:
