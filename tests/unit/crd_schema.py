@@ -3,20 +3,21 @@
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+from jsonschema import Draft202012Validator
+from jsonschema.protocols import Validator
 
 from mesh.gateway_api_bundle import Bundle
 from mesh.release import Release
 
 # By the CRDs' folder, the API and the kind: to close and to load a schema takes most of a second.
-_validators: dict[tuple[Path, str, str], jsonschema.Draft202012Validator] = {}
+_validators: dict[tuple[Path, str, str], Validator] = {}
 
 
 def check(release: Release | Bundle, manifest: dict[str, Any]) -> None:
     """Raise jsonschema.ValidationError for what the API server would refuse, or drop silently."""
     key = (release.folder, manifest["apiVersion"], manifest["kind"])
     if key not in _validators:
-        _validators[key] = jsonschema.Draft202012Validator(_closed(_schema(release, manifest)))
+        _validators[key] = Draft202012Validator(_closed(_schema(release, manifest)))
     _validators[key].validate(manifest["spec"])
 
 
