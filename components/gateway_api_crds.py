@@ -33,8 +33,7 @@ class GatewayAPICRDs(pulumi.ComponentResource):
         shipped = args.bundle.crds if args.bundle else []
         # With a CRD go all objects of its kind, and most of them aren't this stack's.
         child = pulumi.ResourceOptions(parent=self, retain_on_delete=True)
-        # Forced, whoever made an older one: else the update would be a conflict.
-        crds = [crd.make(each, child, patchForce="true") for each in shipped]
+        crds = [crd.make(each, child) for each in shipped]
 
         self.names = [each["metadata"]["name"] for each in shipped]
         self.ready = pulumi.Output.from_input(crds)

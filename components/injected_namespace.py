@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_kubernetes.core.v1 import Namespace, Secret
 
-from mesh import ownership, pod_security, secrets
+from mesh import namespace, secrets
 from mesh.data_plane import DataPlane
 from mesh.ordering import Ready
 from mesh.pod_security import Level
@@ -36,34 +35,14 @@ class InjectedNamespace(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mesh:index:InjectedNamespace", name, None, opts)
 
-        namespace = Namespace(
-            f"{name}-namespace",
-            metadata={
-                "name": args.namespace,
-                "labels": {
-                    **args.data_plane.namespace_labels(args.revision),
-                    **pod_security.labels(args.pod_security),
-                },
-                "annotations": ownership.mark(),
-            },
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                # A namespace is gone when all in it is gone; giving up early leaves it Terminating.
-                custom_timeouts=pulumi.CustomTimeouts(delete="20m"),
-            ),
+        made = namespace.make(
+            name,
+            args.namespace,
+            self,
+            labels=args.data_plane.namespace_labels(args.revision),
+            pod_security_level=args.pod_security,
+            pull_secret=args.pull_secret,
         )
-
-        made = [namespace]
-        if args.pull_secret is not None:
-            made.append(
-                Secret(
-                    f"{name}-{secrets.PULL_SECRET}",
-                    metadata={"name": secrets.PULL_SECRET, "namespace": args.namespace},
-                    type="kubernetes.io/dockerconfigjson",
-                    data=args.pull_secret,
-                    opts=pulumi.ResourceOptions(parent=self, depends_on=[namespace]),
-                )
-            )
 
         self.ready = pulumi.Output.from_input(made)
         self.register_outputs({"namespace": args.namespace})

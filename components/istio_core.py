@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
-from pulumi_kubernetes.core.v1 import Namespace, Secret
+from pulumi_kubernetes.core.v1 import Secret
 from pulumi_kubernetes.helm.v3 import Chart
 
-from mesh import chart, manual_injection, ownership, pod_security, secrets
+from mesh import chart, manual_injection, namespace, pod_security, secrets
 from mesh.control_planes import ControlPlane, ControlPlanes
 from mesh.ordering import Ready, all_ready
 from mesh.settings import Settings
@@ -53,36 +53,14 @@ class IstioCore(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mesh:index:IstioCore", name, None, opts)
 
-        namespace = Namespace(
-            f"{name}-namespace",
-            metadata={
-                "name": args.stack.istio_namespace,
-                "labels": pod_security.labels(args.stack.pod_security),
-                "annotations": ownership.mark(),
-            },
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                # A namespace is gone when all in it is gone; giving up early leaves it Terminating.
-                custom_timeouts=pulumi.CustomTimeouts(delete="20m"),
-            ),
+        own = namespace.make(
+            name,
+            args.stack.istio_namespace,
+            self,
+            pod_security_level=args.stack.pod_security,
+            pull_secret=args.stack.pull_secret,
         )
-
-        # istiod is pulled with the one, and looks for the other once, when it starts.
-        wanted = (
-            (secrets.PULL_SECRET, "kubernetes.io/dockerconfigjson", args.stack.pull_secret),
-            (secrets.CA_SECRET, "Opaque", args.stack.ca_secret),
-        )
-        made = [
-            Secret(
-                f"{name}-{secret_name}",
-                metadata={"name": secret_name, "namespace": args.stack.istio_namespace},
-                type=kind,
-                data=data,
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[namespace]),
-            )
-            for secret_name, kind, data in wanted
-            if data is not None
-        ]
+        made = [*own, *_authority(name, args, pulumi.ResourceOptions(parent=self, depends_on=own))]
 
         # Nothing orders the objects inside a v3 Chart: the order is one between charts.
         base = _chart(
@@ -90,9 +68,9 @@ class IstioCore(pulumi.ComponentResource):
             args,
             args.control_planes.newest.base_chart,
             _cluster_values(args),
-            pulumi.ResourceOptions(parent=self, depends_on=[namespace, *made]),
+            pulumi.ResourceOptions(parent=self, depends_on=made),
         )
-        shared = all_ready(pulumi.Output.from_input([namespace, *made]), base.ready)
+        shared = all_ready(pulumi.Output.from_input(made), base.ready)
         istiods = {
             plane.revision: _chart(
                 plane.release_name,
@@ -121,6 +99,22 @@ class IstioCore(pulumi.ComponentResource):
                 "versions": {p.revision: p.release.version for p in args.control_planes.all},
             }
         )
+
+
+def _authority(
+    name: str, args: IstioCoreArgs, opts: pulumi.ResourceOptions
+) -> list[pulumi.Resource]:
+    """Make the Secret with the stack's own CA: istiod looks for it once, when it starts."""
+    if args.stack.ca_secret is None:
+        return []
+    secret = Secret(
+        f"{name}-{secrets.CA_SECRET}",
+        metadata={"name": secrets.CA_SECRET, "namespace": args.stack.istio_namespace},
+        type="Opaque",
+        data=args.stack.ca_secret,
+        opts=opts,
+    )
+    return [secret]
 
 
 def _chart(

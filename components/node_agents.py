@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_kubernetes.core.v1 import Namespace, Secret
 
-from mesh import chart, ownership, pod_security, secrets
+from mesh import chart, namespace
 from mesh.control_planes import ControlPlane
 from mesh.ordering import Ready, all_ready
 from mesh.settings import Settings
@@ -32,7 +31,19 @@ class NodeAgents(pulumi.ComponentResource):
         super().__init__("mesh:index:NodeAgents", name, None, opts)
 
         agents = args.stack.data_plane.node_agents
-        self.ready = pulumi.Output.from_input(_namespace(name, args, self) if agents else [])
+        made = (
+            namespace.make(
+                name,
+                args.stack.node_agents_namespace,
+                self,
+                # They enter other pods' network namespaces, and mount folders of the node.
+                pod_security_level="privileged",
+                pull_secret=args.stack.pull_secret,
+            )
+            if agents
+            else []
+        )
+        self.ready = pulumi.Output.from_input(made)
         for agent in agents:
             rendered = chart.make(
                 agent,
@@ -53,29 +64,3 @@ class NodeAgents(pulumi.ComponentResource):
             self.ready = all_ready(self.ready, rendered.ready)
 
         self.register_outputs({"namespace": args.stack.node_agents_namespace})
-
-
-def _namespace(name: str, args: NodeAgentsArgs, parent: NodeAgents) -> list[pulumi.Resource]:
-    namespace = Namespace(
-        f"{name}-namespace",
-        metadata={
-            "name": args.stack.node_agents_namespace,
-            "labels": pod_security.labels("privileged"),
-            "annotations": ownership.mark(),
-        },
-        opts=pulumi.ResourceOptions(
-            parent=parent,
-            # A namespace is gone when all in it is gone; giving up early leaves it Terminating.
-            custom_timeouts=pulumi.CustomTimeouts(delete="20m"),
-        ),
-    )
-    if args.stack.pull_secret is None:
-        return [namespace]
-    secret = Secret(
-        f"{name}-{secrets.PULL_SECRET}",
-        metadata={"name": secrets.PULL_SECRET, "namespace": args.stack.node_agents_namespace},
-        type="kubernetes.io/dockerconfigjson",
-        data=args.stack.pull_secret,
-        opts=pulumi.ResourceOptions(parent=parent, depends_on=[namespace]),
-    )
-    return [namespace, secret]

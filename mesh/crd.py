@@ -7,11 +7,8 @@ import pulumi
 from pulumi_kubernetes.apiextensions.v1 import CustomResourceDefinition
 
 
-def make(
-    crd: Mapping[str, Any], opts: pulumi.ResourceOptions, **annotations: str
-) -> CustomResourceDefinition:
-    """Register a CRD as it is shipped, under its own name; `annotations` are pulumi.com's."""
-    own = {f"pulumi.com/{key}": value for key, value in annotations.items()}
+def make(crd: Mapping[str, Any], opts: pulumi.ResourceOptions) -> CustomResourceDefinition:
+    """Register a CRD as it is shipped, under its own name."""
     return CustomResourceDefinition(
         crd["metadata"]["name"],
         metadata={
@@ -20,7 +17,6 @@ def make(
                 **crd["metadata"].get("annotations", {}),
                 # Pulumi doesn't wait for a CRD by itself, and then its kinds don't exist.
                 "pulumi.com/waitFor": "condition=Established",
-                **own,
             },
         },
         spec=crd["spec"],

@@ -275,7 +275,6 @@ def test_the_gateway_apis_crds_belong_to_all(kubernetes_gateways: RecordingEngin
     assert "::cluster-crds::" in request.provider
     assert annotations == {
         "gateway.networking.k8s.io/bundle-version": "v1.5.1",
-        "pulumi.com/patchForce": "true",
         "pulumi.com/waitFor": "condition=Established",
     }
     assert kubernetes_gateways.outputs["keptOnDestroy"][-1] == KNOWN_BY
