@@ -1,7 +1,5 @@
 """What a destroy leaves in the cluster, and how to remove it."""
 
-import json
-
 from mesh.workspace import Workspace, WorkspaceError
 from sandbox import console
 
@@ -16,9 +14,7 @@ def check(workspace: Workspace) -> None:
 
     What is done with a resource is in the state: `up` writes it there.
     """
-    outputs = json.loads(
-        workspace.query("pulumi", "stack", "output", "--json", "--stack", workspace.stack)
-    )
+    outputs = workspace.outputs()
     wanted = workspace.setting("deleteCrds").lower() == "true"
     if wanted and any(name.endswith(ISTIO) for name in outputs.get("keptOnDestroy", ())):
         raise WorkspaceError(

@@ -1,6 +1,5 @@
 """The services and pods of the mesh and of Bookinfo, as kubectl shows them."""
 
-import json
 import sys
 
 from mesh.workspace import Workspace, WorkspaceError
@@ -8,9 +7,7 @@ from mesh.workspace import Workspace, WorkspaceError
 
 def show(workspace: Workspace) -> None:
     """Print two tables: `kubectl get svc` and `kubectl get pods` of the stack's namespaces."""
-    outputs = json.loads(
-        workspace.query("pulumi", "stack", "output", "--json", "--stack", workspace.stack)
-    )
+    outputs = workspace.outputs()
     if "namespaces" not in outputs:
         raise WorkspaceError(f"stack {workspace.stack} has nothing deployed: `make up` does that")
     context = ("--context", outputs["context"])

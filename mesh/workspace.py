@@ -1,6 +1,7 @@
 """Where a stack's Pulumi runs: its cluster, its backend, its plugin and the programs it needs."""
 
 import importlib.metadata
+import json
 import os
 import shlex
 import shutil
@@ -162,6 +163,12 @@ class Workspace:
         if answer.returncode:
             raise WorkspaceError(f"{' '.join(arguments)}: {answer.stderr.strip()}")
         return answer.stdout
+
+    def outputs(self) -> dict[str, Any]:
+        """Return what the stack says of itself: nothing before its first `up`."""
+        if self.sandbox is not None and not self.sandbox.state.exists():
+            return {}
+        return json.loads(self.query("pulumi", "stack", "output", "--json", "-s", self.stack))
 
     def make_stack(self) -> None:
         """Make the stack in the backend when it isn't there."""

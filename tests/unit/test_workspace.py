@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mesh.workspace import Workspace
+from mesh import tables
+from mesh.workspace import Workspace, WorkspaceError
 
 
 @pytest.mark.parametrize(
@@ -26,3 +27,11 @@ def test_istioctl_is_got_for_a_sandbox_that_injects_by_hand(
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "istioctl").touch()
     assert not Workspace("dev", "default")._lacks_istioctl()
+
+
+def test_the_tables_of_a_stack_that_was_never_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Say so, and what helps, before any program is asked."""
+    monkeypatch.setattr(Workspace, "config", {})
+
+    with pytest.raises(WorkspaceError, match="stack dev has nothing deployed: `make up`"):
+        tables.show(Workspace("dev", "a-sandbox-that-never-was"))
