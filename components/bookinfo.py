@@ -5,14 +5,13 @@ A stack may add the sample's variants: ratings from a database, and another vers
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pulumi
 from pulumi_kubernetes.apps.v1 import Deployment
 from pulumi_kubernetes.core.v1 import Secret, Service, ServiceAccount
 
-from mesh import pod_security, secrets
-from mesh.bookinfo import DEFAULT_ACCOUNT, HEALTH, MICROSERVICES, Microservice, row
+from mesh import bookinfo_deployment, secrets
+from mesh.bookinfo import DEFAULT_ACCOUNT, MICROSERVICES, row
 from mesh.manual_injection import Injector
 from mesh.ordering import Ready
 from mesh.settings import Settings
@@ -44,7 +43,9 @@ class Bookinfo(pulumi.ComponentResource):
             service for service in MICROSERVICES if service.name in args.stack.bookinfo_versions
         ]
         manifests = {
-            f"{service.name}-{version}": _deployment(args, row(service, version), version)
+            f"{service.name}-{version}": bookinfo_deployment.make(
+                args.stack, row(service, version), version, args.revision_mark
+            )
             for service in services
             for version in args.stack.bookinfo_versions[service.name]
         }
@@ -124,65 +125,3 @@ class Bookinfo(pulumi.ComponentResource):
 
         self.ready = pulumi.Output.from_input(deployments)
         self.register_outputs({"namespace": args.stack.bookinfo_namespace})
-
-
-def _deployment(args: BookinfoArgs, service: Microservice, version: str) -> dict[str, Any]:
-    labels = {"app": service.name, "version": version}
-    mark = args.revision_mark if args.stack.data_plane.has_sidecars else {}
-    annotations = {**service.annotations, **args.stack.data_plane.pod_annotations, **mark}
-    env: list[dict[str, Any]] = [{"name": key, "value": text} for key, text in service.env.items()]
-    if service.password:
-        key = {"name": secrets.MYSQL_SECRET, "key": secrets.MYSQL_KEY}
-        env.append({"name": service.password, "valueFrom": {"secretKeyRef": key}})
-    probe = _probe(service) if args.stack.bookinfo_probes else None
-    user = {"runAsUser": service.user} if service.user else {}
-    image = f"{args.stack.bookinfo_hub}/examples-bookinfo-{service.image_name(version)}"
-    container = {
-        "name": service.name,
-        "image": f"{image}:{args.stack.bookinfo_tag}",
-        "imagePullPolicy": "IfNotPresent",
-        "args": list(service.args) or None,
-        "env": env or None,
-        "ports": [{"containerPort": service.port}],
-        "resources": args.stack.bookinfo_resources.model_dump(exclude_defaults=True) or None,
-        "readinessProbe": probe,
-        "livenessProbe": probe,
-        "securityContext": {**pod_security.RESTRICTED_CONTAINER, **user},
-        "volumeMounts": [
-            {"name": volume, "mountPath": path} for volume, path in service.scratch.items()
-        ]
-        or None,
-    }
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {
-            "name": f"{service.name}-{version}",
-            "namespace": args.stack.bookinfo_namespace,
-            "labels": labels,
-        },
-        "spec": {
-            "replicas": 1 if service.is_database else args.stack.bookinfo_replicas,
-            "selector": {"matchLabels": labels},
-            "template": {
-                "metadata": {
-                    "labels": {**labels, **args.stack.data_plane.pod_labels},
-                    "annotations": annotations or None,
-                },
-                "spec": {
-                    "serviceAccountName": (
-                        None if service.account == DEFAULT_ACCOUNT else service.account
-                    ),
-                    "containers": [container],
-                    "volumes": [{"name": volume, "emptyDir": {}} for volume in service.scratch]
-                    or None,
-                },
-            },
-        },
-    }
-
-
-def _probe(service: Microservice) -> dict[str, Any]:
-    if service.is_database:
-        return {"tcpSocket": {"port": service.port}}
-    return {"httpGet": {"path": HEALTH, "port": service.port}}

@@ -8,26 +8,10 @@ import pulumi
 from pulumi_kubernetes.core.v1 import Secret
 from pulumi_kubernetes.helm.v3 import Chart
 
-from mesh import chart, manual_injection, namespace, pod_security, secrets
-from mesh.control_planes import ControlPlane, ControlPlanes
+from mesh import chart, core_values, manual_injection, namespace, secrets
+from mesh.control_planes import ControlPlanes
 from mesh.ordering import Ready, all_ready
 from mesh.settings import Settings
-
-# istiod sets this itself; "Ignore", the default, would be a conflict on each update.
-VALIDATORS = {"validationFailurePolicy": "Fail"}
-# Every pod that istiod makes or completes keeps to Pod Security's "restricted": raw values may
-# say otherwise.
-RESTRICTED_VALUES: dict[str, Any] = {
-    "seccompProfile": pod_security.SECCOMP_PROFILE,
-    "global": {"proxy": {"seccompProfile": pod_security.SECCOMP_PROFILE}},
-    "gateways": {
-        "securityContext": {
-            # The charts' own, by which ports 80 and 443 need no rights; a value replaces it.
-            "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
-            "seccompProfile": pod_security.SECCOMP_PROFILE,
-        }
-    },
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +51,7 @@ class IstioCore(pulumi.ComponentResource):
             "istio-base",
             args,
             args.control_planes.newest.base_chart,
-            _cluster_values(args),
+            core_values.of_base(args.stack, args.control_planes),
             pulumi.ResourceOptions(parent=self, depends_on=made),
         )
         shared = all_ready(pulumi.Output.from_input(made), base.ready)
@@ -76,7 +60,7 @@ class IstioCore(pulumi.ComponentResource):
                 plane.release_name,
                 args,
                 plane.release.istiod_chart,
-                _istiod_values(args, plane),
+                core_values.of_istiod(args.stack, plane),
                 pulumi.ResourceOptions(parent=self, depends_on=shared),
             )
             for plane in args.control_planes.all
@@ -132,38 +116,3 @@ def _chart(
         stopped=args.stopped,
     )
     return chart.make(name, rendered, opts)
-
-
-def _cluster_values(args: IstioCoreArgs) -> dict[str, Any]:
-    """Values of the base chart: what the control planes of a cluster share."""
-    decided = {
-        # Whose validator checks the objects of those who name no revision.
-        "defaultRevision": args.control_planes.own.revision,
-        "base": {
-            # IstioCRDs owns them.
-            "excludedCRDs": args.control_planes.newest.crd_names,
-            **VALIDATORS,
-        },
-    }
-    raw = args.stack.core_values.get("istio-base", {})
-    return chart.merged(RESTRICTED_VALUES, raw, args.stack.common_values, decided)
-
-
-def _istiod_values(args: IstioCoreArgs, plane: ControlPlane) -> dict[str, Any]:
-    """Merge the raw values of a chart with what the stack decides, which none of them is about."""
-    decided = {
-        "global": {"tag": plane.tag},
-        "meshConfig": dict(args.stack.whole_mesh_config),
-        "pilot": {
-            "cni": {"enabled": bool(args.stack.data_plane.node_agents)},
-            # istiod signs for any workload that ztunnel's account asks for: nobody else's may be.
-            "trustedZtunnelNamespace": args.stack.node_agents_namespace
-            if args.stack.data_plane.is_ambient
-            else "",
-        },
-        "revision": plane.chart_value,
-        "revisionTags": list(plane.tags),
-        "base": VALIDATORS,
-    }
-    raw = args.stack.core_values.get("istiod", {})
-    return chart.merged(RESTRICTED_VALUES, raw, args.stack.common_values, decided)
