@@ -21,6 +21,10 @@ class Cluster:
     kubeconfig: Path
     context: str
 
+    def __str__(self) -> str:
+        """Say which it is."""
+        return f"cluster of context {self.context!r} ({self.kubeconfig})"
+
 
 def choose(context: str | None, kubeconfig: Path | None) -> Cluster:
     """Find the cluster, or say how to name one."""
@@ -31,7 +35,7 @@ def choose(context: str | None, kubeconfig: Path | None) -> Cluster:
             f"by {SANDBOX}={sandbox}; drop one: `pulumi config rm context` or `unset {SANDBOX}`"
         )
     if context:
-        return _named(context, _candidates(kubeconfig))
+        return named(context, kubeconfig)
     if sandbox:
         return _sandbox(Path(sandbox))
     raise pulumi.RunError(
@@ -85,7 +89,9 @@ def _candidates(kubeconfig: Path | None) -> list[Path]:
     return [Path.home() / ".kube" / "config"]
 
 
-def _named(context: str, files: list[Path]) -> Cluster:
+def named(context: str, kubeconfig: Path | None) -> Cluster:
+    """Look for a context as kubectl would, in the file that the stack names, if it does."""
+    files = _candidates(kubeconfig)
     known: dict[str, Path] = {}
     for file in files:
         if file.is_file():

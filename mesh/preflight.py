@@ -2,21 +2,16 @@
 
 from collections.abc import Iterable, Iterator
 
-import httpx2
 import pulumi
-from lightkube import Client, KubeConfig
-from lightkube.config.models import User
-from lightkube.core.exceptions import ConfigError
-from msgspec import MsgspecError
 
 from mesh import gateway_preflight, ownership, skew
 from mesh.cluster import Cluster
+from mesh.cluster_client import connect
 from mesh.control_planes import ControlPlanes
 from mesh.gateway_api_bundle import Bundle
 from mesh.running_mesh import REVISION, Part, RunningMesh, injected_pods
 from mesh.settings import Settings
 
-PATIENCE = 5.0  # seconds until a silent cluster counts as unreachable
 SHOWN = 20  # of the pods that still use what is to go: there may be thousands
 
 
@@ -31,21 +26,13 @@ def check(
     Returns the istiods that somebody scaled to nothing, for only the program can start those
     again: an autoscaler leaves a 0 alone, and to Pulumi the replicas are the autoscaler's.
     """
-    where = f"cluster of context {cluster.context!r} ({cluster.kubeconfig})"
-    try:
-        with _connect(cluster) as client:
-            mesh = RunningMesh.read(client)
-            obstacles = list(gateway_preflight.obstacles(client, stack, gateway_api))
-            gone = _gone(mesh, planes)
-            # All pods of a cluster are many: asked for only when they can matter.
-            pods = list(injected_pods(client)) if gone else []
-    except httpx2.HTTPStatusError as error:
-        raise pulumi.RunError(f"{where} refuses the check: {error}; nothing was changed") from error
-    except (httpx2.HTTPError, MsgspecError, OSError) as error:
-        reason = str(error) or type(error).__name__
-        raise pulumi.RunError(f"{where} doesn't answer: {reason}; nothing was changed") from error
-    except (ConfigError, KeyError) as error:
-        raise pulumi.RunError(f"{where} can't be used: the file lacks {error}") from error
+    where = str(cluster)
+    with connect(cluster) as client:
+        mesh = RunningMesh.read(client)
+        obstacles = list(gateway_preflight.obstacles(client, stack, gateway_api))
+        gone = _gone(mesh, planes)
+        # All pods of a cluster are many: asked for only when they can matter.
+        pods = list(injected_pods(client)) if gone else []
 
     _refuse_foreign(where, mesh, stack, planes)
     _refuse(
@@ -72,13 +59,6 @@ def check(
     for name in sorted(stopped):
         pulumi.log.warn(f"{name} was scaled to 0, where no autoscaler helps: it is started again")
     return stopped
-
-
-def _connect(cluster: Cluster) -> Client:
-    config = KubeConfig.from_file(cluster.kubeconfig).get(cluster.context)
-    assert config is not None  # noqa: S101 - only without a context name
-    # A context without a user is an open cluster; lightkube insists on one.
-    return Client(config._replace(user=config.user or User()), timeout=httpx2.Timeout(PATIENCE))
 
 
 def _refuse(what: str, reasons: Iterable[str], *remedies: str) -> None:

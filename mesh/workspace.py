@@ -16,7 +16,8 @@ from typing import Any, Literal
 import httpx2
 import yaml
 
-from mesh.cluster import SANDBOX
+from mesh import cluster
+from mesh.cluster import SANDBOX, Cluster
 from mesh.release import PROJECT
 from sandbox import console, toolchain
 from sandbox.cluster import HOME, Sandbox
@@ -80,6 +81,19 @@ class Workspace:
     def sandbox(self) -> Sandbox | None:
         """The stack's sandbox, or None when it has a cluster of its own."""
         return None if self.context else Sandbox(self.sandbox_name)
+
+    @property
+    def cluster(self) -> Cluster:
+        """The stack's cluster: the one that its config names, or the sandbox.
+
+        Raises WorkspaceError when the sandbox isn't up, pulumi.RunError for an unknown context.
+        """
+        if self.sandbox is None:
+            file = self.setting("kubeconfig")
+            return cluster.named(self.context, Path(file) if file else None)
+        if not self.sandbox.kubeconfig.exists():
+            raise WorkspaceError(f"sandbox {self.sandbox_name} isn't there: `make up` starts it")
+        return Cluster(kubeconfig=self.sandbox.kubeconfig, context=self.sandbox.context)
 
     @cached_property
     def environment(self) -> dict[str, str]:

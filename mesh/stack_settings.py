@@ -1,0 +1,75 @@
+"""A stack's settings for the commands around Pulumi: read as the program does, with no engine."""
+
+import json
+from typing import Any
+
+import pulumi
+import yaml
+from pulumi.runtime.settings import Settings as Runtime
+from pulumi.runtime.settings import configure
+
+from mesh import settings
+from mesh.release import PROJECT
+from mesh.settings import Settings
+from mesh.workspace import Workspace
+
+ENCRYPTED = "encrypted"
+"""Stands for what only Pulumi can decrypt; nothing that a command prints depends on it."""
+STAND_INS = {
+    "registryCredentials": {ENCRYPTED: {"username": ENCRYPTED, "password": ENCRYPTED}},
+    # A CA must be in PEM to pass; no pod of an application shows which one it is.
+    "cacerts": {},
+}
+
+
+def read(workspace: Workspace) -> Settings:
+    """Read the stack's config file over the project's defaults.
+
+    Raises pulumi.RunError with every mistake in it.
+    """
+    project = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())
+    prefix = f"{project['name']}:"
+    given = {key.removeprefix(prefix): value for key, value in workspace.config.items()}
+    defaults = {key: declared["default"] for key, declared in project["config"].items()}
+    config = {
+        f"{prefix}{key}": _readable(key, value) for key, value in {**defaults, **given}.items()
+    }
+    configure(Runtime(project=project["name"], stack=workspace.stack))
+    pulumi.runtime.set_all_config(
+        {
+            key: value if isinstance(value, str) else json.dumps(value)
+            for key, value in config.items()
+        },
+        [f"{prefix}{key}" for key, value in given.items() if _has_secret(value)],
+    )
+    return settings.read()
+
+
+def _readable(key: str, value: Any) -> Any:
+    """Put something in the place of what is encrypted, so that all else can be checked."""
+    if not _has_secret(value):
+        return value
+    if key == "cacerts" or _is_secret(value):
+        return STAND_INS.get(key, ENCRYPTED)
+    return _with_stand_ins(value)
+
+
+def _with_stand_ins(value: Any) -> Any:
+    if _is_secret(value):
+        return ENCRYPTED
+    if isinstance(value, dict):
+        return {key: _with_stand_ins(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_with_stand_ins(part) for part in value]
+    return value
+
+
+def _is_secret(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() == {"secure"}
+
+
+def _has_secret(value: Any) -> bool:
+    if isinstance(value, dict | list):
+        parts = value.values() if isinstance(value, dict) else value
+        return _is_secret(value) or any(map(_has_secret, parts))
+    return False
