@@ -3,13 +3,13 @@ STACK ?= dev
 SANDBOX ?= default
 PLUGIN ?= auto
 PYTHON ?= python3
-export STACK SANDBOX PLUGIN
+export STACK SANDBOX PLUGIN SERVICE
 
 venv := venv/bin
 run := $(venv)/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview destroy tables release programs test unit check bench traffic sandbox-up sandbox-down \
+.PHONY: help up preview destroy tables sidecar-diff verify release programs test unit check bench traffic sandbox-up sandbox-down \
         sandbox-status sandbox-logs env lock
 
 help: ## List these commands
@@ -27,6 +27,12 @@ destroy: venv/ready ## Remove what the stack deployed
 
 tables: venv/ready ## Show the services and pods again
 	@$(run) mesh tables
+
+sidecar-diff: venv/ready ## Show what a sidecar adds to a Deployment; SERVICE=reviews-v1 chooses one
+	@$(run) mesh sidecar-diff
+
+verify: venv/ready ## Check the running mesh: istiods, webhooks, sidecars, gateways, versions
+	@$(run) mesh verify
 
 release: venv/ready ## Put the stack's Istio release on disk, in releases/
 	@$(run) mesh release

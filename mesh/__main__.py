@@ -3,9 +3,10 @@
 import sys
 from typing import Annotated
 
+import pulumi
 import typer
 
-from mesh import gateway_api_bundle, leftovers, recovery, release_download, tables
+from mesh import gateway_api_bundle, leftovers, recovery, release_download, sidecar_diff, tables
 from mesh.workspace import Plugin, Workspace, WorkspaceError
 from sandbox import console
 from sandbox.cluster import SandboxError
@@ -67,6 +68,19 @@ def show_tables(stack: Stack = "dev", sandbox: SandboxName = "default") -> None:
     tables.show(Workspace(stack, sandbox))
 
 
+@app.command("sidecar-diff")
+def show_sidecar_diff(
+    stack: Stack = "dev",
+    sandbox: SandboxName = "default",
+    deployment: Annotated[
+        str, typer.Argument(envvar="SERVICE", help="A Deployment of Bookinfo, or a service.")
+    ] = "",
+    live: Annotated[bool, typer.Option("--live", help="A pod in the cluster, as it runs.")] = False,
+) -> None:
+    """Show what a sidecar adds to a Deployment; needs no cluster but with --live."""
+    sidecar_diff.show(Workspace(stack, sandbox), deployment, live=live)
+
+
 @app.command()
 def release(stack: Stack = "dev", sandbox: SandboxName = "default") -> None:
     """Put the Istio release that the stack names on disk."""
@@ -114,4 +128,10 @@ def _run(workspace: Workspace, *arguments: str) -> None:
 
 if __name__ == "__main__":
     mistakes = (SandboxError, ToolchainError, WorkspaceError, release_download.ReleaseError)
-    console.run(app, *mistakes, interrupted="interrupted; the same command takes it up again")
+    # The program's own rules speak when a command reads a stack's settings.
+    console.run(
+        app,
+        *mistakes,
+        pulumi.RunError,
+        interrupted="interrupted; the same command takes it up again",
+    )

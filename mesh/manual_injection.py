@@ -36,6 +36,11 @@ class Config:
     templates: str
     values: str
 
+    @classmethod
+    def of(cls, mesh: Mapping[str, str], injector: Mapping[str, str]) -> "Config":
+        """Take it from the data of the ConfigMaps `istio` and `istio-sidecar-injector`."""
+        return cls(mesh=mesh["mesh"], templates=injector["config"], values=injector["values"])
+
     @property
     def native_sidecars(self) -> str:
         """What istiod's own environment says about them: true, false or auto."""
@@ -86,28 +91,37 @@ def injector(
         kube_version=kube_version,
         revision=revision,
         config=pulumi.Output.all(data("istio"), data("istio-sidecar-injector")).apply(
-            lambda both: Config(
-                mesh=both[0]["mesh"], templates=both[1]["config"], values=both[1]["values"]
-            )
+            lambda both: Config.of(*both)
         ),
     )
 
 
-def find_istioctl(release: Release) -> Path:
-    """Find the istioctl of the release's minor version: its own, else the one on PATH."""
+def find_istioctl(
+    release: Release,
+    *,
+    path: str | None = None,
+    who: str = "injection manual",
+    instead: str = "let istiod inject: pulumi config set injection auto",
+) -> Path:
+    """Find the istioctl of the release's minor version: its own, else the one on PATH.
+
+    Args:
+        release: What it has to fit.
+        path: The folders to look in, as PATH has them; None = those of PATH.
+        who: Whom an error says to need it.
+        instead: What an error says to do without.
+
+    """
     minor = release.version.rpartition(".")[0]
-    remedy = (
-        f"put that of the release there, or one of {minor} on PATH, or let istiod inject: "
-        "pulumi config set injection auto"
-    )
-    on_path = shutil.which("istioctl")
+    remedy = f"put that of the release there, or one of {minor} on PATH, or {instead}"
+    on_path = shutil.which("istioctl", path=path)
     if release.istioctl.is_file():
         program = release.istioctl
     elif on_path:
         program = Path(on_path)
     else:
         raise pulumi.RunError(
-            f"injection manual needs istioctl {minor}, and there is none: neither "
+            f"{who} needs istioctl {minor}, and there is none: neither "
             f"{release.istioctl} nor on PATH; {remedy}"
         )
     answer = subprocess.run(
@@ -119,7 +133,7 @@ def find_istioctl(release: Release) -> Path:
     version = re.search(r"\d+\.\d+\S*", answer.stdout)
     if version is None or _parts(version[0]) != _parts(minor):
         raise pulumi.RunError(
-            f"injection manual needs istioctl {minor}, and {program} is "
+            f"{who} needs istioctl {minor}, and {program} is "
             f"{version[0] if version else 'of no version that it would tell'}; {remedy}"
         )
     return program
@@ -152,7 +166,7 @@ def kube_inject(
                 *(istioctl, "kube-inject", *options),
                 *("--revision", revision or "default", "--filename", "-"),
             ],
-            input="\n---\n".join(json.dumps(_as_admitted(m)) for m in deployments.values()),
+            input="\n---\n".join(json.dumps(as_admitted(m)) for m in deployments.values()),
             # Nothing else decides: neither the person's settings of istioctl, nor any cluster.
             env={"HOME": folder, "KUBECONFIG": os.devnull, NATIVE_SIDECARS: native},
             capture_output=True,
@@ -178,13 +192,14 @@ def _parts(version: str) -> tuple[int, int]:
     return int(major), int(minor)
 
 
-def _as_admitted(deployment: Manifest) -> Manifest:
+def as_admitted(deployment: Manifest) -> Manifest:
     """Fill in what an API server does before its webhooks, where the injection template reads it.
 
     The proxy is told the ports and the probes of the containers beside it.
     """
     filled = json.loads(json.dumps(deployment))
     for container in filled["spec"]["template"]["spec"]["containers"]:
+        container["resources"] = container.get("resources") or {}
         for port in container.get("ports") or ():
             port.setdefault("protocol", "TCP")
         for kind in ("livenessProbe", "readinessProbe", "startupProbe"):
@@ -197,12 +212,13 @@ def _as_admitted(deployment: Manifest) -> Manifest:
 
 def _template(deployment: Manifest) -> Manifest:
     """Take the pods' template, less the nulls that istioctl writes for what isn't set."""
-    return _without_nulls(deployment["spec"]["template"])
+    return without_nulls(deployment["spec"]["template"])
 
 
-def _without_nulls(value: Any) -> Any:
+def without_nulls(value: Any) -> Any:
+    """Drop what is null: to Kubernetes it is the same as absent."""
     if isinstance(value, dict):
-        return {k: _without_nulls(v) for k, v in value.items() if v is not None}
+        return {k: without_nulls(v) for k, v in value.items() if v is not None}
     if isinstance(value, list):
-        return [_without_nulls(item) for item in value]
+        return [without_nulls(item) for item in value]
     return value

@@ -161,13 +161,16 @@ PULUMI = Family(
     beside=PULUMI_PYTHON,
 )
 
+ISTIO_MINOR = "1.30"
+"""The release branch that the commit in istio's go.mod is of: a commit doesn't say."""
+
 # Istio's release archive holds istioctl only: istiod is published as a container image.
 ISTIOD = Family(
     name="istio",
     module="istio.io/istio",
     programs={"pilot-discovery": "istio.io/istio/pilot/cmd/pilot-discovery"},
     version_args=("version", "--short"),
-    linker_symbols=("istio.io/istio/pkg/version.buildVersion=1.30-{version}",),
+    linker_symbols=(f"istio.io/istio/pkg/version.buildVersion={ISTIO_MINOR}-{{version}}",),
 )
 
 # For the bench, as the rival, and for stacks that inject by hand.
@@ -176,7 +179,7 @@ ISTIOCTL = Family(
     module="istio.io/istio",
     programs={"istioctl": "istio.io/istio/istioctl/cmd/istioctl"},
     version_args=("version", "--remote=false", "--short"),
-    linker_symbols=("istio.io/istio/pkg/version.buildVersion=1.30-{version}",),
+    linker_symbols=(f"istio.io/istio/pkg/version.buildVersion={ISTIO_MINOR}-{{version}}",),
 )
 
 # For traffic only: the first process of a real proxy. Its template of Envoy's configuration is
@@ -186,7 +189,7 @@ PILOT_AGENT = Family(
     module="istio.io/istio",
     programs={"pilot-agent": "istio.io/istio/pilot/cmd/pilot-agent"},
     version_args=("version", "--short"),
-    linker_symbols=("istio.io/istio/pkg/version.buildVersion=1.30-{version}",),
+    linker_symbols=(f"istio.io/istio/pkg/version.buildVersion={ISTIO_MINOR}-{{version}}",),
     scripts=(("istio.io/istio", "tools/packaging/common/envoy_bootstrap.json"),),
 )
 

@@ -29,7 +29,8 @@ for document in sys.stdin.read().split("\n---\n"):
     deployment = json.loads(document)
     template = deployment["spec"]["template"]
     template["metadata"]["creationTimestamp"] = None
-    proxy = {{"name": "istio-proxy", "given": given, "environment": dict(os.environ)}}
+    proxy = {{"name": "istio-proxy", "image": "proxyv2", "given": given}}
+    proxy["environment"] = dict(os.environ)
     template["spec"]["containers"].append(proxy)
     print(json.dumps({{**deployment, "status": {{}}}}) + "\n---")
 sys.exit({code})
@@ -204,7 +205,7 @@ def test_ports_and_probes_are_as_the_api_server_would_have_them() -> None:
     }
     deployment = {"spec": {"template": {"spec": {"containers": [container]}}}}
 
-    admitted = manual_injection._as_admitted(deployment)
+    admitted = manual_injection.as_admitted(deployment)
 
     (filled,) = admitted["spec"]["template"]["spec"]["containers"]
     assert [port["protocol"] for port in filled["ports"]] == ["TCP", "UDP"]
