@@ -6,7 +6,15 @@ from typing import Annotated
 import pulumi
 import typer
 
-from mesh import gateway_api_bundle, leftovers, recovery, release_download, sidecar_diff, tables
+from mesh import (
+    gateway_api_bundle,
+    leftovers,
+    recovery,
+    release_download,
+    sidecar_diff,
+    tables,
+    verify,
+)
 from mesh.workspace import Plugin, Workspace, WorkspaceError
 from sandbox import console
 from sandbox.cluster import SandboxError
@@ -66,6 +74,17 @@ def destroy(
 def show_tables(stack: Stack = "dev", sandbox: SandboxName = "default") -> None:
     """Show the stack's services and pods."""
     tables.show(Workspace(stack, sandbox))
+
+
+@app.command("verify")
+def verify_mesh(
+    stack: Stack = "dev",
+    sandbox: SandboxName = "default",
+    as_json: Annotated[bool, typer.Option("--json", help="For programs to read.")] = False,
+) -> None:
+    """Check the running mesh; exits with 1 when something is wrong. Changes nothing."""
+    if not verify.verify(Workspace(stack, sandbox), as_json=as_json):
+        raise typer.Exit(1)
 
 
 @app.command("sidecar-diff")

@@ -7,6 +7,9 @@ IN_PLACE = 1
 SIDE_BY_SIDE = 2
 """Minors that two control planes of one cluster may be apart: a canary may skip one."""
 
+PROXY_BEHIND = 1
+"""Minors that a proxy may be older than its istiod; newer it can't be (Istio's support policy)."""
+
 
 def parse(version: str) -> tuple[int, int, int] | None:
     """Return a version's numbers, without what a distribution adds; None if it isn't one."""
@@ -41,6 +44,14 @@ def side_by_side(one: str, other: str) -> str | None:
     if minors is None or abs(minors) <= SIDE_BY_SIDE:
         return None
     return f"two control planes are at most {SIDE_BY_SIDE} minors apart"
+
+
+def proxy(istiod: str, version: str) -> str | None:
+    """Say why a proxy of a version can't go on with an istiod of another."""
+    minors = _minors_apart(version, istiod)
+    if minors is None or 0 <= minors <= PROXY_BEHIND:
+        return None
+    return f"a proxy is never a newer minor than its istiod, and at most {PROXY_BEHIND} older"
 
 
 def _minors_apart(one: str, other: str) -> int | None:

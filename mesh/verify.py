@@ -1,0 +1,133 @@
+"""Whether the mesh that a stack deployed works: a look at the cluster, as a table and a verdict."""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from lightkube import Client
+from lightkube.resources.admissionregistration_v1 import (
+    MutatingWebhookConfiguration,
+    ValidatingWebhookConfiguration,
+)
+from lightkube.resources.apps_v1 import Deployment
+from lightkube.resources.core_v1 import Pod, Service
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mesh import mesh_checks, stack_settings, webhook_trial
+from mesh.cluster_client import connect
+from mesh.mesh_checks import Finding, Snapshot
+from mesh.revisions import DEFAULT
+from mesh.running_mesh import RunningMesh
+from mesh.settings import Settings
+from mesh.workspace import Workspace
+from sandbox import console
+
+MARKS = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "wrong": "[bold red]✗[/]"}
+ISTIO = ("sidecar-injector", "istiod", "istio-sidecar-injector", "galley")
+"""What Istio's webhook configurations are labelled with as their app; the last two before 1.5."""
+OVER = ("Succeeded", "Failed")
+UNREACHED = (
+    "let the API server reach istiod: see to its pods, its Service, and a firewall between "
+    "(port 15017 of the pods)"
+)
+WIDTH_WITHOUT_TERMINAL = 160
+
+
+def verify(workspace: Workspace, *, as_json: bool = False) -> bool:
+    """Check all of it, print what was found, and tell whether nothing is wrong.
+
+    Nothing is changed: what asks the webhooks is a dry run, which the API server doesn't store.
+    Raises pulumi.RunError or WorkspaceError when the cluster can't be asked.
+    """
+    stack = stack_settings.read(workspace)
+    with console.alive("looking at the mesh"), connect(workspace.cluster) as client:
+        findings = list(_check(client, stack))
+    is_healthy = all(finding.status != "wrong" for finding in findings)
+    if as_json:
+        told = {"healthy": is_healthy, "findings": [dataclasses.asdict(f) for f in findings]}
+        sys.stdout.write(json.dumps(told, indent=2) + "\n")
+    else:
+        _show(findings)
+    return is_healthy
+
+
+def _check(client: Client, stack: Settings) -> Iterator[Finding]:
+    snapshot = _look(client, stack)
+    yield from mesh_checks.control_plane(snapshot, stack)
+    yield from mesh_checks.webhooks(snapshot)
+    yield from _trials(client, stack, snapshot.mesh)
+    yield from mesh_checks.sidecars(snapshot, stack)
+    yield from mesh_checks.gateways(snapshot, stack)
+    yield from mesh_checks.versions(snapshot)
+    yield from mesh_checks.leftovers(snapshot, stack)
+
+
+def _look(client: Client, stack: Settings) -> Snapshot:
+    webhooks = [
+        {**live.to_dict(), "kind": kind.__name__}
+        for kind in (MutatingWebhookConfiguration, ValidatingWebhookConfiguration)
+        for app in ISTIO
+        for live in client.list(kind, labels={"app": app})
+    ]
+    pods = [pod.to_dict() for pod in client.list(Pod, namespace="*")]
+    return Snapshot(
+        mesh=RunningMesh.read(client),
+        deployments=_dicts(client.list(Deployment, namespace=stack.istio_namespace)),
+        webhooks=webhooks,
+        services=_dicts(client.list(Service, namespace="*")),
+        pods=[pod for pod in pods if _stays(pod)],
+    )
+
+
+def _dicts(objects: Any) -> list[dict[str, Any]]:
+    return [live.to_dict() for live in objects]
+
+
+def _stays(pod: dict[str, Any]) -> bool:
+    is_over = pod.get("status", {}).get("phase") in OVER
+    return not is_over and "deletionTimestamp" not in pod["metadata"]
+
+
+def _trials(client: Client, stack: Settings, mesh: RunningMesh) -> Iterator[Finding]:
+    """Ask each injector of the stack for a proxy, and each validator to refuse something."""
+    injectors = {part.answers_to for part in mesh.injectors if part.home == stack.istio_namespace}
+    istiods = {part.answers_to for part in mesh.istiods if part.home == stack.istio_namespace}
+    asked = [
+        ("injector", webhook_trial.inject, injectors),
+        # Objects without a revision are one's, too, whichever it is.
+        ("validator", webhook_trial.validate, istiods | ({DEFAULT} if istiods else set())),
+    ]
+    for what, trial, names in asked:
+        for name in sorted(filter(None, names)):
+            status, found = trial(client, stack.istio_namespace, name)
+            yield Finding(
+                check="webhook",
+                subject=f"{what} {name}",
+                status=status,
+                found=found,
+                remedy=UNREACHED if status == "wrong" else "",
+            )
+
+
+def _show(findings: list[Finding]) -> None:
+    out = Console(highlight=False)
+    if not out.is_terminal:
+        out = Console(highlight=False, width=WIDTH_WITHOUT_TERMINAL)
+    table = Table("", "CHECK", "OF", "FOUND", box=None, pad_edge=False)
+    table.columns[1].no_wrap = True
+    for finding in findings:
+        table.add_row(
+            MARKS[finding.status], finding.check, Text(finding.subject), Text(finding.found)
+        )
+    out.print(table)
+    remedies = dict.fromkeys(finding.remedy for finding in findings if finding.remedy)
+    if remedies:
+        out.print("\nwhat helps:")
+    for remedy in remedies:
+        out.print(f"  {remedy}", markup=False, soft_wrap=True)
+    wrong = sum(finding.status == "wrong" for finding in findings)
+    out.print(f"\n{len(findings)} checks, {wrong} wrong")

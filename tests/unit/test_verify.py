@@ -1,0 +1,325 @@
+"""What verify finds in a running mesh: all is well, or what isn't and what helps."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+import pytest
+from lightkube import Client
+from lightkube.core.exceptions import ApiError
+
+from mesh import mesh_checks, settings, webhook_trial
+from mesh.mesh_checks import Finding, Snapshot
+from mesh.running_mesh import Part, RunningMesh
+from mesh.settings import Settings
+
+Manifest = dict[str, Any]
+
+ISTIOD: Manifest = {
+    "metadata": {"name": "istiod"},
+    "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "istiod"}}},
+    "status": {"readyReplicas": 1},
+}
+WEBHOOK: Manifest = {
+    "kind": "MutatingWebhookConfiguration",
+    "metadata": {"name": "istio-sidecar-injector"},
+    "webhooks": [
+        {
+            "clientConfig": {
+                "caBundle": "QQ==",
+                "service": {"namespace": "istio-system", "name": "istiod"},
+            }
+        }
+    ],
+}
+SERVICES: list[Manifest] = [
+    {"metadata": {"namespace": "istio-system", "name": "istiod"}, "spec": {"type": "ClusterIP"}},
+    {
+        "metadata": {"namespace": "istio-system", "name": "istio-ingressgateway"},
+        "spec": {"type": "LoadBalancer"},
+        "status": {"loadBalancer": {"ingress": [{"hostname": "lb.example.com"}]}},
+    },
+]
+PROXY = {"name": "istio-proxy", "image": "docker.io/istio/proxyv2:1.30.3"}
+POD: Manifest = {
+    "metadata": {
+        "namespace": "bookinfo",
+        "name": "details-v1-5b4f-x2x2x",
+        "labels": {"pod-template-hash": "5b4f"},
+        "annotations": {"istio.io/rev": "default"},
+        "ownerReferences": [{"kind": "ReplicaSet", "name": "details-v1-5b4f"}],
+    },
+    "spec": {"containers": [{"name": "details"}, PROXY]},
+}
+RESTART = "kubectl rollout restart deployment/details-v1 -n bookinfo"
+
+
+def part(kind: str = "Deployment", **fields: Any) -> Part:
+    """Return an istiod of the stack, or what differs from it."""
+    own: Manifest = {
+        "name": "istiod",
+        "namespace": "istio-system",
+        "home": "istio-system",
+        "answers_to": "default",
+        "version": "1.30.3",
+        "managers": ("helm",),
+    }
+    return Part(kind=kind, **{**own, **fields})
+
+
+def snapshot(**fields: Any) -> Snapshot:
+    """Return a healthy mesh, or what differs from it."""
+    mesh = RunningMesh(
+        namespaces={},
+        owners={"istio-system": "mesh/test"},
+        asked_for={"bookinfo": "default"},
+        istiods=fields.pop("istiods", (part(),)),
+        injectors=(),
+    )
+    healthy: Manifest = {
+        "deployments": [ISTIOD],
+        "webhooks": [WEBHOOK],
+        "services": SERVICES,
+        "pods": [POD],
+    }
+    return Snapshot(mesh=mesh, **{**healthy, **fields})
+
+
+@pytest.fixture
+def stack(configure: Callable[..., None]) -> Settings:
+    """Return the settings of a stack with nothing but defaults."""
+    configure()
+    return settings.read()
+
+
+def changed(manifest: Manifest, **spec: Any) -> Manifest:
+    """Return a copy of a manifest with other parts."""
+    return {**copy.deepcopy(manifest), **spec}
+
+
+def check(found: Snapshot, stack: Settings) -> list[Finding]:
+    """Run every check over a snapshot."""
+    return [
+        *mesh_checks.control_plane(found, stack),
+        *mesh_checks.webhooks(found),
+        *mesh_checks.sidecars(found, stack),
+        *mesh_checks.gateways(found, stack),
+        *mesh_checks.versions(found),
+        *mesh_checks.leftovers(found, stack),
+    ]
+
+
+def wrong(found: Snapshot, stack: Settings) -> tuple[str, str, str, str]:
+    """Return the one finding that isn't ok."""
+    (finding,) = [each for each in check(found, stack) if each.status != "ok"]
+    return finding.status, finding.subject, finding.found, finding.remedy
+
+
+def test_a_healthy_mesh_has_nothing_wrong(stack: Settings) -> None:
+    """And each concern says so with a line of its own."""
+    findings = check(snapshot(), stack)
+
+    assert {finding.status for finding in findings} == {"ok"}
+    assert [finding.check for finding in findings] == [
+        "control plane",
+        "webhook",
+        "sidecar",
+        "gateway",
+        "version",
+    ]
+
+
+def test_an_istiod_that_is_not_there_is_wrong(stack: Settings) -> None:
+    """Each revision of the stack has one."""
+    _, subject, found, _ = wrong(snapshot(deployments=[]), stack)
+
+    assert (subject, found) == ("istiod", "not in namespace istio-system")
+
+
+def test_a_canary_has_its_own_istiod(configure: Callable[..., None]) -> None:
+    """The stack's own one doesn't stand in for it."""
+    configure(canary='{"revision": "next", "istioVersion": "1.30.4"}')
+
+    assert wrong(snapshot(), settings.read())[1] == "istiod-next"
+
+
+def test_a_release_before_istiod_has_none(configure: Callable[..., None]) -> None:
+    """Its control plane is whatever its namespace holds."""
+    configure(istioVersion="1.0.5")
+    pilot = changed(ISTIOD, metadata={"name": "istio-pilot"})
+
+    findings = list(mesh_checks.control_plane(snapshot(deployments=[pilot]), settings.read()))
+
+    assert [(each.subject, each.status) for each in findings] == [("istio-pilot", "ok")]
+
+
+@pytest.mark.parametrize(
+    ("replicas", "found", "remedy"),
+    [
+        (1, "0 of 1 pods ready", "kubectl describe pods -n istio-system -l app=istiod"),
+        (0, "0 of 0 pods ready", "make up: it starts what was scaled to 0"),
+    ],
+)
+def test_an_istiod_without_pods_is_wrong(
+    stack: Settings, replicas: int, found: str, remedy: str
+) -> None:
+    """Scaled to nothing is no kind of ready."""
+    istiod = changed(ISTIOD, status={}, spec={**ISTIOD["spec"], "replicas": replicas})
+
+    assert wrong(snapshot(deployments=[istiod]), stack)[2:] == (found, remedy)
+
+
+def test_a_webhook_without_a_ca_bundle_is_wrong(stack: Settings) -> None:
+    """The API server can't trust it: istiod has not come to it yet."""
+    webhook = copy.deepcopy(WEBHOOK)
+    del webhook["webhooks"][0]["clientConfig"]["caBundle"]
+
+    assert wrong(snapshot(webhooks=[webhook]), stack)[2] == "a caBundle in 0 of 1"
+
+
+def test_a_webhook_whose_service_is_gone_is_a_leftover(stack: Settings) -> None:
+    """It fails every pod that it is asked about."""
+    _, _, found, remedy = wrong(snapshot(services=SERVICES[1:]), stack)
+
+    assert found == "no Service istio-system/istiod: left by an install that is gone"
+    assert remedy == "kubectl delete mutatingwebhookconfiguration istio-sidecar-injector"
+
+
+def test_a_pod_without_its_sidecar_is_named_with_the_remedy(stack: Settings) -> None:
+    """Its namespace asks for one."""
+    plain = changed(POD, spec={"containers": [{"name": "details"}]})
+
+    status, subject, _, remedy = wrong(snapshot(pods=[plain]), stack)
+
+    assert (status, subject, remedy) == ("wrong", "bookinfo/details-v1-5b4f-x2x2x", RESTART)
+
+
+@pytest.mark.parametrize(
+    ("pod", "wanted"),
+    [
+        ({"metadata": {"labels": {"sidecar.istio.io/inject": "false"}}}, False),
+        ({"metadata": {"annotations": {"sidecar.istio.io/inject": "false"}}}, False),
+        ({"spec": {"hostNetwork": True}}, False),
+        ({"metadata": {"namespace": "other"}}, False),
+        (
+            {"metadata": {"namespace": "other", "labels": {"sidecar.istio.io/inject": "true"}}},
+            True,
+        ),
+    ],
+)
+def test_a_pod_is_missed_only_where_it_would_be_injected(
+    stack: Settings, pod: Manifest, *, wanted: bool
+) -> None:
+    """Its own label goes before its namespace's; the host's network is never touched."""
+    made = {
+        "metadata": {"namespace": "bookinfo", "name": "a", **pod.get("metadata", {})},
+        "spec": {"containers": [{"name": "a"}], **pod.get("spec", {})},
+    }
+
+    found = list(mesh_checks.sidecars(snapshot(pods=[made]), stack))
+
+    assert any(finding.status == "wrong" for finding in found) is wanted
+
+
+def test_a_load_balancer_without_an_address_is_wrong(stack: Settings) -> None:
+    """Nobody reaches the mesh by it."""
+    waiting = changed(SERVICES[1], status={"loadBalancer": {}})
+
+    _, subject, found, remedy = wrong(snapshot(services=[SERVICES[0], waiting]), stack)
+
+    assert subject == "istio-system/istio-ingressgateway"
+    assert found == "its load balancer has no address"
+    assert remedy == "kubectl describe service istio-ingressgateway -n istio-system"
+
+
+@pytest.mark.parametrize(
+    ("istiod", "status"),
+    [("1.30.4", "warning"), ("1.31.0", "warning"), ("1.32.0", "wrong"), ("1.29.3", "wrong")],
+)
+def test_proxies_are_at_most_a_minor_behind(stack: Settings, istiod: str, status: str) -> None:
+    """And never ahead of the istiod that they ask."""
+    found = wrong(snapshot(istiods=(part(version=istiod),)), stack)
+
+    assert found[0] == status
+    assert found[2].startswith(f"proxy 1.30.3, istiod {istiod}")
+    assert found[3] == RESTART
+
+
+def test_a_proxy_whose_istiod_is_gone_is_wrong(stack: Settings) -> None:
+    """It keeps what it was told last, until it starts anew."""
+    _, _, found, remedy = wrong(snapshot(istiods=(part(answers_to="next"),)), stack)
+
+    assert found == "its proxy asks an istiod of revision default, and there is none"
+    assert remedy == RESTART
+
+
+def test_another_installs_istiod_is_a_warning(stack: Settings) -> None:
+    """It may be in use: nobody but its owner knows."""
+    other = part(home="istio", namespace="istio", answers_to="old")
+
+    status, subject, found, _ = wrong(snapshot(istiods=(part(), other)), stack)
+
+    assert (status, subject) == ("warning", "istiod")
+    assert found == "Deployment istiod in namespace istio, by helm: no stack owns it"
+
+
+class FakeClient(Client):
+    """Answers each dry run alike."""
+
+    def __init__(self, answer: Callable[[Any], Any]) -> None:
+        """Take what to do with an object."""
+        self.answer = answer
+
+    def create(self, obj: Any, *_: Any, dry_run: bool = False, **__: Any) -> Any:
+        """Insist on a dry run."""
+        assert dry_run
+        return self.answer(obj)
+
+
+def refusal(message: str) -> Callable[[Any], Any]:
+    """Refuse as an API server does."""
+
+    def refuse(_: Any) -> Any:
+        response = httpx2.Response(
+            500,
+            json={"message": message, "code": 500},
+            request=httpx2.Request("POST", "http://test"),
+        )
+        raise ApiError(request=response.request, response=response)
+
+    return refuse
+
+
+def injected(pod: Any) -> Any:
+    """Do as the gateway's template does."""
+    pod.spec.containers[0].image = "proxyv2"
+    return pod
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (injected, "ok"),
+        (lambda pod: pod, "wrong"),
+        (refusal("failed calling webhook: connection refused"), "wrong"),
+        (refusal('pods "mesh-verify" is forbidden: violates PodSecurity'), "ok"),
+        (refusal('User "me" cannot create resource "pods"'), "warning"),
+    ],
+)
+def test_an_injector_answers_when_it_injects(answer: Callable[[Any], Any], status: str) -> None:
+    """A pod that comes back as it went has met no webhook."""
+    assert webhook_trial.inject(FakeClient(answer), "istio-system", "default")[0] == status
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (refusal('admission webhook "validation.istio.io" denied the request'), "ok"),
+        (lambda route: route, "wrong"),
+        (refusal("failed calling webhook: connection refused"), "wrong"),
+    ],
+)
+def test_a_validator_answers_when_it_refuses(answer: Callable[[Any], Any], status: str) -> None:
+    """What it lets in was never shown to it."""
+    assert webhook_trial.validate(FakeClient(answer), "istio-system", "default")[0] == status
