@@ -46,10 +46,11 @@ programs: venv/ready ## Get the programs that a sandbox runs, into the cache
 unit: venv/ready ## Run the unit tests: no engine, no cluster, under 30 s
 	@$(venv)/pytest tests/unit -n 2
 
-check: venv/ready ## Lint, format and types
+check: venv/ready ## Lint, format and types; YAML too
 	@$(venv)/ruff check .
 	@$(venv)/ruff format --check .
 	@$(venv)/ty check
+	@$(venv)/yamllint --strict .
 
 traffic: venv/ready ## Prove the traffic plans with requests through real proxies, as a live table
 	@$(run) traffic
