@@ -206,9 +206,14 @@ def leftovers(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
             )
 
 
+def has_istiod(stack: Settings) -> bool:
+    """Whether the stack's release is of the time of istiod."""
+    return (skew.parse(stack.istio_version) or ISTIOD_SINCE) >= ISTIOD_SINCE
+
+
 def _istiods(stack: Settings) -> Iterator[str]:
     """Name the Deployments that a stack's revisions come to."""
-    if (skew.parse(stack.istio_version) or ISTIOD_SINCE) < ISTIOD_SINCE:
+    if not has_istiod(stack):
         return
     yield "istiod" if stack.revision in (None, DEFAULT) else f"istiod-{stack.revision}"
     if stack.canary:

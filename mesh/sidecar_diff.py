@@ -34,6 +34,7 @@ from sandbox import toolchain
 from sandbox.programs import HELM, ISTIO_MINOR, ISTIOCTL
 
 WIDTH_WITHOUT_TERMINAL = 120  # of the summary's table
+LIVE = "look at a pod as the cluster's injector made it: --live"
 STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -123,12 +124,17 @@ def _istioctl(workspace: Workspace, release: Release) -> Path:
         release,
         path=path,
         who="sidecar-diff",
-        instead="look at a pod as the cluster's injector made it: --live",
+        instead=LIVE,
     )
 
 
 def _config(stack: Settings, plane: ControlPlane) -> Config:
     """Render the istiod chart as the program does, and take what istiod injects by."""
+    if not plane.release.layout.istiod:
+        raise pulumi.RunError(
+            f"sidecar-diff renders the injector's config by the istiod chart, and Istio "
+            f"{plane.release.version} has none: {LIVE}"
+        )
     helm = toolchain.ensure((HELM,))["helm"]
     chart = plane.release.istiod_chart
     options = ["--namespace", stack.istio_namespace, "--kube-version", stack.kube_version]

@@ -59,7 +59,8 @@ def _check(client: Client, stack: Settings) -> Iterator[Finding]:
     snapshot = _look(client, stack)
     yield from mesh_checks.control_plane(snapshot, stack)
     yield from mesh_checks.webhooks(snapshot)
-    yield from _trials(client, stack, snapshot.mesh)
+    if mesh_checks.has_istiod(stack):
+        yield from _trials(client, stack, snapshot.mesh)
     yield from mesh_checks.sidecars(snapshot, stack)
     yield from mesh_checks.gateways(snapshot, stack)
     yield from mesh_checks.versions(snapshot)
