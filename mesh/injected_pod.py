@@ -42,7 +42,8 @@ def read(cluster: Cluster, namespace: str, name: str) -> tuple[Manifest, Manifes
             f"Deployment {namespace}/{name} holds its sidecar already, for it was injected by "
             "hand: leave out --live"
         )
-    injected = [pod for pod in pods if has_proxy(pod["spec"])]
+    stays = (pod for pod in pods if "deletionTimestamp" not in pod["metadata"])
+    injected = [pod for pod in stays if has_proxy(pod["spec"])]
     if not injected:
         raise pulumi.RunError(
             f"none of the {len(pods)} pods of Deployment {namespace}/{name} has a sidecar; make "

@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from mesh import sidecar_additions, sidecar_diff
+from mesh import sidecar_additions, sidecar_diff, stack_settings
 from mesh.injected_pod import _comparable
 from mesh.manual_injection import Config
 from mesh.workspace import Workspace
@@ -128,17 +128,15 @@ def test_the_difference_is_plain_text_where_there_is_no_terminal(
     assert removed == ["--- plain"]
 
 
-def test_a_stack_without_sidecars_shows_what_one_would_add(
-    workspace: Workspace, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Its pods' label would keep istioctl away."""
+def test_a_stack_without_sidecars_shows_what_one_would_add(workspace: Workspace) -> None:
+    """Its pods' own label would keep istioctl away."""
     workspace.config["mesh:injection"] = "off"
+    stack = stack_settings.read(workspace)
 
-    sidecar_diff.show(workspace)
+    compared = sidecar_diff._rendered(workspace, stack, "details", "v1")
 
-    said = capsys.readouterr().out
-    assert "+      - name: istio-proxy" in said
-    assert "sidecar.istio.io/inject" not in said
+    labels = compared.plain["spec"]["template"]["metadata"]["labels"]
+    assert labels == {"app": "details", "version": "v1"}
 
 
 def test_an_unknown_deployment_is_refused(workspace: Workspace) -> None:

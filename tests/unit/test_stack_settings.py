@@ -1,0 +1,76 @@
+"""A stack's settings without an engine: what commands around Pulumi read of them."""
+
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+
+from mesh import stack_settings
+from mesh.workspace import Workspace, WorkspaceError
+
+SECRET = {"secure": "v1:abc"}
+
+
+def workspace(monkeypatch: pytest.MonkeyPatch, **config: Any) -> Workspace:
+    """Return a stack whose file holds a config, and whose sandbox never was."""
+    stack = {f"mesh:{key}": value for key, value in config.items()}
+    monkeypatch.setattr(Workspace, "config", stack)
+    return Workspace("dev", "nowhere")
+
+
+def test_the_stacks_file_goes_before_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Objects and booleans, too, as the file spells them; the host is the stack's own."""
+    stack = stack_settings.read(
+        workspace(monkeypatch, istioNamespace="mesh", cni=True, values={"istiod": {"a": 1}})
+    )
+
+    assert (stack.istio_namespace, stack.cni) == ("mesh", True)
+    assert stack.values.istiod == {"a": 1}
+    assert stack.bookinfo_namespace == "bookinfo"
+    assert stack.bookinfo_host == "bookinfo.dev.localhost"
+
+
+def test_a_mistake_is_told_as_the_program_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One message, with the key."""
+    with pytest.raises(pulumi.RunError, match=r"config of stack dev has 1 mistake:\n.*mesh:mtls"):
+        stack_settings.read(workspace(monkeypatch, mtls="loose"))
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [SECRET, {"registry.example.com": {"username": "me", "password": SECRET}}],
+)
+def test_what_is_encrypted_is_stood_in_for(
+    monkeypatch: pytest.MonkeyPatch, credentials: dict[str, Any]
+) -> None:
+    """Whole or in parts: the pods still name the Secret that their images are pulled with."""
+    stack = stack_settings.read(
+        workspace(
+            monkeypatch,
+            registryCredentials=credentials,
+            cacerts={"ca-key.pem": SECRET},
+            bookinfoRatings="mysql",
+            bookinfoMysqlPassword=SECRET,
+        )
+    )
+
+    assert stack.common_values["global"]["imagePullSecrets"] == ["istio-registry"]
+
+
+def test_a_sandbox_that_is_not_up_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the command that starts it."""
+    with pytest.raises(WorkspaceError, match="sandbox nowhere isn't there: `make up`"):
+        _ = workspace(monkeypatch).cluster
+
+
+def test_a_stack_with_a_context_is_looked_for_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """In the kubeconfig that it names: never what is current, and not the sandbox."""
+    file = tmp_path / "kubeconfig"
+    file.write_text("current-context: other\ncontexts: [{name: other}, {name: prod}]\n")
+
+    cluster = workspace(monkeypatch, context="prod", kubeconfig=str(file)).cluster
+
+    assert (cluster.context, cluster.kubeconfig) == ("prod", file)
