@@ -1,18 +1,19 @@
-"""What must hold in a running mesh: one function a concern, each over what one look found."""
+"""What must hold in a running mesh: one function a concern, each over what one look found.
+
+What must hold of its pods is in mesh.pod_checks.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from mesh import skew
-from mesh.injected_pod import has_proxy
 from mesh.revisions import DEFAULT
-from mesh.running_mesh import REVISION, RunningMesh
+from mesh.running_mesh import RunningMesh
 from mesh.settings import Settings
 
 Manifest = Mapping[str, Any]
 Status = Literal["ok", "warning", "wrong"]
-INJECT = "sidecar.istio.io/inject"
 ISTIOD_SINCE = (1, 5, 0)
 """The release in which istiod took the place of pilot, citadel, galley and the injector."""
 
@@ -75,7 +76,7 @@ def control_plane(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
 
 def webhooks(snapshot: Snapshot) -> Iterator[Finding]:
     """Each has the certificate that the API server trusts it by, and a Service to call."""
-    services = {_key(service) for service in snapshot.services}
+    services = {key(service) for service in snapshot.services}
     for webhook in snapshot.webhooks:
         name = webhook["metadata"]["name"]
         clients = [each["clientConfig"] for each in webhook.get("webhooks", [])]
@@ -97,37 +98,9 @@ def webhooks(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding(check="webhook", subject=name, status=status, found=found, remedy=remedy)
 
 
-def sidecars(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
-    """Each pod has a proxy where its namespace, its own label or the stack asks for one."""
-    asking = set(snapshot.mesh.asked_for)
-    if stack.data_plane.has_sidecars:
-        asking.add(stack.bookinfo_namespace)
-    complete: dict[str, int] = dict.fromkeys(sorted(asking), 0)
-    for pod in snapshot.pods:
-        metadata = pod["metadata"]
-        namespace = metadata["namespace"]
-        if has_proxy(pod["spec"]):
-            complete[namespace] = complete.get(namespace, 0) + 1
-        elif _wants_proxy(pod, asked=namespace in asking):
-            yield Finding(
-                check="sidecar",
-                subject=_key(pod),
-                status="wrong",
-                found="no istio-proxy: made before the namespace's label, or past the injector",
-                remedy=_restart(pod),
-            )
-    for namespace, count in complete.items():
-        yield Finding(
-            check="sidecar",
-            subject=namespace,
-            status="ok",
-            found=f"{count} pods with istio-proxy",
-        )
-
-
 def gateways(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
     """Each gateway of the stack has its Service, and an address where it asks for one."""
-    services = {_key(service): service for service in snapshot.services}
+    services = {key(service): service for service in snapshot.services}
     suffix = "" if stack.routing_api == "istio" else "-istio"
     for gateway in stack.gateways:
         namespace = gateway.namespace or stack.istio_namespace
@@ -149,46 +122,6 @@ def gateways(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
             status=status,
             found=found,
             remedy="" if status == "ok" else remedy,
-        )
-
-
-def versions(snapshot: Snapshot) -> Iterator[Finding]:
-    """No proxy is newer than the istiod that it asks, nor more than a minor older."""
-    istiods = {istiod.answers_to: istiod.version for istiod in snapshot.mesh.istiods}
-    same: dict[str, int] = {}
-    for pod in snapshot.pods:
-        proxy = _proxy_version(pod["spec"])
-        revision = (pod["metadata"].get("annotations") or {}).get(REVISION)
-        if not proxy or not revision:
-            continue
-        subject = _key(pod)
-        if revision not in istiods:
-            yield Finding(
-                check="version",
-                subject=subject,
-                status="wrong",
-                found=f"its proxy asks an istiod of revision {revision}, and there is none",
-                remedy=_restart(pod),
-            )
-            continue
-        istiod = istiods[revision]
-        if istiod is None or proxy == istiod:
-            same[revision] = same.get(revision, 0) + 1
-            continue
-        rule = skew.proxy(istiod, proxy)
-        yield Finding(
-            check="version",
-            subject=subject,
-            status="wrong" if rule else "warning",
-            found=f"proxy {proxy}, istiod {istiod}" + (f"; {rule}" if rule else ""),
-            remedy=_restart(pod),
-        )
-    for revision, count in same.items():
-        yield Finding(
-            check="version",
-            subject=f"revision {revision}",
-            status="ok",
-            found=f"{count} proxies of istiod's version, {istiods[revision] or 'whatever it is'}",
         )
 
 
@@ -220,44 +153,12 @@ def _istiods(stack: Settings) -> Iterator[str]:
         yield f"istiod-{stack.canary.revision}"
 
 
-def _wants_proxy(pod: Manifest, *, asked: bool) -> bool:
-    """Decide as the injector does: a pod's own word goes before its namespace's."""
-    metadata = pod["metadata"]
-    own = (metadata.get("labels") or {}).get(INJECT)
-    own = own or (metadata.get("annotations") or {}).get(INJECT)
-    if pod["spec"].get("hostNetwork"):
-        return False
-    return own == "true" if own else asked
-
-
-def _restart(pod: Manifest) -> str:
-    """Say how a pod is made anew: by its workload, or by hand where it has none."""
-    metadata = pod["metadata"]
-    namespace = metadata["namespace"]
-    for owner in metadata.get("ownerReferences") or ():
-        kind, name = owner["kind"].lower(), owner["name"]
-        if kind == "replicaset":
-            suffix = (metadata.get("labels") or {}).get("pod-template-hash", "")
-            kind, name = "deployment", name.removesuffix(f"-{suffix}")
-        if kind in ("deployment", "statefulset", "daemonset"):
-            return f"kubectl rollout restart {kind}/{name} -n {namespace}"
-        return f"make it anew by its {kind} {name}"
-    return f"delete it and make it anew: kubectl delete pod {metadata['name']} -n {namespace}"
-
-
 def _address(service: Manifest) -> str:
     balancer = service.get("status", {}).get("loadBalancer") or {}
     points = balancer.get("ingress") or [{}]
     return points[0].get("ip") or points[0].get("hostname") or ""
 
 
-def _proxy_version(spec: Manifest) -> str | None:
-    """Read the proxy's version from its image's tag."""
-    containers = [*spec["containers"], *(spec.get("initContainers") or ())]
-    image = next((c.get("image", "") for c in containers if c["name"] == "istio-proxy"), "")
-    tag = image.partition("@")[0].rpartition("/")[2].partition(":")[2]
-    return tag if skew.parse(tag) else None
-
-
-def _key(manifest: Manifest) -> str:
+def key(manifest: Manifest) -> str:
+    """Name an object by its namespace and its name."""
     return f"{manifest['metadata']['namespace']}/{manifest['metadata']['name']}"

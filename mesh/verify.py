@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mesh import mesh_checks, stack_settings, webhook_trial
+from mesh import mesh_checks, pod_checks, stack_settings, webhook_trial
 from mesh.cluster_client import connect
 from mesh.mesh_checks import Finding, Snapshot
 from mesh.revisions import DEFAULT
@@ -61,9 +61,9 @@ def _check(client: Client, stack: Settings) -> Iterator[Finding]:
     yield from mesh_checks.webhooks(snapshot)
     if mesh_checks.has_istiod(stack):
         yield from _trials(client, stack, snapshot.mesh)
-    yield from mesh_checks.sidecars(snapshot, stack)
+    yield from pod_checks.sidecars(snapshot, stack)
     yield from mesh_checks.gateways(snapshot, stack)
-    yield from mesh_checks.versions(snapshot)
+    yield from pod_checks.versions(snapshot)
     yield from mesh_checks.leftovers(snapshot, stack)
 
 

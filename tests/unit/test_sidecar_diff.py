@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from mesh import sidecar_additions, sidecar_diff, stack_settings
+from mesh import rendered_sidecar, sidecar_additions, sidecar_diff, stack_settings
 from mesh.injected_pod import _comparable
 from mesh.manual_injection import Config
 from mesh.workspace import Workspace
@@ -105,7 +105,7 @@ def workspace(release_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(toolchain, "ensure", lambda _: {"istioctl": istioctl})
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(
-        sidecar_diff, "_config", lambda *_: Config(mesh="", templates="", values="{}")
+        rendered_sidecar, "_config", lambda *_: Config(mesh="", templates="", values="{}")
     )
     return Workspace("dev", "nowhere")
 
@@ -121,7 +121,7 @@ def test_the_difference_is_plain_text_where_there_is_no_terminal(
     sidecar_diff.show(workspace, name)
 
     said = capsys.readouterr().out
-    assert f"Deployment {deployment}, injected by istioctl of Istio 1.30.3" in said
+    assert f"Deployment {deployment}, as istioctl injects it" in said
     assert "\n+      - name: istio-proxy\n" in said
     assert "\x1b" not in said
     removed = [line for line in said.splitlines() if line.startswith("-")]
@@ -133,9 +133,9 @@ def test_a_stack_without_sidecars_shows_what_one_would_add(workspace: Workspace)
     workspace.config["mesh:injection"] = "off"
     stack = stack_settings.read(workspace)
 
-    compared = sidecar_diff._rendered(workspace, stack, "details", "v1")
+    plain, _ = rendered_sidecar.render(workspace, stack, "details", "v1")
 
-    labels = compared.plain["spec"]["template"]["metadata"]["labels"]
+    labels = plain["spec"]["template"]["metadata"]["labels"]
     assert labels == {"app": "details", "version": "v1"}
 
 
@@ -149,7 +149,7 @@ def test_a_release_without_its_istioctl_is_one_message(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sandbox builds that of one branch; for another release it names the need, and --live."""
-    monkeypatch.setattr(sidecar_diff, "ISTIO_MINOR", "1.31")
+    monkeypatch.setattr(rendered_sidecar, "ISTIO_MINOR", "1.31")
     monkeypatch.setenv("PATH", "")
 
     with pytest.raises(pulumi.RunError, match=r"sidecar-diff needs istioctl 1\.30.*--live"):

@@ -9,7 +9,7 @@ import pytest
 from lightkube import Client
 from lightkube.core.exceptions import ApiError
 
-from mesh import mesh_checks, settings, webhook_trial
+from mesh import mesh_checks, pod_checks, settings, webhook_trial
 from mesh.mesh_checks import Finding, Snapshot
 from mesh.running_mesh import Part, RunningMesh
 from mesh.settings import Settings
@@ -103,9 +103,9 @@ def check(found: Snapshot, stack: Settings) -> list[Finding]:
     return [
         *mesh_checks.control_plane(found, stack),
         *mesh_checks.webhooks(found),
-        *mesh_checks.sidecars(found, stack),
+        *pod_checks.sidecars(found, stack),
         *mesh_checks.gateways(found, stack),
-        *mesh_checks.versions(found),
+        *pod_checks.versions(found),
         *mesh_checks.leftovers(found, stack),
     ]
 
@@ -217,7 +217,7 @@ def test_a_pod_is_missed_only_where_it_would_be_injected(
         "spec": {"containers": [{"name": "a"}], **pod.get("spec", {})},
     }
 
-    found = list(mesh_checks.sidecars(snapshot(pods=[made]), stack))
+    found = list(pod_checks.sidecars(snapshot(pods=[made]), stack))
 
     assert any(finding.status == "wrong" for finding in found) is wanted
 

@@ -1,0 +1,112 @@
+"""What must hold of the pods of a running mesh: a proxy where one is asked for, and which."""
+
+from collections.abc import Iterator
+
+from mesh import skew
+from mesh.injected_pod import has_proxy
+from mesh.mesh_checks import Finding, Manifest, Snapshot, key
+from mesh.running_mesh import REVISION
+from mesh.settings import Settings
+
+INJECT = "sidecar.istio.io/inject"
+
+
+def sidecars(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
+    """Each pod has a proxy where its namespace, its own label or the stack asks for one."""
+    asking = set(snapshot.mesh.asked_for)
+    if stack.data_plane.has_sidecars:
+        asking.add(stack.bookinfo_namespace)
+    complete: dict[str, int] = dict.fromkeys(sorted(asking), 0)
+    for pod in snapshot.pods:
+        metadata = pod["metadata"]
+        namespace = metadata["namespace"]
+        if has_proxy(pod["spec"]):
+            complete[namespace] = complete.get(namespace, 0) + 1
+        elif _wants_proxy(pod, asked=namespace in asking):
+            yield Finding(
+                check="sidecar",
+                subject=key(pod),
+                status="wrong",
+                found="no istio-proxy: made before the namespace's label, or past the injector",
+                remedy=_restart(pod),
+            )
+    for namespace, count in complete.items():
+        yield Finding(
+            check="sidecar",
+            subject=namespace,
+            status="ok",
+            found=f"{count} pods with istio-proxy",
+        )
+
+
+def versions(snapshot: Snapshot) -> Iterator[Finding]:
+    """No proxy is newer than the istiod that it asks, nor more than a minor older."""
+    istiods = {istiod.answers_to: istiod.version for istiod in snapshot.mesh.istiods}
+    same: dict[str, int] = {}
+    for pod in snapshot.pods:
+        proxy = _proxy_version(pod["spec"])
+        revision = (pod["metadata"].get("annotations") or {}).get(REVISION)
+        if not proxy or not revision:
+            continue
+        subject = key(pod)
+        if revision not in istiods:
+            yield Finding(
+                check="version",
+                subject=subject,
+                status="wrong",
+                found=f"its proxy asks an istiod of revision {revision}, and there is none",
+                remedy=_restart(pod),
+            )
+            continue
+        istiod = istiods[revision]
+        if istiod is None or proxy == istiod:
+            same[revision] = same.get(revision, 0) + 1
+            continue
+        rule = skew.proxy(istiod, proxy)
+        yield Finding(
+            check="version",
+            subject=subject,
+            status="wrong" if rule else "warning",
+            found=f"proxy {proxy}, istiod {istiod}" + (f"; {rule}" if rule else ""),
+            remedy=_restart(pod),
+        )
+    for revision, count in same.items():
+        yield Finding(
+            check="version",
+            subject=f"revision {revision}",
+            status="ok",
+            found=f"{count} proxies of istiod's version, {istiods[revision] or 'whatever it is'}",
+        )
+
+
+def _wants_proxy(pod: Manifest, *, asked: bool) -> bool:
+    """Decide as the injector does: a pod's own word goes before its namespace's."""
+    metadata = pod["metadata"]
+    own = (metadata.get("labels") or {}).get(INJECT)
+    own = own or (metadata.get("annotations") or {}).get(INJECT)
+    if pod["spec"].get("hostNetwork"):
+        return False
+    return own == "true" if own else asked
+
+
+def _restart(pod: Manifest) -> str:
+    """Say how a pod is made anew: by its workload, or by hand where it has none."""
+    metadata = pod["metadata"]
+    namespace = metadata["namespace"]
+    for owner in metadata.get("ownerReferences") or ():
+        kind, name = owner["kind"].lower(), owner["name"]
+        if kind == "replicaset":
+            suffix = (metadata.get("labels") or {}).get("pod-template-hash", "")
+            kind, name = "deployment", name.removesuffix(f"-{suffix}")
+        if kind in ("deployment", "statefulset", "daemonset"):
+            return f"kubectl rollout restart {kind}/{name} -n {namespace}"
+        return f"make it anew by its {kind} {name}"
+    return f"delete it and make it anew: kubectl delete pod {metadata['name']} -n {namespace}"
+
+
+def _proxy_version(spec: Manifest) -> str | None:
+    """Read the proxy's version from its image's tag."""
+    containers = [*spec["containers"], *(spec.get("initContainers") or ())]
+    image = next((c.get("image", "") for c in containers if c["name"] == "istio-proxy"), "")
+    tag = image.partition("@")[0].rpartition("/")[2].partition(":")[2]
+    return tag if skew.parse(tag) else None

@@ -1,0 +1,94 @@
+"""A sidecar as the stack's istiod would add it, rendered by istioctl without a cluster."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pulumi
+import yaml
+
+from mesh import bookinfo_deployment, control_planes, core_values, manual_injection
+from mesh.bookinfo import MICROSERVICES, row
+from mesh.control_planes import ControlPlane
+from mesh.manual_injection import Config, Manifest
+from mesh.release import Release
+from mesh.settings import Settings
+from mesh.workspace import Workspace
+from sandbox import toolchain
+from sandbox.programs import HELM, ISTIO_MINOR, ISTIOCTL
+
+LIVE = "look at a pod as the cluster's injector made it: --live"
+
+
+def render(
+    workspace: Workspace, stack: Settings, service: str, version: str
+) -> tuple[Manifest, Manifest]:
+    """Let istioctl do to the stack's Deployment what istiod would do to its pods.
+
+    Returns it plain and injected. Raises pulumi.RunError when the release has no istioctl.
+    """
+    if not stack.data_plane.has_sidecars:
+        stack = stack.model_copy(update={"injection": "auto"})  # what one would add
+    planes = control_planes.find(stack)
+    proxies = planes.proxies(stack.bookinfo_revision)
+    plane = planes.names[proxies.revision]
+    istioctl = _istioctl(workspace, plane.release)
+    microservice = next(each for each in MICROSERVICES if each.name == service)
+    deployment = bookinfo_deployment.make(stack, row(microservice, version), version, proxies.mark)
+    injected = manual_injection.kube_inject(
+        istioctl,
+        _config(stack, plane),
+        {service: deployment},
+        revision=plane.chart_value or None,
+        kube_version=stack.kube_version,
+    )
+    plain = manual_injection.as_admitted(deployment)
+    return (
+        manual_injection.without_nulls(plain),
+        manual_injection.without_nulls(injected[service]),
+    )
+
+
+def _istioctl(workspace: Workspace, release: Release) -> Path:
+    """Find the release's istioctl; a sandbox builds one where the release can't have another."""
+    path = None
+    is_of_branch = release.version.startswith(f"{ISTIO_MINOR}.")
+    if workspace.sandbox is not None and is_of_branch and not release.istioctl.is_file():
+        folder = toolchain.ensure((ISTIOCTL,))["istioctl"].parent
+        path = os.pathsep.join([os.environ["PATH"], str(folder)])
+    return manual_injection.find_istioctl(
+        release,
+        path=path,
+        who="sidecar-diff",
+        instead=LIVE,
+    )
+
+
+def _config(stack: Settings, plane: ControlPlane) -> Config:
+    """Render the istiod chart as the program does, and take what istiod injects by."""
+    if not plane.release.layout.istiod:
+        raise pulumi.RunError(
+            f"sidecar-diff renders the injector's config by the istiod chart, and Istio "
+            f"{plane.release.version} has none: {LIVE}"
+        )
+    helm = toolchain.ensure((HELM,))["helm"]
+    chart = plane.release.istiod_chart
+    options = ["--namespace", stack.istio_namespace, "--kube-version", stack.kube_version]
+    answer = subprocess.run(
+        [helm, "template", plane.release_name, chart, *options, "--values", "-"],
+        input=json.dumps(core_values.of_istiod(stack, plane)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if answer.returncode:
+        raise pulumi.RunError(f"helm can't render {chart}: {answer.stderr.strip()}")
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    data = {
+        manifest["metadata"]["name"]: manifest["data"]
+        for manifest in yaml.load_all(answer.stdout, loader)
+        if manifest and manifest["kind"] == "ConfigMap"
+    }
+    suffix = f"-{plane.chart_value}" if plane.chart_value else ""
+    return Config.of(data[f"istio{suffix}"], data[f"istio-sidecar-injector{suffix}"])
