@@ -3,6 +3,7 @@
 What must hold of its pods is in mesh.pod_checks.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -126,16 +127,26 @@ def gateways(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
 
 
 def leftovers(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
-    """Name the control planes and injectors that no stack owns; other stacks' are theirs."""
+    """Name control planes and injectors that the stack didn't ask for; other stacks' are theirs."""
+    wanted = {stack.revision or DEFAULT, *stack.revision_tags}
+    wanted |= {stack.canary.revision} if stack.canary else set()
+    answering = Counter(injector.answers_to for injector in snapshot.mesh.injectors)
     for part in (*snapshot.mesh.istiods, *snapshot.mesh.injectors):
-        of = snapshot.mesh.owner(part)
-        if of is None and part.home != stack.istio_namespace:
+        reason = None
+        if part.home == stack.istio_namespace:
+            if part.answers_to not in wanted:
+                reason = f"the stack has no revision or tag {part.answers_to}"
+            elif part in snapshot.mesh.injectors and answering[part.answers_to] > 1:
+                reason = f"{answering[part.answers_to]} injectors answer to {part.answers_to}"
+        elif snapshot.mesh.owner(part) is None:
+            reason = "no stack owns it"
+        if reason:
             yield Finding(
                 check="leftover",
                 subject=part.name,
                 status="warning",
-                found=f"{part}: no stack owns it",
-                remedy="remove it with the tool that made it, unless it is in use",
+                found=f"{part}: {reason}",
+                remedy="what another tool made, remove with that tool, unless it is in use",
             )
 
 

@@ -75,7 +75,7 @@ def snapshot(**fields: Any) -> Snapshot:
         owners={"istio-system": "mesh/test"},
         asked_for={"bookinfo": "default"},
         istiods=fields.pop("istiods", (part(),)),
-        injectors=(),
+        injectors=fields.pop("injectors", ()),
     )
     healthy: Manifest = {
         "deployments": [ISTIOD],
@@ -248,7 +248,7 @@ def test_proxies_are_at_most_a_minor_behind(stack: Settings, istiod: str, status
 
 def test_a_proxy_whose_istiod_is_gone_is_wrong(stack: Settings) -> None:
     """It keeps what it was told last, until it starts anew."""
-    _, _, found, remedy = wrong(snapshot(istiods=(part(answers_to="next"),)), stack)
+    _, _, found, remedy = wrong(snapshot(istiods=()), stack)
 
     assert found == "its proxy asks an istiod of revision default, and there is none"
     assert remedy == RESTART
@@ -262,6 +262,27 @@ def test_another_installs_istiod_is_a_warning(stack: Settings) -> None:
 
     assert (status, subject) == ("warning", "istiod")
     assert found == "Deployment istiod in namespace istio, by helm: no stack owns it"
+
+
+def test_a_revision_that_the_stack_lacks_is_a_warning(stack: Settings) -> None:
+    """It is in the stack's own namespace, and nobody there asked for it."""
+    istiods = (part(), part(name="istiod-old", answers_to="old"))
+
+    _, subject, found, _ = wrong(snapshot(istiods=istiods), stack)
+
+    assert subject == "istiod-old"
+    assert found.endswith("by helm: the stack has no revision or tag old")
+
+
+def test_two_injectors_of_one_name_are_a_warning(stack: Settings) -> None:
+    """As after an `istioctl install` that was taken over: its tag stays beside the stack's own."""
+    kind = "MutatingWebhookConfiguration"
+    injectors = (part(kind, name="istio-revision-tag-default"), part(kind, name="istio"))
+
+    found = list(mesh_checks.leftovers(snapshot(injectors=injectors), stack))
+
+    assert {finding.subject for finding in found} == {"istio-revision-tag-default", "istio"}
+    assert all(each.found.endswith("2 injectors answer to default") for each in found)
 
 
 class FakeClient(Client):
