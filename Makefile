@@ -9,8 +9,8 @@ venv := venv/bin
 run := $(venv)/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview destroy tables sidecar-diff verify release programs test unit check bench traffic sandbox-up sandbox-down \
-        sandbox-status sandbox-logs env lock
+.PHONY: help up preview destroy tables sidecar-diff verify release test programs unit check traffic bench \
+        sandbox-up sandbox-down sandbox-status sandbox-logs env lock
 
 help: ## List these commands
 	@sed -n 's/\$$\$$/$$/; s/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 23
