@@ -17,8 +17,9 @@ from components.istio_crds import IstioCRDs, IstioCRDsArgs
 from components.mesh_security import MeshSecurity, MeshSecurityArgs
 from components.node_agents import NodeAgents, NodeAgentsArgs
 from components.telemetry import Telemetry, TelemetryArgs
-from mesh import cluster, control_planes, gateway_api_bundle, ordering, preflight, settings
+from mesh import cluster, control_planes, garbage, gateway_api_bundle, ordering, preflight, settings
 
+garbage.leave()
 stack = settings.read()
 istio = control_planes.find(stack)
 settings.check(stack, istio.releases)

@@ -18,7 +18,7 @@ from pulumi.runtime import get_root_resource
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
-from mesh import preflight
+from mesh import garbage, preflight
 from mesh.cluster import SANDBOX
 from mesh.release import Release
 
@@ -231,6 +231,7 @@ def run(
     with pytest.MonkeyPatch.context() as patch, contextlib.closing(loop):
         patch.setenv(SANDBOX, str(kubeconfig))
         patch.setattr(preflight, "check", engine.check)
+        patch.setattr(garbage, "leave", lambda: None)  # hundreds of runs in one process leave much
         if slim:
             patch.setattr(Release, "crds", property(_slim_crds))
         loop.run_until_complete(_run(engine))
