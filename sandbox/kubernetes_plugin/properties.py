@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from itertools import islice, zip_longest
 from typing import Any
 
+import msgspec
 from google.protobuf.struct_pb2 import Struct, Value
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
@@ -129,22 +130,24 @@ class Properties:
 
     def __init__(self, struct: Struct, like: "Properties | None" = None) -> None:
         """Read a struct; parts that are the same in `like` are shared with it, not read again."""
-        # Marks are rare and the search is quick: most structs are read without looking for them.
-        raw = struct.SerializeToString()
-        marked = any(sign in raw for sign in _SECRET_SIGNS)
-        self.struct = struct
-        self.secrets: dict[str, Any] = from_struct(struct) if marked else {}
-        """The values with their marks; empty when nothing can be secret."""
-        self.plain: Struct | None = None
+        self.plain = unmarked(struct)
         """The struct as it says the same as the object, in the same words; None with marks."""
-        if marked:
+        self.struct = struct
+        self.secrets: dict[str, Any] = from_struct(struct) if self.plain is None else {}
+        """The values with their marks; empty when nothing can be secret."""
+        if self.plain is None:
             self.object = to_object(self.secrets)
-            return
-        self.plain = _dashed(raw) if _UNDERSCORED_START in raw else struct
-        if like is None or like.plain is None:
-            self.object = _plain_fields(self.plain.fields)
         else:
-            self.object = _shared_fields(self.plain.fields, like.plain.fields, like.object)
+            self.object = read_fields(self.plain.fields, like)
+
+
+def unmarked(struct: Struct) -> Struct | None:
+    """Spell a struct's keys as the object does; None when something in it may be secret."""
+    # Marks are rare and the search is quick: most structs are read without looking for them.
+    raw = struct.SerializeToString()
+    if any(sign in raw for sign in _SECRET_SIGNS):
+        return None
+    return _dashed(raw) if _UNDERSCORED_START in raw else struct
 
 
 def _dashed(raw: bytes) -> Struct:
@@ -160,6 +163,13 @@ def underscored(struct: Struct) -> bytes:
         for name, dashed in _SPELLINGS:
             raw = raw.replace(dashed, name)
     return raw
+
+
+def read_fields(fields: Mapping[str, Value], like: Properties | None) -> dict[str, Any]:
+    """Read fields without marks; parts that are the same in `like` are shared with it."""
+    if like is None or like.plain is None:
+        return _plain_fields(fields)
+    return shared_fields(fields, like.plain.fields, like.object)
 
 
 def _plain_fields(fields: Mapping[str, Value]) -> dict[str, Any]:
@@ -185,9 +195,10 @@ def _plain(value: Value) -> Any:
     return value.bool_value if kind == "bool_value" else None
 
 
-def _shared_fields(
+def shared_fields(
     fields: Mapping[str, Value], others: Mapping[str, Value], known: dict[str, Any]
 ) -> dict[str, Any]:
+    """Read fields; parts that are the same in `others`, read as `known`, are shared with it."""
     return {
         key: _shared(fields[key], others[key], known[key]) if key in others else _plain(fields[key])
         for key in fields
@@ -199,7 +210,7 @@ def _shared(value: Value, other: Value, known: Any) -> Any:
     if value == other:
         return known
     if isinstance(known, dict) and value.HasField("struct_value"):
-        return _shared_fields(value.struct_value.fields, other.struct_value.fields, known)
+        return shared_fields(value.struct_value.fields, other.struct_value.fields, known)
     if isinstance(known, list) and value.HasField("list_value"):
         pairs = zip_longest(value.list_value.values, other.list_value.values, known)
         count = len(value.list_value.values)
@@ -334,11 +345,16 @@ def has_secret(item: Any) -> bool:
 
 
 def _contains(item: Any, mark: type) -> bool:
-    if isinstance(item, dict):
-        return any(_contains(value, mark) for value in item.values() if type(value) is not str)
-    if isinstance(item, list):
-        return any(_contains(value, mark) for value in item if type(value) is not str)
-    return isinstance(item, mark) or (isinstance(item, Secret) and _contains(item.value, mark))
+    found = False
+
+    def look(value: Any) -> Any:
+        nonlocal found
+        found |= isinstance(value, mark)
+        return value.value if isinstance(value, Secret) else None
+
+    # msgspec walks in C, and asks only about what isn't JSON.
+    msgspec.json.encode(item, enc_hook=look)
+    return found
 
 
 def mark_secrets(outputs: dict[str, Any], inputs: Mapping[str, Any] | None) -> None:

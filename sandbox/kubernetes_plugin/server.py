@@ -1,5 +1,7 @@
 """The plugin's process: its start, what it serves, and its end."""
 
+import contextlib
+import ctypes
 import gc
 import os
 import signal
@@ -19,6 +21,8 @@ _WORKERS = 256
 _PARENT_SECONDS = 0.5
 _ENGINE_TRIES = 3
 _COLLECT_EVERY = 200_000
+# Of glibc's mallopt(3): M_TRIM_THRESHOLD and M_MMAP_THRESHOLD, in bytes; the latter's maximum.
+_KEPT_MEMORY = {-1: 256 << 20, -3: 32 << 20}
 _OPTIONS = (
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
@@ -45,6 +49,7 @@ def serve(arguments: list[str]) -> None:
         sys.stderr.write(f"{STAND_IN} {PLUGIN_VERSION}, without an engine\n")
 
     _spare_the_collector()
+    _keep_memory()
     threading.Thread(target=_warm_up, daemon=True).start()
     threading.Thread(target=_follow, args=(parent, address, stop), daemon=True).start()
     stop.wait()
@@ -80,6 +85,15 @@ def _spare_the_collector() -> None:
     # of them and all modules takes longer than making them.
     gc.freeze()
     gc.set_threshold(_COLLECT_EVERY)
+
+
+def _keep_memory() -> None:
+    # A large CRD is megabytes in each of its forms. By default what is freed goes back to the
+    # kernel at once, and is got again page by page for the next.
+    with contextlib.suppress(AttributeError, OSError):  # another C library has no such function
+        mallopt = ctypes.CDLL(None).mallopt
+        for parameter, size in _KEPT_MEMORY.items():
+            mallopt(parameter, size)
 
 
 def _warm_up() -> None:

@@ -8,14 +8,16 @@ from .fields import MANAGER
 from .naming import suffixed
 from .objects import Object, annotation_of, is_secret
 from .properties import (
-    SIGNATURE,
     Properties,
     Secret,
     copy,
     has_secret,
     mark_secrets,
+    read_fields,
+    shared_fields,
     to_struct,
     underscored,
+    unmarked,
     write,
 )
 
@@ -57,14 +59,13 @@ def _mark_string_data(state: dict[str, Any], secrets: dict[str, Any]) -> None:
 
 def read(state: Struct, given: Properties | None = None) -> tuple[Object, Object]:
     """Read a state: the inputs, and the live object; what is as in `given` is shared."""
-    kept = state.fields[INPUTS].struct_value if INPUTS in state.fields else None
-    if kept is None or SIGNATURE in kept.fields:
+    said = unmarked(state)
+    if said is None or INPUTS not in said.fields:
         return _split(Properties(state, given).object)
-    rest = Struct()
-    rest.CopyFrom(state)
-    del rest.fields[INPUTS]
-    inputs = Properties(kept, given)
-    return inputs.object, Properties(rest, inputs).object
+    kept = said.fields[INPUTS].struct_value.fields
+    inputs = read_fields(kept, given)
+    rest = {key: said.fields[key] for key in said.fields if key != INPUTS}
+    return inputs, shared_fields(rest, kept, inputs)
 
 
 def _split(state: Object) -> tuple[Object, Object]:

@@ -35,7 +35,7 @@ def in_order(item):
     """Show a value with its types, its keys sorted."""
     if isinstance(item, dict):
         return sorted((key, in_order(value)) for key, value in item.items())
-    return [in_order(value) for value in item] if isinstance(item, list) else repr(item)
+    return [in_order(value) for value in item] if isinstance(item, list | tuple) else repr(item)
 
 
 @given(objects)
@@ -52,6 +52,15 @@ def test_sharing_changes_nothing(values, others):
     read = Properties(struct, Properties(to_struct(others))).object
     alone = Properties(struct).object
     assert in_order(read) == in_order(alone)
+
+
+@given(objects, objects, objects)
+def test_sharing_changes_nothing_of_a_state(live, inputs, others):
+    """The inputs and the live object are each as without the other, whatever is marked."""
+    state = to_struct(live | {"__inputs": inputs})
+    alone = [Properties(to_struct(values)).object for values in (inputs, live)]
+    assert in_order(read(state)) == in_order(alone)
+    assert in_order(read(state, Properties(to_struct(others)))) == in_order(alone)
 
 
 @given(objects, objects)
