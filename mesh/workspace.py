@@ -233,7 +233,8 @@ class Workspace:
     @property
     def _full_environment(self) -> dict[str, str]:
         ours = os.environ if self.sandbox else {k: v for k, v in os.environ.items() if k != SANDBOX}
-        return {**ours, **self.environment}
+        # Pulumi is over in seconds, and holds the state many times: it may leave more uncollected.
+        return {"GOGC": "400", **ours, **self.environment}
 
     # --- the kubernetes plugin -------------------------------------------------------------
 
