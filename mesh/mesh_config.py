@@ -12,17 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mesh.mesh_config_rules import ROOT, RULES
 from mesh.mistakes import below, unknown, wrong
 
 FIELDS = Path(__file__).parent / "mesh_config_fields"
 """A table for each minor version; scripts/mesh_config_fields.py makes them."""
-ROOT = "mesh.v1alpha1.MeshConfig"
 DURATION = re.compile(r"(0|((\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h))+)")
-ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?):(?P<port>\d+)")
-DOMAIN = re.compile(
-    r"[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?(\.[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*\.?"
-)
-PORTS = range(1, 65536)
 
 
 def _integer(bits: int, *, signed: bool) -> Callable[[Any], bool]:
@@ -57,26 +52,6 @@ SCALARS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: isinstance(value, str) and bool(DURATION.fullmatch(value.lstrip("+-"))),
         "must be a duration, such as 10s, 1m30s or 500ms",
     ),
-}
-
-
-def _address(value: str) -> bool:
-    matched = ADDRESS.fullmatch(value)
-    return bool(matched) and int(matched["port"]) in PORTS
-
-
-_PORT = (lambda value: int(value) in PORTS, "must be a port, 1 to 65535")
-_ADDRESS = (_address, "must be HOST:PORT")
-_DOMAIN = (lambda value: bool(DOMAIN.fullmatch(value)), "must be a domain name")
-# What istiod asks of a value beyond its type, where it drops the whole mesh config else.
-RULES: Mapping[tuple[str, str], tuple[Callable[[Any], bool], str]] = {
-    (ROOT, "proxyListenPort"): _PORT,
-    (ROOT, "trustDomain"): _DOMAIN,
-    (ROOT, "trustDomainAliases"): _DOMAIN,
-    ("mesh.v1alpha1.ProxyConfig", "proxyAdminPort"): _PORT,
-    ("mesh.v1alpha1.ProxyConfig", "statusPort"): _PORT,
-    ("mesh.v1alpha1.ProxyConfig", "discoveryAddress"): _ADDRESS,
-    ("mesh.v1alpha1.ProxyConfig", "statsdUdpAddress"): _ADDRESS,
 }
 
 
@@ -120,14 +95,17 @@ def _message(api: Fields, name: str, value: Any, place: str) -> Iterator[str]:
     if not isinstance(value, Mapping):
         yield wrong(place, "must be an object", value)
         return
-    known = api.messages[name]
+    known, sound = api.messages[name], True
     for key, part in value.items():
         at = below(place, key)
         if key not in known:
             yield unknown(at, key, known, part, what=f"field in Istio {api.minor}")
         elif part is not None:  # istiod takes null for not set
-            found = list(_value(api, known[key], part, at))
-            yield from found or _rule(name, key, part, at)
+            found = list(_value(api, known[key], part, at)) or list(_rules(name, key, part, at))
+            sound = sound and not found
+            yield from found
+    if sound:
+        yield from _rules(name, None, value, place)
     for choice in api.choices.get(name, ()):
         chosen = [key for key in choice if value.get(key) is not None]
         if len(chosen) > 1:
@@ -153,8 +131,15 @@ def _value(api: Fields, kind: str, value: Any, place: str) -> Iterator[str]:
             yield wrong(place, rule, value)
 
 
-def _rule(message: str, key: str, value: Any, place: str) -> Iterator[str]:
-    holds, rule = RULES.get((message, key), (lambda _: True, ""))
-    for part in value if isinstance(value, list) else [value]:
-        if not holds(part):
-            yield wrong(place, rule, part)
+def _rules(message: str, field: str | None, value: Any, place: str) -> Iterator[str]:
+    for rule in RULES:
+        if (rule.message, rule.field) == (message, field):
+            for part in value if isinstance(value, list) else [value]:
+                if not rule.holds(_what_is_set(part)):
+                    yield wrong(place, rule.text, part)
+
+
+def _what_is_set(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {k: _what_is_set(part) for k, part in value.items() if part is not None}
+    return [_what_is_set(part) for part in value] if isinstance(value, list) else value
