@@ -85,7 +85,11 @@ bookinfo_namespace = InjectedNamespace(
 security = MeshSecurity(
     "security",
     MeshSecurityArgs(stack=stack, ingress=gateways.account),
-    pulumi.ResourceOptions(provider=provider, depends_on=bookinfo_namespace.ready),
+    # Any of the stack's namespaces may have a policy of its own.
+    pulumi.ResourceOptions(
+        provider=provider,
+        depends_on=ordering.all_ready(gateways.ready, bookinfo_namespace.ready),
+    ),
 )
 
 telemetry = Telemetry(

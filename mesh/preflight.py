@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import pulumi
 
-from mesh import gateway_preflight, ownership, skew
+from mesh import gateway_preflight, ownership, security, skew
 from mesh.cluster import Cluster
 from mesh.cluster_client import connect
 from mesh.control_planes import ControlPlanes
@@ -39,6 +39,11 @@ def check(
         f"{where} has what the gateways of stack {ownership.stack()} would fail on; nothing was "
         "changed:",
         obstacles,
+    )
+    _refuse(
+        f"{where} lacks namespaces that stack {ownership.stack()} has mutual TLS policies for; "
+        "nothing was changed:",
+        security.homeless(stack, mesh.namespaces),
     )
     _refuse(
         f"{where} has an Istio that can't become the wanted one; nothing was changed:",

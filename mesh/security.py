@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from mesh.mistakes import below, wrong
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from mesh.settings import Settings
 
@@ -52,3 +52,16 @@ def contradictions(stack: Settings, prefix: str) -> Iterator[str]:
             "their certificates",
             own,
         )
+
+
+def homeless(stack: Settings, there: Collection[str]) -> Iterator[str]:
+    """Name the policies whose namespace neither the cluster has nor the stack makes."""
+    keys = {namespace: f"mtlsByNamespace.{namespace}" for namespace in stack.mtls_by_namespace}
+    if stack.mtls == "strict":
+        keys[stack.root_namespace] = "meshConfig.rootNamespace"
+    for namespace, key in keys.items():
+        if namespace not in there and namespace not in stack.namespaces:
+            yield (
+                f"there is no namespace {namespace}: `kubectl create namespace {namespace}`, or "
+                f"`pulumi config rm --path {key}`"
+            )

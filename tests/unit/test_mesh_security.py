@@ -45,6 +45,15 @@ def test_a_stack_that_decides_nothing_has_no_policy(deployed: RecordingEngine) -
     assert policies(deployed) == {}
 
 
+def test_a_policy_waits_for_the_namespace_of_a_gateway(run_program: Run) -> None:
+    """It may be there that it is for."""
+    edge = {"name": "edge", "namespace": "edge"}
+    made = run_program(gateways=json.dumps([edge]), mtlsByNamespace=json.dumps({"edge": "strict"}))
+
+    (policy,) = policies(made)
+    assert "Namespace/gateways-edge-namespace" in made.waits_for(policy)
+
+
 def test_every_policy_is_one_that_the_release_knows(
     strict: RecordingEngine, release_dir: Path
 ) -> None:

@@ -625,6 +625,28 @@ def test_adopt_is_no_way_around_the_upgrade_rule(
     assert "istiod is 1.28.4" in refusal(kubeconfig(api.url), adopt=True)
 
 
+def test_policies_need_their_namespaces(
+    api: FakeAPIServer, kubeconfig: Kubeconfig, configure: Callable[..., None]
+) -> None:
+    """There, or the stack's own: else `up` would end in the middle."""
+    configure(
+        mtls="strict",
+        mtlsByNamespace=json.dumps({"shop": "strict", "bookinfo": "permissive"}),
+        meshConfig=json.dumps({"rootNamespace": "istio-config"}),
+    )
+    api.namespaces.append(namespace("istio-config"))
+
+    message = refusal(kubeconfig(api.url))
+    assert "lacks namespaces that stack mesh/test has mutual TLS policies for" in message
+    assert "`pulumi config rm --path mtlsByNamespace.shop`" in message
+    assert "namespace bookinfo" not in message
+
+    api.namespaces[0] = namespace("shop")
+    message = refusal(kubeconfig(api.url))
+    assert "there is no namespace istio-config: " in message
+    assert "namespace shop" not in message
+
+
 def test_an_istiod_without_pods_is_found(api: FakeAPIServer, kubeconfig: Kubeconfig) -> None:
     """Scaled to 0 by hand, it stays there: its autoscaler is off then."""
     ours(api, istiod("istio-system"))
