@@ -1,4 +1,4 @@
-"""What people run around Pulumi: up, preview, destroy, tables, release, env."""
+"""What people run around Pulumi: up, preview, destroy, handover, tables, release, env."""
 
 import sys
 from typing import Annotated
@@ -8,6 +8,7 @@ import typer
 
 from mesh import (
     gateway_api_bundle,
+    handover,
     leftovers,
     recovery,
     release_download,
@@ -68,6 +69,16 @@ def destroy(
     unasked = ("--yes", "--skip-preview") if workspace.sandbox else ()
     _run(workspace, "destroy", *unasked, *(arguments or ()))
     leftovers.show(workspace)
+
+
+@app.command("handover")
+def hand_over(
+    stack: Stack = "dev",
+    sandbox: SandboxName = "default",
+    yes: Annotated[bool, typer.Option("--yes", help="Do it, instead of showing it.")] = False,
+) -> None:
+    """Show what istioctl still holds of a mesh that the stack adopted; with --yes, end it."""
+    handover.hand_over(Workspace(stack, sandbox), do=yes)
 
 
 @app.command("tables")
@@ -146,11 +157,7 @@ def _run(workspace: Workspace, *arguments: str) -> None:
 
 
 if __name__ == "__main__":
-    mistakes = (SandboxError, ToolchainError, WorkspaceError, release_download.ReleaseError)
-    # The program's own rules speak when a command reads a stack's settings.
-    console.run(
-        app,
-        *mistakes,
-        pulumi.RunError,
-        interrupted="interrupted; the same command takes it up again",
-    )
+    own = (SandboxError, ToolchainError, WorkspaceError, release_download.ReleaseError)
+    # The program's own rules speak when a command reads a stack's settings or finds its cluster.
+    mistakes = (*own, pulumi.RunError)
+    console.run(app, *mistakes, interrupted="interrupted; the same command takes it up again")

@@ -47,9 +47,6 @@ def show(workspace: Workspace) -> None:
 
 def _named(workspace: Workspace, kind: str, *options: str) -> list[tuple[str, str]]:
     """List the objects of a kind: name and namespace."""
-    context = ("--context", workspace.context) if workspace.context else ()
     columns = "custom-columns=:.metadata.name,:.metadata.namespace"
-    printed = workspace.query(
-        *("kubectl", *context, "get", kind, *options, "--no-headers", "-o", columns)
-    )
+    printed = workspace.kubectl("get", kind, *options, "--no-headers", "-o", columns)
     return [(name, namespace) for name, namespace in map(str.split, printed.splitlines())]

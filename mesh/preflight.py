@@ -9,7 +9,7 @@ from mesh.cluster import Cluster
 from mesh.cluster_client import connect
 from mesh.control_planes import ControlPlanes
 from mesh.gateway_api_bundle import Bundle
-from mesh.running_mesh import REVISION, Part, RunningMesh, injected_pods
+from mesh.running_mesh import ISTIOCTL, REVISION, Part, RunningMesh, injected_pods
 from mesh.settings import Settings
 
 SHOWN = 20  # of the pods that still use what is to go: there may be thousands
@@ -56,6 +56,11 @@ def check(
         f"gatewayRevision or a tag of revisionTags, other namespaces by their label {REVISION} "
         "and `kubectl rollout restart`",
     )
+    if any(ISTIOCTL in istiod.managers and mesh.owner(istiod) for istiod in mesh.istiods):
+        pulumi.log.warn(
+            "istioctl still holds fields of what was adopted, and may have objects beside: "
+            "`python -m mesh handover` shows them, and with --yes ends it"
+        )
     stopped = frozenset(
         istiod.name
         for istiod in mesh.istiods

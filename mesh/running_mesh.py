@@ -14,6 +14,8 @@ from mesh.revisions import DEFAULT
 
 REVISION, TAG = "istio.io/rev", "istio.io/tag"
 INJECTION = "istio-injection"
+ISTIOCTL = "istio-operator"
+"""The field manager of `istioctl install` (istio's operator/pkg/install/install.go)."""
 # What the charts of a source tree say of themselves, whatever they install.
 PLACEHOLDER = "1.0.0"
 

@@ -184,6 +184,11 @@ class Workspace:
             return {}
         return json.loads(self.query("pulumi", "stack", "output", "--json", "-s", self.stack))
 
+    def kubectl(self, *arguments: str, standard_input: str | None = None) -> str:
+        """Ask the stack's cluster, and return what kubectl prints."""
+        where = ("--kubeconfig", str(self.cluster.kubeconfig), "--context", self.cluster.context)
+        return self.query("kubectl", *where, *arguments, standard_input=standard_input)
+
     def make_stack(self) -> None:
         """Make the stack in the backend when it isn't there."""
         if self.sandbox is None:

@@ -625,6 +625,23 @@ def test_adopt_is_no_way_around_the_upgrade_rule(
     assert "istiod is 1.28.4" in refusal(kubeconfig(api.url), adopt=True)
 
 
+def test_what_istioctl_still_holds_is_told(
+    api: FakeAPIServer, kubeconfig: Kubeconfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the command that shows it, as long as its field manager is there."""
+    warnings: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+    ours(api, istiod("istio-system"))
+    check(kubeconfig(api.url))
+    assert warnings == []
+
+    api.deployments[0]["metadata"]["managedFields"].append({"manager": "istio-operator"})
+    check(kubeconfig(api.url))
+
+    (warning,) = warnings
+    assert "python -m mesh handover" in warning
+
+
 def test_policies_need_their_namespaces(
     api: FakeAPIServer, kubeconfig: Kubeconfig, configure: Callable[..., None]
 ) -> None:
