@@ -55,7 +55,7 @@ core = IstioCore(
 # A pod gets its sidecar when it is created: istiod comes before gateways and applications.
 gateways = Gateways(
     "gateways",
-    GatewaysArgs(stack=stack, proxies=istio.proxies(stack.gateway_revision)),
+    GatewaysArgs(stack=stack, proxies=istio.proxies(stack.gateway_revision), stopped=stopped),
     pulumi.ResourceOptions(provider=provider, depends_on=core.ready),
 )
 

@@ -26,6 +26,8 @@ class GatewaysArgs:
     stack: Settings
     proxies: Proxies
     """Whose proxies they run."""
+    stopped: frozenset[str] = frozenset()
+    """Deployments that somebody scaled to nothing, to be started again."""
 
 
 class Gateways(pulumi.ComponentResource):
@@ -109,6 +111,7 @@ def _from_chart(
                 gateway.typed_values,
                 args.proxies.gateway_values,
             ),
+            stopped=args.stopped,
         ),
         opts,
     )

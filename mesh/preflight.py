@@ -23,8 +23,8 @@ def check(
     The stack's own namespaces must be absent, or bear its mark, unless it may adopt them;
     `gateway_api` is what it brings.
 
-    Returns the istiods that somebody scaled to nothing, for only the program can start those
-    again: an autoscaler leaves a 0 alone, and to Pulumi the replicas are the autoscaler's.
+    Returns the istiods and gateways that somebody scaled to nothing, for only the program can
+    start those again: an autoscaler leaves a 0 alone, and to Pulumi the replicas are its own.
     """
     where = str(cluster)
     with connect(cluster) as client:
@@ -61,11 +61,13 @@ def check(
             "istioctl still holds fields of what was adopted, and may have objects beside: "
             "`python -m mesh handover` shows them, and with --yes ends it"
         )
-    stopped = frozenset(
-        istiod.name
-        for istiod in mesh.istiods
-        if istiod.is_stopped and istiod.home == stack.istio_namespace
-    )
+    scaled = {(stack.istio_namespace, istiod.name) for istiod in mesh.istiods}
+    scaled |= {
+        (gateway.namespace or stack.istio_namespace, gateway.name)
+        for gateway in stack.gateways
+        if gateway.replicas is None
+    }
+    stopped = frozenset(name for _, name in mesh.stopped & scaled)
     for name in sorted(stopped):
         pulumi.log.warn(f"{name} was scaled to 0, where no autoscaler helps: it is started again")
     return stopped

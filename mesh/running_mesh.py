@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from lightkube import Client
 from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.operators import exists
 from lightkube.resources.admissionregistration_v1 import MutatingWebhookConfiguration
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Namespace, Pod
@@ -36,8 +37,6 @@ class Part:
     """The revision or tag that pods ask for to get to it."""
     version: str | None = None
     """An istiod's, where it can be told."""
-    is_stopped: bool = False
-    """Whether somebody scaled it to nothing."""
 
     def __str__(self) -> str:
         """Say what it is, where, and by whom."""
@@ -56,6 +55,8 @@ class RunningMesh:
     """The revision or tag that each namespace is labelled with."""
     istiods: tuple[Part, ...]
     injectors: tuple[Part, ...]
+    stopped: frozenset[tuple[str, str]]
+    """Namespace and name of the Deployments that somebody scaled to nothing."""
 
     @classmethod
     def read(cls, client: Client) -> "RunningMesh":
@@ -79,6 +80,12 @@ class RunningMesh:
                     client.list(MutatingWebhookConfiguration, labels={"app": "sidecar-injector"}),
                 )
             ),
+            # The charts' istiods and gateways both have it.
+            stopped=frozenset(
+                (str(_metadata(live).namespace), str(_metadata(live).name))
+                for live in client.list(Deployment, namespace="*", labels={"istio": exists()})
+                if live.spec and live.spec.replicas == 0
+            ),
         )
 
     def owner(self, part: Part) -> str | None:
@@ -99,9 +106,7 @@ def injected_pods(client: Client) -> Iterator[tuple[str, str]]:
 
 def _istiod(live: Deployment) -> Part:
     metadata = _metadata(live)
-    part = _part("Deployment", metadata, metadata.namespace)
-    is_stopped = live.spec is not None and live.spec.replicas == 0
-    return replace(part, version=_version(live), is_stopped=is_stopped)
+    return replace(_part("Deployment", metadata, metadata.namespace), version=_version(live))
 
 
 def _injector(live: MutatingWebhookConfiguration) -> Part:

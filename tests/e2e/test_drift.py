@@ -7,6 +7,8 @@ import pytest
 from .checkout import Checkout
 
 ISTIOD = ("deployment", "istiod", "-n", "istio-system")
+GATEWAY = ("deployment", "istio-ingressgateway", "-n", "istio-system")
+REVIEWS = ("deployment", "reviews-v1", "-n", "bookinfo")
 INJECTOR = ("mutatingwebhookconfiguration", "istio-sidecar-injector")
 
 
@@ -28,16 +30,27 @@ def test_an_edit_of_istiod_is_put_back(deployed: Checkout, tool: str) -> None:
 
 
 def test_an_istiod_scaled_to_nothing_without_its_webhook_is_put_back(deployed: Checkout) -> None:
-    """The injector waits for an istiod, and an autoscaler never starts one again from 0."""
+    """The injector waits for an istiod, and an autoscaler never starts a thing again from 0.
+
+    What has no autoscaler has the stack's number of pods: any other is drift.
+    """
     deployed.shell(
-        f"kubectl scale {' '.join(ISTIOD)} --replicas=0; kubectl delete {' '.join(INJECTOR)}"
+        f"kubectl scale {' '.join(ISTIOD)} --replicas=0; kubectl delete {' '.join(INJECTOR)}; "
+        f"kubectl scale {' '.join(GATEWAY)} --replicas=0; "
+        f"kubectl scale {' '.join(REVIEWS)} --replicas=3"
     )
 
-    assert {step["op"] for step in _changes(deployed)} == {"update", "create"}
+    steps = _changes(deployed)
+    assert {step["op"] for step in steps} == {"update", "create"}
+    (reviews,) = (step for step in steps if step["urn"].endswith("::bookinfo-reviews-v1"))
+    assert set(reviews["detailedDiff"]) == {"spec.replicas"}
     said = deployed.mesh("up", "--", "--refresh")
 
     assert "istiod was scaled to 0" in said
+    assert "istio-ingressgateway was scaled to 0" in said
+    assert deployed.kubectl("get", *GATEWAY)["status"]["readyReplicas"] == 1
     assert deployed.kubectl("get", *ISTIOD)["status"]["readyReplicas"] == 1
+    assert deployed.kubectl("get", *REVIEWS)["spec"]["replicas"] == 1
     (bundle,) = {
         webhook["clientConfig"]["caBundle"]
         for webhook in deployed.kubectl("get", *INJECTOR)["webhooks"]

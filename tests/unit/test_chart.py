@@ -106,10 +106,12 @@ def test_replicas_are_the_autoscalers(deployed: RecordingEngine) -> None:
         assert list(request.ignoreChanges) == ["spec.replicas"]
 
 
-def test_an_istiod_without_pods_is_started(release_dir: Path, tmp_path: Path) -> None:
+def test_what_has_no_pods_is_started(release_dir: Path, tmp_path: Path) -> None:
     """An autoscaler never touches a 0, and the injector's wait would be in vain."""
-    engine = RecordingEngine(stopped=frozenset({"istiod"}))
-    run(engine, tmp_path, releaseDir=str(release_dir))
+    names = ("istiod", "istio-ingressgateway")
+    engine = RecordingEngine(stopped=frozenset(names))
+    run(engine, tmp_path, slim=True, releaseDir=str(release_dir))
 
-    assert engine.inputs("Deployment/istio-system/istiod")["spec"]["replicas"] == 1
-    assert not engine.requests["Deployment/istio-system/istiod"].ignoreChanges
+    for name in names:
+        assert engine.inputs(f"Deployment/istio-system/{name}")["spec"]["replicas"] == 1
+        assert not engine.requests[f"Deployment/istio-system/{name}"].ignoreChanges

@@ -55,6 +55,7 @@ class FakeAPIServer(ThreadingHTTPServer):
         self.status = 200
         self.namespaces: list[dict[str, Any]] = []
         self.deployments: list[dict[str, Any]] = []
+        self.gateways: list[dict[str, Any]] = []
         self.injectors: list[dict[str, Any]] = []
         self.gateway_api: dict[str, Any] | None = None
         self.pods: list[dict[str, Any]] | None = None
@@ -78,6 +79,7 @@ class FakeAPIServer(ThreadingHTTPServer):
                 if namespace["metadata"]["labels"].get("istio-injection") == "disabled"
             ],
             "/apis/apps/v1/deployments?labelSelector=app%3Distiod": self.deployments,
+            "/apis/apps/v1/deployments?labelSelector=istio": [*self.deployments, *self.gateways],
             "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
             "?labelSelector=app%3Dsidecar-injector": self.injectors,
         }[path]
@@ -151,6 +153,12 @@ def istiod(
         },
         "spec": {"selector": {}, "template": {"spec": {"containers": containers}}},
     }
+
+
+def deployment(name: str) -> dict[str, Any]:
+    """Return one of the mesh's."""
+    metadata = {"name": name, "namespace": "istio-system"}
+    return {"metadata": metadata, "spec": {"selector": {}, "template": {}}}
 
 
 def injector(in_namespace: str, **labels: str) -> dict[str, Any]:
@@ -664,10 +672,16 @@ def test_policies_need_their_namespaces(
     assert "namespace shop" not in message
 
 
-def test_an_istiod_without_pods_is_found(api: FakeAPIServer, kubeconfig: Kubeconfig) -> None:
-    """Scaled to 0 by hand, it stays there: its autoscaler is off then."""
+def test_what_has_no_pods_is_found(
+    api: FakeAPIServer, kubeconfig: Kubeconfig, configure: Callable[..., None]
+) -> None:
+    """Scaled to 0 by hand, an istiod or gateway stays there: its autoscaler is off then."""
+    sized = {"name": "sized", "replicas": 2}
+    configure(gateways=json.dumps([{"name": "istio-ingressgateway"}, sized]))
     ours(api, istiod("istio-system"))
+    api.gateways += [deployment(name) for name in ("istio-ingressgateway", "sized", "others")]
     assert check(kubeconfig(api.url)) == frozenset()
 
-    api.deployments[0]["spec"]["replicas"] = 0
-    assert check(kubeconfig(api.url)) == {"istiod"}
+    for stopped in (*api.deployments, *api.gateways):
+        stopped["spec"]["replicas"] = 0
+    assert check(kubeconfig(api.url)) == {"istiod", "istio-ingressgateway"}
