@@ -37,10 +37,13 @@ from lightkube.resources.core_v1 import (
     PersistentVolume,
     PersistentVolumeClaim,
     Pod,
+    Secret,
     Service,
     ServiceStatus,
 )
 from lightkube.types import PatchType
+
+from sandbox import mounts
 
 log = logging.getLogger("keeper")
 
@@ -173,14 +176,14 @@ class Keeper:
         if wanted is None:
             return
         if istiod is None:
-            self.istiods[key] = self._start(key, wanted)
+            self.istiods[key] = self._start(key, wanted, deployment)
             return
         if istiod.process.poll() is not None:
             istiod.ready = False
             istiod.died = istiod.died or time.monotonic()
             if time.monotonic() - istiod.died > BACKOFF_SECONDS:
                 log.warning("istiod %s/%s ended with %s", *key, istiod.process.returncode)
-                self.istiods[key] = self._start(key, wanted)
+                self.istiods[key] = self._start(key, wanted, deployment)
             return
         istiod.ready = _is_ready(wanted.address)
 
@@ -230,9 +233,11 @@ class Keeper:
         mesh = yaml.safe_load((config.data or {}).get("mesh", "")) or {}
         return json.dumps({key: mesh.get(key) for key in START_UP_SETTINGS}, sort_keys=True)
 
-    def _start(self, key: tuple[str, str], spec: Spec) -> Istiod:
+    def _start(self, key: tuple[str, str], spec: Spec, deployment: Deployment) -> Istiod:
+        # istiod looks for what is mounted below its working folder, a container's being the root.
         folder = self.folder / "istiod" / f"{key[0]}-{key[1]}"
         folder.mkdir(parents=True, exist_ok=True)
+        mounts.write(self.client, deployment.spec.template.spec, key[0], folder)
         with (folder / "log").open("ab") as output:
             process = subprocess.Popen(
                 [self.program, *spec.arguments],
@@ -379,7 +384,7 @@ def _prepare_decoding() -> None:
     (seen with 0.22, when watches find objects that are older than the keeper).
     """
     volumes = (PersistentVolume, PersistentVolumeClaim)
-    for kind in (ConfigMap, Deployment, Pod, Service, Status, *volumes):
+    for kind in (ConfigMap, Deployment, Pod, Secret, Service, Status, *volumes):
         msgspec.json.Decoder(kind)
 
 
