@@ -26,10 +26,12 @@ from traffic import load
 from traffic.load import Reply, Target
 from traffic.plans import STEPS, Step
 from traffic.proof import Measurement
-from traffic.stage import GUARDED, Stage, StageError
+from traffic.stage import GUARDED, TWINS_HOST, Stage, StageError
 from traffic.view import View
 
 REQUESTS = 1000
+FEW = 100
+"""Of requests of which each must go the same way."""
 PAUSE = 0.01
 """Seconds between two requests of those that flow while a plan changes."""
 COPIES_SECONDS = 0.5
@@ -87,6 +89,8 @@ async def prove(stage: Stage, view: View, proof: Proof) -> None:
                     await stage.settle()
         else:
             api = step.api
+            with view.doing("a second stack's Bookinfo beside the first"):
+                await _check_two_stacks(stage, proof)
             with view.doing(f"{step.name}: pulumi up, with another gateway"):
                 await stage.deploy(step.settings)
                 await stage.start_gateway(api)
@@ -155,10 +159,29 @@ async def _check_hosts(stage: Stage, proof: Proof) -> None:
     proof.checks["the gateway knows no other stack's host"] = others.status == 404
 
 
+async def _check_two_stacks(stage: Stage, proof: Proof) -> None:
+    twins = await stage.start_twin()
+    await stage.settle()
+    ours = stage.pods
+    for sentence, target, pods in (
+        ("the first one's host is answered by its own pods", stage.entry({}), ours),
+        ("the second's host is answered by its own", stage.entry({}, host=TWINS_HOST), twins),
+        ("the first one's services ask each other", stage.inside("reviews", {}), ours),
+    ):
+        proof.checks[f"two stacks: {sentence}"] = await _answering(target) <= pods
+
+
+async def _answering(target: Target) -> set[str]:
+    """Return the pods that answer a hundred requests; an empty name where nobody did."""
+    replies: list[Reply] = []
+    await load.send(target, FEW, replies.append)
+    return {reply.pod or "" for reply in replies}
+
+
 async def _check_mutual_tls(stage: Stage, proof: Proof) -> None:
     plaintext = await load.ask(stage.bypass())
     proof.checks["permissive: plain text reaches a pod"] = plaintext.status == 200
-    await stage.deploy({**STEPS[-1].settings, "mtls": "strict"})
+    await stage.deploy({**STEPS[-1].settings, "mtls": "strict", "denyByDefault": True})
     await stage.settle()
     plaintext = await load.ask(stage.bypass())
     proof.checks["strict: plain text is refused"] = plaintext.status == load.LOST
@@ -166,6 +189,8 @@ async def _check_mutual_tls(stage: Stage, proof: Proof) -> None:
     proof.checks["strict: the mesh's own requests come through"] = mutual.status == 200
     is_known = mutual.caller is not None and mutual.caller.endswith(f"/sa/bookinfo-{FRONT}")
     proof.checks["strict: the pod knows who asks"] = is_known
+    denied = await load.ask(stage.inside(GUARDED, {}, method="DELETE"))
+    proof.checks["deny by default: a method that nobody needs is refused"] = denied.status == 403
 
 
 def main(name: str, report: str | None = None) -> int:

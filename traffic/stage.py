@@ -19,12 +19,16 @@ from sandbox.cluster import Sandbox
 from sandbox.dataplane import proxy
 from sandbox.dataplane.pods import Pods
 from sandbox.dataplane.proxy import Programs, Proxy
+from traffic import twin
 from traffic.load import Target
 
 STACK = "traffic"
 HOST = f"bookinfo.{STACK}.localhost"
 """What Bookinfo's host is by default."""
 NAMESPACE = "bookinfo"
+TWIN = "bookinfo-twin"
+"""The namespace of a second stack's Bookinfo."""
+TWINS_HOST = f"{TWIN}.localhost"
 ISTIO_NAMESPACE = "istio-system"
 GATEWAY_LABELS = {
     "istio": {"istio": "ingressgateway"},
@@ -87,6 +91,13 @@ class Stage:
         self._start("guard", guarded, intercepts=False)
         await self.start_gateway("istio")
 
+    async def start_twin(self) -> frozenset[str]:
+        """Put a second stack's Bookinfo beside the first, with servers; return its pods."""
+        hosts = (HOST, TWINS_HOST)
+        await asyncio.to_thread(twin.make, self._client, NAMESPACE, TWIN, hosts)
+        await self._twins_servers.start()
+        return frozenset(self._twins_servers.labels)
+
     async def start_gateway(self, api: str) -> None:
         """Start the proxy of the gateway that an API has made, in place of another one's."""
         if "gateway" in self._proxies:
@@ -113,9 +124,9 @@ class Stage:
         path = f"/{FRONT}"
         return Target(address=address, port=HTTP_PORT, host=host, path=path, headers=headers)
 
-    def inside(self, service: str, headers: Mapping[str, str]) -> Target:
+    def inside(self, service: str, headers: Mapping[str, str], method: str = "GET") -> Target:
         """Return where an application sends its requests to a service: to its own sidecar."""
-        return Target(address="127.0.0.1", port=PORT, host=service, headers=headers)
+        return Target(address="127.0.0.1", port=PORT, host=service, headers=headers, method=method)
 
     def bypass(self) -> Target:
         """Return where requests go that no proxy sends: to the guarded pod's own address."""
@@ -127,12 +138,24 @@ class Stage:
 
     @cached_property
     def _servers(self) -> Pods:
+        return self._servers_of(NAMESPACE)
+
+    @cached_property
+    def _twins_servers(self) -> Pods:
+        return self._servers_of(TWIN)
+
+    def _servers_of(self, namespace: str) -> Pods:
         client = lightkube.AsyncClient(config=self._kubeconfig, field_manager="traffic")
-        return Pods(client, NAMESPACE)
+        return Pods(client, namespace)
 
     @property
     def _kubeconfig(self) -> lightkube.KubeConfig:
         return lightkube.KubeConfig.from_file(self._sandbox.kubeconfig)
+
+    @property
+    def pods(self) -> frozenset[str]:
+        """The pods of the stack, those that are gone too."""
+        return frozenset(self._servers.labels)
 
     @property
     def arrivals(self) -> Counter[str]:
@@ -148,6 +171,7 @@ class Stage:
         for one in self._proxies.values():
             one.end()
         await self._servers.end()
+        await self._twins_servers.end()
 
     def _pod(self, namespace: str, **labels: str) -> Pod:
         pods = list(self._client.list(Pod, namespace=namespace, labels=labels))
@@ -180,4 +204,4 @@ def _flat(settings: Any, path: str = "") -> Iterator[tuple[str, str]]:
         for number, value in enumerate(settings):
             yield from _flat(value, f"{path}[{number}]")
     else:
-        yield path, str(settings) if isinstance(settings, str | int) else json.dumps(settings)
+        yield path, settings if isinstance(settings, str) else json.dumps(settings)

@@ -109,10 +109,12 @@ def test_the_plans_are_plans_of_the_program() -> None:
 
 
 def test_settings_become_paths_of_pulumis_config() -> None:
-    """What is nested is set key by key and item by item."""
-    setting = {"trafficPlan": {"reviews": {"when": [{"headers": {"end-user": "j"}, "to": "v2"}]}}}
+    """What is nested is set key by key and item by item, a truth value as Pulumi spells it."""
+    when = [{"headers": {"end-user": "j"}, "to": "v2"}]
+    setting = {"denyByDefault": True, "trafficPlan": {"reviews": {"when": when}}}
 
     assert dict(_flat(setting)) == {
+        "denyByDefault": "true",
         "trafficPlan.reviews.when[0].headers.end-user": "j",
         "trafficPlan.reviews.when[0].to": "v2",
     }
