@@ -1,5 +1,9 @@
 """Gateways of every kind come and go, each by itself, and the Kubernetes Gateway API's as well."""
 
+import json
+
+from mesh.gateway_api_bundle import KNOWN_BY
+
 from .checkout import Checkout
 
 PUBLIC = {"name": "istio-ingressgateway"}
@@ -60,7 +64,12 @@ def test_istiod_deploys_the_gateways_of_the_kubernetes_api(deployed: Checkout) -
         assert "pulumi.com/waitFor" not in service["metadata"].get("annotations", {})
         assert deployed.changes("--refresh") == {}
 
-    # The CRDs stay, for other teams' routes are of their kinds.
+    # The CRDs stay when the stack leaves them to the cluster: others' routes are of their kinds.
+    own = {"routingApi": "gateway-api", "gatewayApiCrds": "cluster"}
+    with deployed.configured(**own):
+        deployed.mesh("up")
+        assert KNOWN_BY not in json.dumps(deployed.state())
+        assert deployed.changes("--refresh") == {}
     deployed.mesh("up")
     crds = deployed.kubectl("get", "crds", "gateways.gateway.networking.k8s.io")
     assert crds["metadata"]["annotations"]["gateway.networking.k8s.io/channel"] == "standard"
@@ -68,6 +77,10 @@ def test_istiod_deploys_the_gateways_of_the_kubernetes_api(deployed: Checkout) -
     deployed.shell(
         "kubectl get crds -o name | grep gateway.networking.k8s.io | xargs kubectl delete"
     )
+    with deployed.configured(**own):
+        said = deployed.fails("preview")
+    assert f"there is no CRD {KNOWN_BY}" in said
+    assert "pulumi config set gatewayApiCrds stack" in said
 
 
 def _pods(checkout: Checkout) -> dict[str, dict]:

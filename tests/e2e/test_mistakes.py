@@ -92,6 +92,15 @@ def test_an_istio_by_another_hand(scratch: Checkout) -> None:
     assert "nothing was changed" in said
 
 
+def test_a_policy_for_a_namespace_that_is_not_there(scratch: Checkout) -> None:
+    """Found by the preview, which the API server's dry run would let pass."""
+    _set(scratch, "dev", mtlsByNamespace={"shop": "strict"})
+
+    said = scratch.fails("preview")
+
+    assert "there is no namespace shop: `kubectl create namespace shop`" in said
+
+
 def test_a_stack_without_a_cluster_never_takes_the_current_context(
     scratch: Checkout, tmp_path: Path
 ) -> None:

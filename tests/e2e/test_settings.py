@@ -3,6 +3,8 @@
 import base64
 import json
 import shlex
+import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,17 +12,12 @@ import pytest
 import yaml
 
 from .checkout import PROJECT, Checkout
+from .istiod import eventually
 
-PEM = "-----BEGIN {0}-----\nVGhpcyBpcyBubyB7MH0sIGJ1dCBhIHRlc3Q=\n-----END {0}-----\n"
-SECRETS = {
+ACCOUNT = {
     'registryCredentials["registry.example.com"].username': "mesh",
     'registryCredentials["registry.example.com"].password': "correct horse battery staple",
-    'cacerts["ca-cert.pem"]': PEM.format("CERTIFICATE"),
-    'cacerts["ca-key.pem"]': PEM.format("PRIVATE KEY"),
-    'cacerts["cert-chain.pem"]': PEM.format("CERTIFICATE"),
-    'cacerts["root-cert.pem"]': PEM.format("CERTIFICATE"),
 }
-NEEDLES = ("battery staple", "VGhpcyBpcyBubyB7MH0s", "BEGIN PRIVATE KEY")
 
 
 @dataclass(frozen=True)
@@ -28,18 +25,39 @@ class Sized:
     """A checkout whose stack is the example, with secrets; and all that was said on the way."""
 
     checkout: Checkout
+    authority: dict[str, str]
+    """The mesh's CA, by the names of its files."""
     said: list[str]
 
 
 @pytest.fixture(scope="module")
-def sized(checkout: Checkout, first_up: str) -> Iterator[Sized]:
+def authority(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Make a root and, signed by it, the CA of a mesh, as a platform team does by hand."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl to make a CA with")
+    folder = tmp_path_factory.mktemp("ca")
+    options = "-nodes -newkey rsa:2048 -days 2 -addext basicConstraints=critical,CA:true"
+    root = "-keyout root-key.pem -out root-cert.pem -subj /CN=root"
+    own = "-keyout ca-key.pem -out ca-cert.pem -subj /CN=mesh -CA root-cert.pem -CAkey root-key.pem"
+    for files in (root, own):
+        words = ["openssl", "req", "-x509", *options.split(), *files.split()]
+        subprocess.run(words, cwd=folder, check=True, capture_output=True)
+    made = {name: (folder / name).read_text() for name in ("ca-cert.pem", "ca-key.pem")}
+    root_cert = (folder / "root-cert.pem").read_text()
+    chain = made["ca-cert.pem"] + root_cert
+    return {**made, "cert-chain.pem": chain, "root-cert.pem": root_cert}
+
+
+@pytest.fixture(scope="module")
+def sized(checkout: Checkout, first_up: str, authority: dict[str, str]) -> Iterator[Sized]:
     """Bring the stack to the example's settings and back; Bookinfo's pods stay as they are."""
     assert first_up
+    secrets = {**ACCOUNT, **{f'cacerts["{name}"]': pem for name, pem in authority.items()}}
     example = yaml.safe_load((PROJECT / "examples" / "Pulumi.sized.yaml").read_text())["config"]
     with checkout.configured(**{key.removeprefix("mesh:"): v for key, v in example.items()}):
         lines = [
             f"pulumi config set --secret --path {shlex.quote(path)} -- {shlex.quote(value)}"
-            for path, value in SECRETS.items()
+            for path, value in secrets.items()
         ]
         checkout.shell("\n".join(lines))
         said = [
@@ -47,7 +65,7 @@ def sized(checkout: Checkout, first_up: str) -> Iterator[Sized]:
             checkout.mesh("preview", "--", "--diff"),
             checkout.mesh("up", "--", "--diff"),
         ]
-        yield Sized(checkout, said)
+        yield Sized(checkout, authority, said)
     checkout.mesh("up")
 
 
@@ -82,9 +100,18 @@ def test_secrets_reach_the_cluster(sized: Sized) -> None:
         assert auths["registry.example.com"]["password"] == "correct horse battery staple"  # noqa: S105
     account = kubectl("get", "serviceaccount", "istiod", "-n", "istio-system")
     assert {"name": "istio-registry"} in account["imagePullSecrets"]
-    authority = kubectl("get", "secret", "cacerts", "-n", "istio-system")["data"]
-    assert base64.b64decode(authority["ca-key.pem"]).decode() == PEM.format("PRIVATE KEY")
-    assert len(authority) == 4
+    made = kubectl("get", "secret", "cacerts", "-n", "istio-system")["data"]
+    assert {name: base64.b64decode(pem).decode() for name, pem in made.items()} == sized.authority
+
+
+def test_the_mesh_trusts_its_ca(sized: Sized) -> None:
+    """What istiod tells the pods of every namespace to trust is the root of the stack's CA."""
+
+    def root() -> str:
+        name = ("istio-ca-root-cert", "-n", "bookinfo")
+        return sized.checkout.kubectl("get", "configmap", *name)["data"]["root-cert.pem"]
+
+    eventually(lambda: root() == sized.authority["root-cert.pem"])
 
 
 def test_secrets_are_nowhere_in_plain_text(sized: Sized) -> None:
@@ -94,13 +121,14 @@ def test_secrets_are_nowhere_in_plain_text(sized: Sized) -> None:
         for name, namespace in (("istio-registry", "bookinfo"), ("cacerts", "istio-system"))
         for text in sized.checkout.kubectl("get", "secret", name, "-n", namespace)["data"].values()
     ]
+    key = [*sized.authority["ca-key.pem"].splitlines()[:-1], *data]
     state = json.dumps(sized.checkout.state())
     file = (sized.checkout.folder / "Pulumi.dev.yaml").read_text()
 
     assert "istio-registry" in state
     assert "secure:" in file
     for text in (*sized.said, state, file):
-        assert [needle for needle in (*NEEDLES, *data) if needle in text] == []
+        assert [needle for needle in ("battery staple", *key) if needle in text] == []
 
 
 def test_all_mistakes_are_one_message(scratch: Checkout) -> None:

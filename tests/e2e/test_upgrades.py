@@ -107,6 +107,22 @@ def test_a_canary_upgrade(upgrading: Checkout) -> None:
         assert list(_istiod_images(upgrading)) == [f"istiod-{NEW}"]
         assert upgrading.changes("--refresh") == {}
 
+    # The other ways to join the mesh are the revision's as well.
+    with upgrading.configured(**promoted, injection="manual"):
+        upgrading.mesh("up")
+        assert set(_revisions(upgrading).values()) == {NEW}
+        assert len(_revisions(upgrading)) == 7
+    with upgrading.configured(**promoted, injection="ambient"):
+        upgrading.mesh("up")
+        agents = upgrading.kubectl("get", "daemonsets", "-n", "istio-node-agents")["items"]
+        assert len(agents) == 2
+        variables = {
+            variable["name"]: variable.get("value")
+            for agent in agents
+            for variable in agent["spec"]["template"]["spec"]["containers"][0]["env"]
+        }
+        assert variables["XDS_ADDRESS"] == f"istiod-{NEW}.istio-system.svc:15012"
+
 
 def _release(version: str) -> dict[str, Any]:
     return {"istioVersion": version, "releaseDir": str(find_release(version))}
