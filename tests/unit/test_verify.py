@@ -76,6 +76,7 @@ def snapshot(**fields: Any) -> Snapshot:
         asked_for={"bookinfo": "default"},
         istiods=fields.pop("istiods", (part(),)),
         injectors=fields.pop("injectors", ()),
+        stopped=frozenset(),
     )
     healthy: Manifest = {
         "deployments": [ISTIOD],
