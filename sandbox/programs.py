@@ -31,7 +31,7 @@ class Family:
     module: str
     """The Go module whose version is the family's."""
     programs: dict[str, str]
-    """Program to Go package."""
+    """Program to Go package; `.` is a package of ours, in the family's folder."""
     version_args: tuple[str, ...]
     """What makes its first program print its version."""
     same: int = 2
@@ -127,16 +127,12 @@ HELM = Family(
     linker_symbols=("helm.sh/helm/v3/internal/version.version=v{version}",),
 )
 
-# The language host left the SDK's module with 3.79, and works with today's engine; where the
-# CLI is downloaded or on PATH, its own host lies beside it.
+# The official language host is in no module that is published: ours is made of the SDK's parts.
+# Where the CLI is downloaded or on PATH, the official one lies beside it.
 PULUMI_PYTHON = Family(
     name="pulumi-language-python",
     module="github.com/pulumi/pulumi/sdk/v3",
-    programs={
-        "pulumi-language-python": (
-            "github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python"
-        )
-    },
+    programs={"pulumi-language-python": "."},
     version_args=(),
     linker_symbols=("github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{version}",),
 )

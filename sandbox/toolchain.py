@@ -124,8 +124,9 @@ def _cache_folder(family: Family) -> Path:
     key = hashlib.sha256(repr(family).encode())
     for part in (family, family.beside):
         if part is not None:
-            for name in ("go.mod", "go.sum"):
-                key.update((BUILDS / part.name / name).read_bytes())
+            for pattern in ("go.mod", "go.sum", "*.go"):
+                for file in sorted((BUILDS / part.name).glob(pattern)):
+                    key.update(file.read_bytes())
     first = next(iter(family.programs))
     return CACHE / "programs" / f"{first}-{family.version}-{ARCHITECTURE}-{key.hexdigest()[:12]}"
 
