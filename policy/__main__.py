@@ -1,0 +1,14 @@
+"""The policy pack: `pulumi preview --policy-pack ./policy`."""
+
+import sys
+from pathlib import Path
+
+# Pulumi runs this folder, and it is a package of the one above.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from pulumi_policy import PolicyPack
+
+from policy.pack import policies
+
+if __name__ == "__main__":
+    PolicyPack("mesh", policies())

@@ -1,0 +1,92 @@
+"""Images: of a version that stays what it is, from registries that the team trusts."""
+
+from collections.abc import Iterator, Sequence
+
+from policy.pods import INJECTED_IMAGE, pods
+from policy.rule import Object, Options, Rule, Stack, Violation
+
+
+def parts(image: str) -> tuple[str, str, str]:
+    """Split an image into its repository, registry included, its tag and its digest."""
+    named, _, digest = image.partition("@")
+    path, slash, last = named.rpartition("/")
+    name, _, tag = last.partition(":")
+    repository = f"{path}{slash}{name}"
+    first, slash, _ = repository.partition("/")
+    # Docker's own way: what doesn't look like a host is a repository of Docker Hub.
+    if not slash:
+        repository = f"docker.io/library/{repository}"
+    elif "." not in first and ":" not in first and first != "localhost":
+        repository = f"docker.io/{repository}"
+    return repository, tag, digest
+
+
+def _images(objects: Sequence[Object]) -> Iterator[tuple[Object, str, str]]:
+    for pod in pods(objects):
+        for container in pod.all_containers:
+            image = container.get("image") or ""
+            if image != INJECTED_IMAGE:
+                yield pod.owner, container.get("name") or "", image
+
+
+def _pinned(objects: Sequence[Object], _: Stack, options: Options) -> Iterator[Violation]:
+    for owner, name, image in _images(objects):
+        _, tag, digest = parts(image)
+        if digest:
+            continue
+        if options["digest"]:
+            yield Violation(object=owner, got=f"container {name} has image {image}, with no digest")
+        elif tag in ("", "latest"):
+            yield Violation(object=owner, got=f"container {name} has image {image or '(none)'}")
+
+
+def _from_registries(objects: Sequence[Object], _: Stack, options: Options) -> Iterator[Violation]:
+    allowed = [registry.rstrip("/") + "/" for registry in options["registries"]]
+    for owner, name, image in _images(objects):
+        if not parts(image)[0].startswith(tuple(allowed)):
+            yield Violation(object=owner, got=f"container {name} has image {image}")
+
+
+PINNED = Rule(
+    name="images-pinned",
+    level="mandatory",
+    says="An image has a tag other than latest, or a digest",
+    reason="two pods of one Deployment may run different programs else, and a rollback brings none "
+    "back",
+    remedy="set bookinfoTag or tag, or the image's own, to a version or digest",
+    check=_pinned,
+    options={
+        "digest": {
+            "type": "boolean",
+            "default": False,
+            "description": "Whether a tag isn't enough, for who pushes may move it",
+        }
+    },
+)
+
+FROM_REGISTRIES = Rule(
+    name="images-from-allowed-registries",
+    level="mandatory",
+    says="An image comes from a registry that the team allows",
+    reason="whoever can push to an image's repository runs programs in the cluster",
+    remedy="pull it from one of the allowed registries (hub, bookinfoHub), or add its registry "
+    "to `registries` in the policy config",
+    check=_from_registries,
+    options={
+        "registries": {
+            "type": "array",
+            "items": {"type": "string"},
+            "default": [
+                "docker.io/istio",
+                "registry.istio.io/release",
+                "docker.io/grafana",
+                "docker.io/jaegertracing",
+                "docker.io/kiwigrid",
+                "docker.io/prom",
+                "ghcr.io/prometheus-operator",
+                "quay.io/kiali",
+            ],
+            "description": "Registries, or paths in them: Istio's own and those of its add-ons",
+        }
+    },
+)

@@ -1,0 +1,127 @@
+"""The rules on a folder of YAML: `python -m policy.rendered FOLDER`."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import jsonschema
+import typer
+import yaml
+
+from policy.rule import Level, Object, Options, Rule, Stack
+from policy.rules import RULES
+from sandbox import console
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+LEVELS = ("mandatory", "advisory", "disabled")
+
+
+class RenderedError(Exception):
+    """The folder or the policy config can't be used; the message says why and what helps."""
+
+
+@app.command()
+def check(
+    folder: Annotated[Path, typer.Argument(help="What `make render` wrote, or any such YAML.")],
+    stack: Annotated[str, typer.Option(envvar="STACK", help="Which stack it is of.")] = "dev",
+    mode: Annotated[
+        Literal["platform", "app", "standalone"], typer.Option(help="That stack's mode.")
+    ] = "standalone",
+    config: Annotated[
+        Path | None, typer.Option(envvar="POLICY_CONFIG", help="The policy config, as JSON.")
+    ] = None,
+) -> None:
+    """Check Kubernetes objects against the rules; the exit code is 1 when a mandatory one fails."""
+    objects = read(folder)
+    levels = configured(_read_config(config) if config else {})
+    found = {"mandatory": 0, "advisory": 0}
+    for rule in RULES:
+        level, options = levels[rule.name]
+        if level == "disabled" or rule.reads_config:
+            continue
+        for violation in rule.check(objects, Stack(name=stack, mode=mode), options):
+            found[level] += 1
+            typer.echo(f"[{level}] {rule.name}: {rule.says}: {rule.reason}.")
+            typer.echo(f"    {rule.message(violation)}")
+    typer.echo(
+        f"{len(objects)} objects: {found['mandatory']} mandatory violations, "
+        f"{found['advisory']} advisory"
+    )
+    if found["mandatory"]:
+        raise typer.Exit(1)
+
+
+def read(folder: Path) -> list[Object]:
+    """Read the objects of all YAML files below a folder, in the order of their paths."""
+    files = sorted(file for file in folder.rglob("*") if file.suffix in (".yaml", ".yml"))
+    objects = [each for file in files for each in _objects(file)]
+    if not objects:
+        raise RenderedError(
+            f"{folder} has no YAML file with a Kubernetes object: make render first"
+        )
+    return objects
+
+
+def _objects(file: Path) -> Iterator[Object]:
+    try:
+        documents = list(yaml.safe_load_all(_text(file)))
+    except yaml.YAMLError as error:
+        raise RenderedError(f"{file} is no YAML: {error}") from error
+    for document in documents:
+        if isinstance(document, Mapping) and document.get("kind") == "List":
+            yield from document.get("items") or []
+        elif isinstance(document, Mapping) and document.get("kind"):
+            yield document
+
+
+def _read_config(file: Path) -> Mapping[str, Any]:
+    try:
+        config = json.loads(_text(file))
+    except json.JSONDecodeError as error:
+        raise RenderedError(f"{file} is no JSON: {error}") from error
+    if not isinstance(config, dict):
+        raise RenderedError(f"{file} must hold an object, of rules by name: it holds {config!r}")
+    return config
+
+
+def configured(config: Mapping[str, Any]) -> dict[str, tuple[Level, Options]]:
+    """Give each rule its level and options, by name; `config` is as --policy-pack-config wants it.
+
+    Raises RenderedError on a rule, a level or an option that isn't there.
+    """
+    names = [rule.name for rule in RULES]
+    for name in config:
+        if name not in (*names, "all"):
+            raise RenderedError(
+                f"policy config: there is no rule {name}: one of {', '.join(names)}"
+            )
+    return {rule.name: _configured(rule, config) for rule in RULES}
+
+
+def _configured(rule: Rule, config: Mapping[str, Any]) -> tuple[Level, Options]:
+    """Take a rule's own entry, or that of all."""
+    level, options = rule.level, dict(rule.defaults)
+    for entry in (config.get("all"), config.get(rule.name)):
+        given = {"enforcementLevel": entry} if isinstance(entry, str) else dict(entry or {})
+        level = given.pop("enforcementLevel", level)
+        options |= given
+    if level not in LEVELS:
+        raise RenderedError(f"policy config: {rule.name} is {level}: one of {', '.join(LEVELS)}")
+    schema = {"properties": dict(rule.options), "additionalProperties": False}
+    try:
+        jsonschema.validate(options, schema)
+    except jsonschema.ValidationError as error:
+        raise RenderedError(f"policy config: {rule.name}: {error.message}") from error
+    return level, options
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RenderedError(f"{file} can't be read: {error}") from error
+
+
+if __name__ == "__main__":
+    console.run(app, RenderedError, interrupted="interrupted; nothing was changed")
