@@ -3,18 +3,18 @@ STACK ?= dev
 SANDBOX ?= default
 PLUGIN ?= auto
 PYTHON ?= python3
-export STACK SANDBOX PLUGIN SERVICE
+export STACK SANDBOX PLUGIN SERVICE POLICY POLICY_CONFIG
 
 venv := venv/bin
 run := $(venv)/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview destroy tables sidecar-diff verify release test programs unit check traffic bench \
+.PHONY: help up preview destroy tables sidecar-diff verify release policy programs test unit check traffic bench \
         sandbox-up sandbox-down sandbox-status sandbox-logs env lock
 
 help: ## List these commands
 	@sed -n 's/\$$\$$/$$/; s/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 23
-	@echo "  STACK=dev, SANDBOX=default and PLUGIN=auto|official|stand-in choose."
+	@echo "  STACK=dev, SANDBOX=default and PLUGIN=auto|official|stand-in choose; POLICY=policy adds its rules."
 
 up: venv/ready ## Set up what is missing, deploy the stack, show its services and pods
 	@$(run) mesh up
@@ -36,6 +36,9 @@ verify: venv/ready ## Check the running mesh: istiods, webhooks, sidecars, gatew
 
 release: venv/ready ## Put the stack's Istio release on disk, in releases/
 	@$(run) mesh release
+
+policy: venv/ready ## Check rendered YAML by the team's rules: OUT=folder (docs/policy.md)
+	@$(run) policy.rendered $(OUT)
 
 test: check programs release unit ## Check, then run all tests, the end-to-end ones too
 	@$(venv)/pytest tests --ignore tests/unit

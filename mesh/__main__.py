@@ -1,6 +1,7 @@
 """What people run around Pulumi: up, preview, destroy, handover, tables, release, env."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import pulumi
@@ -25,6 +26,12 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 Stack = Annotated[str, typer.Option(envvar="STACK", help="Which stack.")]
 SandboxName = Annotated[str, typer.Option("--sandbox", envvar="SANDBOX", help="Which sandbox.")]
 PluginChoice = Annotated[Plugin, typer.Option(envvar="PLUGIN", help="Which kubernetes plugin.")]
+PolicyPack = Annotated[
+    Path | None, typer.Option(envvar="POLICY", help="Rules for what is deployed: a policy pack.")
+]
+PolicyPackConfig = Annotated[
+    Path | None, typer.Option(envvar="POLICY_CONFIG", help="What the team decides about them.")
+]
 Arguments = Annotated[list[str] | None, typer.Argument(help="Passed on to pulumi.")]
 
 
@@ -33,6 +40,9 @@ def up(
     stack: Stack = "dev",
     sandbox: SandboxName = "default",
     plugin: PluginChoice = "auto",
+    *,
+    policy_pack: PolicyPack = None,
+    policy_pack_config: PolicyPackConfig = None,
     arguments: Arguments = None,
 ) -> None:
     """Set up what is missing, deploy the stack and show its services and pods."""
@@ -40,7 +50,11 @@ def up(
     recovery.recover(workspace)
     # The sandbox is the developer's own: nothing there is worth a question.
     unasked = ("--yes", "--skip-preview") if workspace.sandbox else ()
-    _run(workspace, "up", *unasked, *(arguments or ()))
+    if policy_pack is not None:
+        # Some rules see a stack as a whole only, which is at the end: of the preview, not of `up`.
+        unasked = unasked[:1]
+    rules = _rules(policy_pack, policy_pack_config)
+    _run(workspace, "up", *unasked, *rules, *(arguments or ()))
     tables.show(workspace)
 
 
@@ -49,10 +63,14 @@ def preview(
     stack: Stack = "dev",
     sandbox: SandboxName = "default",
     plugin: PluginChoice = "auto",
+    *,
+    policy_pack: PolicyPack = None,
+    policy_pack_config: PolicyPackConfig = None,
     arguments: Arguments = None,
 ) -> None:
     """Show what `up` would change."""
-    _run(_ready(stack, sandbox, plugin), "preview", *(arguments or ()))
+    rules = _rules(policy_pack, policy_pack_config)
+    _run(_ready(stack, sandbox, plugin), "preview", *rules, *(arguments or ()))
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -148,6 +166,12 @@ def get_release(workspace: Workspace) -> None:
     bundle = gateway_api_bundle.of(workspace.setting("istioVersion"))
     if bundle is not None and wants == ("gateway-api", "stack"):
         release_download.get_gateway_api(bundle)
+
+
+def _rules(pack: Path | None, config: Path | None) -> list[str]:
+    """Name a policy pack and its config, as Pulumi wants them."""
+    named = {"--policy-pack": pack, "--policy-pack-config": config if pack else None}
+    return [f"{option}={path}" for option, path in named.items() if path is not None]
 
 
 def _run(workspace: Workspace, *arguments: str) -> None:

@@ -1,4 +1,4 @@
-"""Containers say what they need, and how one knows that they work."""
+"""Containers say what they need, and how to find out whether they work."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -42,7 +42,7 @@ RESOURCES = Rule(
     name="resources-set",
     level="advisory",
     says="Each container says what it needs of CPU and memory, and how much memory it gets at most",
-    reason="the scheduler overbooks nodes else, and one leak takes the neighbours with it",
+    reason="without, nodes are overbooked, and one leak takes the neighbours with it",
     remedy="set bookinfoResources, or the chart's resources in `values`",
     check=_resources,
     options={
@@ -58,8 +58,8 @@ RESOURCES = Rule(
 PROBES = Rule(
     name="probes-set",
     level="advisory",
-    says="Each container that runs on says how one knows that it takes requests",
-    reason="a pod gets requests as soon as it has started else, and goes on getting them when ill",
+    says="Each container that runs on says how to find out whether it takes requests",
+    reason="without, a pod gets requests before it can answer them, and while it can't any more",
     remedy="set bookinfoProbes to true, or give the container a readinessProbe",
     check=_probes,
     options={

@@ -31,7 +31,7 @@ def _images(objects: Sequence[Object]) -> Iterator[tuple[Object, str, str]]:
 
 def _pinned(objects: Sequence[Object], _: Stack, options: Options) -> Iterator[Violation]:
     for owner, name, image in _images(objects):
-        _, tag, digest = parts(image)
+        _repository, tag, digest = parts(image)
         if digest:
             continue
         if options["digest"]:
@@ -51,7 +51,7 @@ PINNED = Rule(
     name="images-pinned",
     level="mandatory",
     says="An image has a tag other than latest, or a digest",
-    reason="two pods of one Deployment may run different programs else, and a rollback brings none "
+    reason="else two pods of one Deployment may run different programs, and a rollback brings none "
     "back",
     remedy="set bookinfoTag or tag, or the image's own, to a version or digest",
     check=_pinned,

@@ -40,28 +40,25 @@ def _outside(pod: Pod, namespace: Mapping[str, str] | None) -> str:
     labels = pod.meta("labels")
     if any(container.get("name") == PROXY for container in pod.all_containers):
         return ""
+    # In ambient mode pods have no sidecar, and say so.
+    if (labels.get(MODE) or (namespace or {}).get(MODE)) == "ambient":
+        return ""
     chosen = labels.get(INJECT) or pod.meta("annotations").get(INJECT)
-    if chosen == "false":
-        return f"its pods have {INJECT}=false"
-    if labels.get(MODE) == "none":
-        return f"its pods have {MODE}=none"
-    if chosen == "true" or REVISION in labels or labels.get(MODE) == "ambient":
+    if chosen == "true" or (REVISION in labels and chosen != "false"):
         return ""
     # A namespace of another stack's may have the label.
-    if namespace is None or _has_label(namespace):
+    if namespace is None or (chosen != "false" and _injects(namespace)):
         return ""
+    own = f"{INJECT}=false" if chosen == "false" else "no sidecar"
     shown = ", ".join(f"{key}={value}" for key, value in sorted(namespace.items())) or "no label"
-    return f"its pods have no sidecar, and the namespace {pod.namespace} has {shown}"
+    return f"its pods have {own}, and the namespace {pod.namespace} has {shown}"
 
 
-def _has_label(labels: Mapping[str, str]) -> bool:
+def _injects(labels: Mapping[str, str]) -> bool:
+    """Whether istiod gives the pods of a namespace with such labels a sidecar."""
     if labels.get("istio-injection") == "disabled":
         return False
-    return (
-        labels.get("istio-injection") == "enabled"
-        or REVISION in labels
-        or labels.get(MODE) == "ambient"
-    )
+    return labels.get("istio-injection") == "enabled" or REVISION in labels
 
 
 INJECTED = Rule(

@@ -62,7 +62,7 @@ def _is_object(resource: ResourceValidationArgs | PolicyResource) -> bool:
 
 def _stack() -> Stack:
     """Return the stack that the engine is at work on."""
-    config = pulumi.Config()
+    config = pulumi.Config(pulumi.get_project())
     return Stack(
         name=pulumi.get_stack(),
         mode=config.get("mode") or "standalone",

@@ -26,7 +26,8 @@ def check(
     folder: Annotated[Path, typer.Argument(help="What `make render` wrote, or any such YAML.")],
     stack: Annotated[str, typer.Option(envvar="STACK", help="Which stack it is of.")] = "dev",
     mode: Annotated[
-        Literal["platform", "app", "standalone"], typer.Option(help="That stack's mode.")
+        Literal["platform", "app", "standalone"],
+        typer.Option(envvar="MODE", help="That stack's mode."),
     ] = "standalone",
     config: Annotated[
         Path | None, typer.Option(envvar="POLICY_CONFIG", help="The policy config, as JSON.")
@@ -45,7 +46,7 @@ def check(
             typer.echo(f"[{level}] {rule.name}: {rule.says}: {rule.reason}.")
             typer.echo(f"    {rule.message(violation)}")
     typer.echo(
-        f"{len(objects)} objects: {found['mandatory']} mandatory violations, "
+        f"{len(objects)} objects: violations: {found['mandatory']} mandatory, "
         f"{found['advisory']} advisory"
     )
     if found["mandatory"]:

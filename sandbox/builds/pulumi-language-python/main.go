@@ -179,7 +179,7 @@ func (h *host) Run(
 		return &pulumirpc.RunResponse{Bail: true}, nil
 	case errors.As(err, &ended):
 		return &pulumirpc.RunResponse{
-			Error: fmt.Sprintf("the program ended with %s", ended.ProcessState),
+			Error: fmt.Sprintf("program exited with non-zero exit code: %d", ended.ExitCode()),
 		}, nil
 	default:
 		return nil, err
