@@ -86,6 +86,7 @@ def test_a_policy_for_each_rule() -> None:
     for rule in RULES:
         policy = policies[rule.name]
         assert policy.enforcement_level == EnforcementLevel(rule.level)
+        assert policy.config_schema is not None
         assert policy.config_schema.properties == rule.options
         assert policy.description == f"{rule.says}: {rule.reason}."
 
@@ -101,9 +102,9 @@ def test_the_docs_have_every_rule() -> None:
     ]
     options = [line for line in docs.splitlines() if re.match(r"\| `[a-z-]+` \| `", line)]
     assert options == [
-        f"| `{rule.name}` | `{name}` | `{json.dumps(option['default'])}` | {option['description']} |"
+        f"| `{rule.name}` | `{name}` | `{json.dumps(of['default'])}` | {of['description']} |"
         for rule in RULES
-        for name, option in rule.options.items()
+        for name, of in rule.options.items()
     ]
 
 

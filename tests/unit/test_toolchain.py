@@ -5,6 +5,7 @@ import hashlib
 import http.server
 import io
 import os
+import shutil
 import subprocess
 import tarfile
 import threading
@@ -18,7 +19,7 @@ from mesh import gateway_api_bundle, release_download
 from mesh.gateway_api_bundle import Bundle
 from mesh.release import LAYOUTS
 from sandbox import toolchain
-from sandbox.programs import CLUSTER, HELM, PILOT_AGENT, PULUMI, Download, Family
+from sandbox.programs import CLUSTER, HELM, PILOT_AGENT, PULUMI, PULUMI_PYTHON, Download, Family
 
 Serve = Callable[[dict[str, bytes]], str]
 
@@ -241,6 +242,23 @@ def test_envoy_that_cannot_be_had_is_one_message(monkeypatch: pytest.MonkeyPatch
         toolchain.envoy_program()
 
     assert list((toolchain.CACHE / "programs").iterdir()) == []
+
+
+def test_the_language_host_is_of_the_engine_s_version() -> None:
+    """They speak one protocol: the host's pin moves with the engine's."""
+    assert PULUMI_PYTHON.version == PULUMI.version
+
+
+def test_a_changed_source_is_built_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is in the cache was made of the family's own Go files, and of its pins."""
+    shutil.copytree(toolchain.BUILDS, tmp_path / "builds")
+    monkeypatch.setattr(toolchain, "BUILDS", tmp_path / "builds")
+    before = toolchain._cache_folder(PULUMI)
+
+    with (tmp_path / "builds" / PULUMI_PYTHON.name / "main.go").open("a") as file:
+        file.write("// changed")
+
+    assert toolchain._cache_folder(PULUMI) != before
 
 
 def test_each_version_is_written_in_one_go_mod() -> None:

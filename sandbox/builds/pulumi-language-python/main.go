@@ -8,6 +8,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -167,7 +168,7 @@ func (h *host) Run(
 	}
 	program.Env = append(inherited(program),
 		"PULUMI_CONFIG="+string(config), "PULUMI_CONFIG_SECRET_KEYS="+string(secrets))
-	program.Stdout, program.Stderr = os.Stdout, os.Stderr
+	program.Stdout, program.Stderr = until{running, os.Stdout}, until{running, os.Stderr}
 	program.Cancel = func() error { return program.Process.Signal(os.Interrupt) }
 	program.WaitDelay = 5 * time.Second
 
@@ -184,6 +185,19 @@ func (h *host) Run(
 	default:
 		return nil, err
 	}
+}
+
+// until passes on what a program says until it is told to end: how it does is of no interest.
+type until struct {
+	running context.Context
+	io.Writer
+}
+
+func (u until) Write(text []byte) (int, error) {
+	if u.running.Err() != nil {
+		return len(text), nil
+	}
+	return u.Writer.Write(text)
 }
 
 // arguments are those of the SDK's pulumi-language-python-exec.

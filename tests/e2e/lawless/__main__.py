@@ -18,7 +18,7 @@ Deployment(
         "selector": {"match_labels": {"app": "web"}},
         "template": {
             "metadata": {"labels": {"app": "web"}},
-            "spec": {"containers": [{"name": "main", "image": "registry.example.com/web:latest"}]},
+            "spec": {"containers": [{"name": "main", "image": "example.com/web:latest"}]},
         },
     },
     opts=opts,
