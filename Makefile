@@ -14,7 +14,7 @@ run := $(venv)/python -m
 
 help: ## List these commands
 	@sed -n 's/\$$\$$/$$/; s/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 23
-	@echo "  STACK=dev, SANDBOX=default and PLUGIN=auto|official|stand-in choose; POLICY=policy adds its rules."
+	@echo "  STACK=dev, SANDBOX=default and PLUGIN=auto|official|stand-in choose, POLICY=policy adds rules."
 
 up: venv/ready ## Set up what is missing, deploy the stack, show its services and pods
 	@$(run) mesh up
@@ -37,8 +37,8 @@ verify: venv/ready ## Check the running mesh: istiods, webhooks, sidecars, gatew
 release: venv/ready ## Put the stack's Istio release on disk, in releases/
 	@$(run) mesh release
 
-policy: venv/ready ## Check rendered YAML by the team's rules: OUT=folder (docs/policy.md)
-	@$(run) policy.rendered $(OUT)
+policy: venv/ready ## Check rendered YAML by the team's rules: OUT=FOLDER (docs/policy.md)
+	@$(run) policy.rendered $(or $(OUT),$(error name a folder: make policy OUT=FOLDER))
 
 test: check programs release unit ## Check, then run all tests, the end-to-end ones too
 	@$(venv)/pytest tests --ignore tests/unit

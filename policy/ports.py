@@ -5,23 +5,29 @@ from collections.abc import Iterator, Sequence
 from policy.rule import PROD, Object, Options, Rule, Stack, Violation, kind
 
 
-def _opened(thing: Object) -> Iterator[int]:
+def _opened(thing: Object) -> Iterator[object]:
     """List the ports that an object opens to the outside."""
     spec = thing.get("spec") or {}
     match kind(thing):
         case ("", "Service") if spec.get("type") in ("LoadBalancer", "NodePort"):
-            yield from (int(port["port"]) for port in spec.get("ports") or [])
+            yield from (port.get("port") for port in spec.get("ports") or [])
         case ("networking.istio.io", "Gateway"):
-            yield from (int(server["port"]["number"]) for server in spec.get("servers") or [])
+            servers = spec.get("servers") or []
+            yield from ((server.get("port") or {}).get("number") for server in servers)
         case ("gateway.networking.k8s.io", "Gateway"):
-            yield from (int(listener["port"]) for listener in spec.get("listeners") or [])
+            yield from (listener.get("port") for listener in spec.get("listeners") or [])
+
+
+def _shown(port: object) -> object:
+    """Write a port as in a manifest: the engine's numbers are floats."""
+    return int(port) if isinstance(port, float) else port
 
 
 def _allowed(objects: Sequence[Object], _: Stack, options: Options) -> Iterator[Violation]:
     for each in objects:
         for port in _opened(each):
             if port not in options["ports"]:
-                yield Violation(object=each, got=f"port {port}")
+                yield Violation(object=each, got=f"port {_shown(port)}")
 
 
 def _no_node_ports(
@@ -37,7 +43,7 @@ def _no_node_ports(
             yield Violation(object=each, got="type NodePort")
         for port in spec.get("ports") or []:
             if port.get("nodePort"):
-                yield Violation(object=each, got=f"nodePort {int(port['nodePort'])}")
+                yield Violation(object=each, got=f"nodePort {_shown(port['nodePort'])}")
 
 
 GATEWAY_PORTS = Rule(

@@ -200,7 +200,7 @@ def test_what_a_production_stack_is_called(name: str) -> None:
     assert _broken(STRICT, weak, stack=Stack(name="product")) == []
 
 
-def _service(kind: str, **port: int) -> Object:
+def _service(kind: str, **port: float) -> Object:
     return _object("v1", "Service", spec={"type": kind, "ports": [{"port": 80}, port]})
 
 
@@ -216,6 +216,7 @@ def test_a_port_that_nobody_watches() -> None:
     assert _broken(GATEWAY_PORTS, istio, api) == ["port 31400", "port 81"]
     assert _broken(GATEWAY_PORTS, _service("ClusterIP", port=8080)) == []
     # The engine hands numbers over as floats.
+    assert _broken(GATEWAY_PORTS, _service("NodePort", port=8080.0)) == ["port 8080"]
     assert _broken(GATEWAY_PORTS, istio, ports=[31400.0]) == []
 
 
