@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -38,16 +37,16 @@ func main() {
 }
 
 func serve() error {
-	flag.String("tracing", "", "ignored")
-	flag.String("root", "", "ignored")
-	flag.Parse()
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
 	interrupted, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	engine := flag.Arg(0)
+	engine := "" // the last argument, after options for logs and traces
+	if len(os.Args) > 1 {
+		engine = os.Args[len(os.Args)-1]
+	}
 	if engine != "" {
 		// A host whose engine is gone ends, too.
 		if err := rpcutil.Healthcheck(interrupted, engine, 5*time.Minute, stop); err != nil {
