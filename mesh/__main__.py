@@ -8,6 +8,7 @@ import pulumi
 import typer
 
 from mesh import (
+    ci,
     gateway_api_bundle,
     handover,
     leftovers,
@@ -17,12 +18,14 @@ from mesh import (
     tables,
     verify,
 )
+from mesh.github_comment import CommentError
 from mesh.workspace import Plugin, Workspace, WorkspaceError
 from sandbox import console
 from sandbox.cluster import SandboxError
 from sandbox.toolchain import ToolchainError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(ci.app, name="ci")
 Stack = Annotated[str, typer.Option(envvar="STACK", help="Which stack.")]
 SandboxName = Annotated[str, typer.Option("--sandbox", envvar="SANDBOX", help="Which sandbox.")]
 PluginChoice = Annotated[Plugin, typer.Option(envvar="PLUGIN", help="Which kubernetes plugin.")]
@@ -181,7 +184,7 @@ def _run(workspace: Workspace, *arguments: str) -> None:
 
 
 if __name__ == "__main__":
-    own = (SandboxError, ToolchainError, WorkspaceError, release_download.ReleaseError)
+    own = (SandboxError, ToolchainError, WorkspaceError)
     # The program's own rules speak when a command reads a stack's settings or finds its cluster.
-    mistakes = (*own, pulumi.RunError)
+    mistakes = (*own, release_download.ReleaseError, CommentError, pulumi.RunError)
     console.run(app, *mistakes, interrupted="interrupted; the same command takes it up again")
