@@ -9,8 +9,8 @@ venv := venv/bin
 run := $(venv)/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview destroy tables sidecar-diff verify release policy programs test unit check traffic bench \
-        sandbox-up sandbox-down sandbox-status sandbox-logs env lock
+.PHONY: help up preview destroy render tables sidecar-diff verify release policy programs test unit check traffic \
+        bench sandbox-up sandbox-down sandbox-status sandbox-logs env lock
 
 help: ## List these commands
 	@sed -n 's/\$$\$$/$$/; s/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 23
@@ -24,6 +24,9 @@ preview: venv/ready ## Show what `up` would change
 
 destroy: venv/ready ## Remove what the stack deployed
 	@$(run) mesh destroy
+
+render: venv/ready ## Write what `up` would apply as YAML, without a cluster: OUT=FOLDER
+	@$(run) mesh render $(or $(OUT),$(error name a folder: make render OUT=FOLDER))
 
 tables: venv/ready ## Show the services and pods again
 	@$(run) mesh tables

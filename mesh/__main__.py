@@ -1,5 +1,6 @@
 """What people run around Pulumi: up, preview, destroy, handover, tables, release, env."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,11 +10,14 @@ import typer
 
 from mesh import (
     ci,
+    cluster,
     gateway_api_bundle,
     handover,
     leftovers,
     recovery,
     release_download,
+    render,
+    rendered_files,
     sidecar_diff,
     tables,
     verify,
@@ -138,6 +142,20 @@ def release(stack: Stack = "dev", sandbox: SandboxName = "default") -> None:
     get_release(Workspace(stack, sandbox))
 
 
+@app.command("render")
+def render_stack(
+    out: Annotated[Path, typer.Argument(help="The folder to write to.")],
+    stack: Stack = "dev",
+) -> None:
+    """Write what the stack would apply as YAML, without a cluster."""
+    workspace = Workspace(stack, "none")
+    get_release(workspace)
+    os.environ |= {cluster.RENDER: "true", "PATH": workspace.render_path()}
+    with console.alive(f"rendering stack {stack}"):
+        count = rendered_files.write(render.objects(workspace), out)
+    console.done(f"rendered {stack}", f"{count} objects in {out}")
+
+
 @app.command()
 def env(
     stack: Stack = "dev", sandbox: SandboxName = "default", plugin: PluginChoice = "auto"
@@ -184,7 +202,8 @@ def _run(workspace: Workspace, *arguments: str) -> None:
 
 
 if __name__ == "__main__":
-    own = (SandboxError, ToolchainError, WorkspaceError)
+    own = (SandboxError, ToolchainError, WorkspaceError, render.RenderError)
+    read_or_written = (release_download.ReleaseError, rendered_files.FolderError, CommentError)
     # The program's own rules speak when a command reads a stack's settings or finds its cluster.
-    mistakes = (*own, release_download.ReleaseError, CommentError, pulumi.RunError)
+    mistakes = (*own, *read_or_written, pulumi.RunError)
     console.run(app, *mistakes, interrupted="interrupted; the same command takes it up again")

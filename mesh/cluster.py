@@ -12,6 +12,7 @@ import yaml
 from mesh.release import PROJECT
 
 SANDBOX = "MESH_SANDBOX_KUBECONFIG"  # set by `make env`: the path of the sandbox's kubeconfig
+RENDER = "MESH_RENDER"  # set by `make render`: there is no cluster, and nothing is applied
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +21,8 @@ class Cluster:
 
     kubeconfig: Path
     context: str
+    is_there: bool = True
+    """Whether it can be asked; none can while the stack is only rendered."""
 
     def __str__(self) -> str:
         """Say which it is."""
@@ -28,6 +31,8 @@ class Cluster:
 
 def choose(context: str | None, kubeconfig: Path | None) -> Cluster:
     """Find the cluster, or say how to name one."""
+    if os.environ.get(RENDER):
+        return Cluster(kubeconfig=Path(os.devnull), context=context or "none", is_there=False)
     sandbox = os.environ.get(SANDBOX)
     if context and sandbox:
         raise pulumi.RunError(

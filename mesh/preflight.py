@@ -26,6 +26,8 @@ def check(
     Returns the istiods and gateways that somebody scaled to nothing, for only the program can
     start those again: an autoscaler leaves a 0 alone, and to Pulumi the replicas are its own.
     """
+    if not cluster.is_there:
+        return frozenset()
     where = str(cluster)
     with connect(cluster) as client:
         mesh = RunningMesh.read(client)

@@ -10,16 +10,18 @@ from pulumi.runtime.settings import configure
 
 from mesh import settings
 from mesh.release import PROJECT
+from mesh.secrets import CertificateAuthority
 from mesh.settings import Settings
 from mesh.workspace import Workspace
 
-ENCRYPTED = "encrypted"
-"""Stands for what only Pulumi can decrypt; nothing that a command prints depends on it."""
+ENCRYPTED = "-----BEGIN ENCRYPTED-----"
+"""Stands for what only Pulumi can decrypt, and passes for PEM; nothing that a command prints
+depends on it."""
 STAND_INS = {
     "registryCredentials": {ENCRYPTED: {"username": ENCRYPTED, "password": ENCRYPTED}},
-    # A CA must be in PEM to pass; no pod of an application shows which one it is.
-    "cacerts": {},
+    "cacerts": {field.alias: ENCRYPTED for field in CertificateAuthority.model_fields.values()},
 }
+"""The same for what was encrypted as a whole."""
 
 
 def read(workspace: Workspace) -> Settings:
@@ -27,14 +29,25 @@ def read(workspace: Workspace) -> Settings:
 
     Raises pulumi.RunError with every mistake in it.
     """
-    project = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())
+    configure(Runtime(project=project_name(), stack=workspace.stack))
+    load(workspace)
+    return settings.read()
+
+
+def project_name() -> str:
+    """Name the project, as every key of its config begins."""
+    return str(_project()["name"])
+
+
+def load(workspace: Workspace) -> None:
+    """Hand the stack's config to the SDK as the engine does, with stand-ins for its secrets."""
+    project = _project()
     prefix = f"{project['name']}:"
     given = {key.removeprefix(prefix): value for key, value in workspace.config.items()}
     defaults = {key: declared["default"] for key, declared in project["config"].items()}
     config = {
         f"{prefix}{key}": _readable(key, value) for key, value in {**defaults, **given}.items()
     }
-    configure(Runtime(project=project["name"], stack=workspace.stack))
     pulumi.runtime.set_all_config(
         {
             key: value if isinstance(value, str) else json.dumps(value)
@@ -42,14 +55,17 @@ def read(workspace: Workspace) -> Settings:
         },
         [f"{prefix}{key}" for key, value in given.items() if _has_secret(value)],
     )
-    return settings.read()
+
+
+def _project() -> dict[str, Any]:
+    return yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())
 
 
 def _readable(key: str, value: Any) -> Any:
     """Put something in the place of what is encrypted, so that all else can be checked."""
     if not _has_secret(value):
         return value
-    if key == "cacerts" or _is_secret(value):
+    if _is_secret(value):
         return STAND_INS.get(key, ENCRYPTED)
     return _with_stand_ins(value)
 

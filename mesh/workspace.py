@@ -133,6 +133,12 @@ class Workspace:
             }
         return added
 
+    def render_path(self) -> str:
+        """Return a PATH with what renders the stack's charts, and its sidecars."""
+        wanted = (HELM, *((ISTIOCTL,) if self._lacks_istioctl() else ()))
+        folders = {program.parent for program in toolchain.ensure(wanted).values()}
+        return os.pathsep.join([*map(str, folders), os.environ["PATH"]])
+
     def _lacks_istioctl(self) -> bool:
         """Whether the program is to inject, and the release on disk brings no istioctl."""
         if self.sandbox is None or self.setting("injection") != "manual":

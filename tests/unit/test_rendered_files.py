@@ -1,0 +1,90 @@
+"""Rendered objects as files: names, bytes, and whose files are removed."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from mesh import rendered_files
+from mesh.rendered_files import FolderError
+
+
+def obj(kind: str, name: str, namespace: str | None = None, group: str = "v1") -> dict[str, Any]:
+    """Return an object with nothing but a name."""
+    metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
+    return {"apiVersion": group, "kind": kind, "metadata": metadata}
+
+
+@pytest.mark.parametrize(
+    ("found", "name"),
+    [
+        (obj("Service", "istiod", "istio-system"), "istio-system/service_istiod.yaml"),
+        (obj("Deployment", "istiod", "m", "apps/v1"), "m/deployment.apps_istiod.yaml"),
+        (obj("Deployment", "istiod", "m", "apps/v2"), "m/deployment.apps_istiod.yaml"),
+        (obj("Namespace", "bookinfo"), "namespace_bookinfo.yaml"),
+        (
+            obj("Gateway", "g", "m", "networking.istio.io/v1"),
+            "m/gateway.networking.istio.io_g.yaml",
+        ),
+        (
+            obj("Gateway", "g", "m", "gateway.networking.k8s.io/v1"),
+            "m/gateway.gateway.networking.k8s.io_g.yaml",
+        ),
+        (
+            obj("ClusterRole", "system:x", group="rbac.authorization.k8s.io/v1"),
+            "clusterrole.rbac.authorization.k8s.io_system_x.yaml",
+        ),
+    ],
+)
+def test_a_file_is_named_by_what_stays(found: dict[str, Any], name: str, tmp_path: Path) -> None:
+    """Namespace, kind, group and name; not the version, nor an order."""
+    assert rendered_files.write([found], tmp_path) == 1
+
+    assert yaml.safe_load((tmp_path / name).read_text()) == found
+
+
+def test_a_text_of_many_lines_is_written_as_one(tmp_path: Path) -> None:
+    """A change of one line is a diff of one line; and nothing refers to another place."""
+    labels = {"app": "ä", "b": "on", "a": "1"}
+    found = {**obj("ConfigMap", "istio"), "data": {"mesh": "a: 1\nb: 2"}, "x": labels, "y": labels}
+
+    rendered_files.write([found], tmp_path)
+
+    assert (tmp_path / "configmap_istio.yaml").read_bytes().decode() == (
+        "apiVersion: v1\ndata:\n  mesh: |-\n    a: 1\n    b: 2\nkind: ConfigMap\n"
+        "metadata:\n  name: istio\n"
+        "x:\n  a: '1'\n  app: ä\n  b: 'on'\ny:\n  a: '1'\n  app: ä\n  b: 'on'\n"
+    )
+
+
+def test_what_is_gone_from_the_stack_is_gone_from_the_folder(tmp_path: Path) -> None:
+    """Or the diff of two renders would miss a deletion; what isn't YAML is left alone."""
+    rendered_files.write([obj("Service", "a", "old"), obj("Namespace", "b")], tmp_path)
+    (tmp_path / "README.md").touch()
+
+    rendered_files.write([obj("Namespace", "b")], tmp_path)
+
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
+    assert left == {"namespace_b.yaml", "README.md", rendered_files.MARKER}
+
+
+def test_a_folder_with_other_yaml_is_refused(tmp_path: Path) -> None:
+    """It would be removed."""
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "mine.yaml").touch()
+
+    with pytest.raises(FolderError, match="somebody else's"):
+        rendered_files.write([obj("Namespace", "b")], tmp_path)
+
+    assert [path.name for path in tmp_path.rglob("*.yaml")] == ["mine.yaml"]
+
+
+def test_two_objects_never_share_a_file(tmp_path: Path) -> None:
+    """One of them would be missing from the review."""
+    roles = [obj("ClusterRole", "a:b"), obj("ClusterRole", "a_b")]
+
+    with pytest.raises(FolderError, match="two objects"):
+        rendered_files.write(roles, tmp_path)
+
+    assert not list(tmp_path.iterdir())
