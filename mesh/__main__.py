@@ -22,7 +22,7 @@ from mesh import (
     tables,
     verify,
 )
-from mesh.github_comment import CommentError
+from mesh.posting import CommentError
 from mesh.workspace import Plugin, Workspace, WorkspaceError
 from sandbox import console
 from sandbox.cluster import SandboxError

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from mesh import github_comment, preview_changes, preview_comment, touched_stacks
+from mesh import posting, preview_changes, preview_comment, touched_stacks
+from mesh import render_diff as render_diff_of
 from mesh.preview_changes import Preview
 from mesh.release import PROJECT
 from sandbox import console
@@ -18,6 +19,7 @@ app = typer.Typer(no_args_is_help=True, help="What a pull request's workflow run
 Since = Annotated[str, typer.Option(help="Only stacks touched since HEAD left this branch.")]
 Out = Annotated[Path, typer.Option(help="The folder for comment.md and full.md.")]
 Link = Annotated[str, typer.Option(help="Where the comment says that the full text is.")]
+Text = Annotated[Path, typer.Argument(help="The comment's text.")]
 FULL_TEXT = "full.md"
 
 
@@ -72,20 +74,51 @@ def comment(
 
 
 @app.command()
+def render_diff(
+    since: Annotated[str, typer.Option(help="The branch to compare with.")],
+    out: Annotated[Path, typer.Option(help="The folder for both renders and the diff.")],
+) -> None:
+    """Render every stack as it is and as it was, and write what differs: no cluster needed."""
+    lines = render_diff_of.write(since, out).count("\n")
+    console.done("render diff", f"{lines} lines in {out / render_diff_of.PATCH}")
+
+
+@app.command()
+def kubeconfig(
+    content: Annotated[str, typer.Option(envvar="CI_KUBECONFIG", help="What the file holds.")],
+    file: Annotated[Path, typer.Option(envvar="KUBECONFIG", help="The file.")],
+) -> None:
+    """Write a kubeconfig that is a secret of the workflow to a file that only it may read."""
+    file.unlink(missing_ok=True)
+    file.touch(mode=0o600)
+    file.write_text(content)
+
+
+@app.command()
 def post(
-    file: Annotated[Path, typer.Argument(help="The comment's text.")],
+    file: Text,
     pull_request: Annotated[int, typer.Option(help="The pull request's number.")],
     repository: Annotated[str, typer.Option(envvar="GITHUB_REPOSITORY")],
     token: Annotated[str, typer.Option(envvar="GITHUB_TOKEN", help="The workflow's own.")],
     api: Annotated[str, typer.Option(envvar="GITHUB_API_URL")] = "https://api.github.com",
 ) -> None:
     """Write the comment on a pull request at GitHub, or edit the one that is there."""
-    text = file.read_text()
-    console.done(
-        "comment",
-        github_comment.post(
-            text, api=api, repository=repository, pull_request=pull_request, token=token
-        ),
+    posting.to_github(
+        file.read_text(), api=api, repository=repository, pull_request=pull_request, token=token
+    )
+
+
+@app.command("post-gitlab")
+def post_gitlab(
+    file: Text,
+    merge_request: Annotated[int, typer.Option(envvar="CI_MERGE_REQUEST_IID")],
+    project: Annotated[str, typer.Option(envvar="CI_PROJECT_ID")],
+    token: Annotated[str, typer.Option(envvar="MR_TOKEN", help="A project access token.")],
+    api: Annotated[str, typer.Option(envvar="CI_API_V4_URL")] = "https://gitlab.com/api/v4",
+) -> None:
+    """Write the comment on a merge request at GitLab, or edit the one that is there."""
+    posting.to_gitlab(
+        file.read_text(), api=api, project=project, merge_request=merge_request, token=token
     )
 
 

@@ -1,4 +1,4 @@
-"""The comment at GitHub: one, edited and not repeated, and nobody else's."""
+"""The comment at GitHub and GitLab: one, edited and not repeated, and nobody else's."""
 
 import json
 from collections.abc import Callable
@@ -7,8 +7,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from mesh import github_comment
-from mesh.github_comment import CommentError
+from mesh import posting
+from mesh.posting import CommentError
 from mesh.preview_comment import MARKER
 
 BODY = f"{MARKER}\n\n## Preview"
@@ -39,36 +39,34 @@ class GitHub:
             )
         body = json.loads(request.content)["body"]
         if request.method == "POST":
-            login = github_comment.AUTHOR
+            login = posting.AUTHOR
             self.comments.append({"id": len(self.comments), "user": {"login": login}, "body": body})
         else:
             self.comments[int(request.url.path.rpartition("/")[2])]["body"] = body
-        return httpx2.Response(200, json={"html_url": "https://example.com/7"}, request=request)
+        return httpx2.Response(200, request=request)
 
 
 @pytest.fixture
-def post(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+def post(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Post a comment to a GitHub that answers by a function."""
     real = httpx2.Client
 
-    def posted(answer: Callable[[httpx2.Request], httpx2.Response], body: str = BODY) -> str:
+    def posted(answer: Callable[[httpx2.Request], httpx2.Response], body: str = BODY) -> None:
         def client(**options: Any) -> httpx2.Client:
             return real(transport=httpx2.MockTransport(answer), **options)
 
-        monkeypatch.setattr("mesh.github_comment.httpx2.Client", client)
-        return github_comment.post(
-            body, api=API, repository="team/mesh", pull_request=7, token=TOKEN
-        )
+        monkeypatch.setattr("mesh.posting.httpx2.Client", client)
+        posting.to_github(body, api=API, repository="team/mesh", pull_request=7, token=TOKEN)
 
     return posted
 
 
-def test_the_comment_is_edited_not_repeated(post: Callable[..., str]) -> None:
+def test_the_comment_is_edited_not_repeated(post: Callable[..., None]) -> None:
     """However many others there are before it."""
     github = GitHub(*[("somebody", "nice")] * 5)
 
     post(github.answer)
-    assert post(github.answer, f"{BODY} again") == "https://example.com/7"
+    post(github.answer, f"{BODY} again")
 
     assert [each["body"] for each in github.comments] == ["nice"] * 5 + [f"{BODY} again"]
     assert github.requests[-1] == "PATCH /repos/team/mesh/issues/comments/5"
@@ -78,11 +76,11 @@ def test_the_comment_is_edited_not_repeated(post: Callable[..., str]) -> None:
     ("login", "body"),
     [
         ("somebody", BODY),
-        (github_comment.AUTHOR, f"> {MARKER}\n\nwhat is this?"),
-        (github_comment.AUTHOR, "another workflow's"),
+        (posting.AUTHOR, f"> {MARKER}\n\nwhat is this?"),
+        (posting.AUTHOR, "another workflow's"),
     ],
 )
-def test_others_comments_are_left_alone(post: Callable[..., str], login: str, body: str) -> None:
+def test_others_comments_are_left_alone(post: Callable[..., None], login: str, body: str) -> None:
     """Somebody may quote the marker, and the same author writes for every workflow."""
     github = GitHub((login, body))
 
@@ -91,13 +89,13 @@ def test_others_comments_are_left_alone(post: Callable[..., str], login: str, bo
     assert [each["body"] for each in github.comments] == [body, BODY]
 
 
-def test_a_refusal_says_what_the_job_needs(post: Callable[..., str]) -> None:
+def test_a_refusal_says_what_the_job_needs(post: Callable[..., None]) -> None:
     """A fork's token may only read."""
-    with pytest.raises(CommentError, match="403; the job needs `permissions: pull-requests"):
+    with pytest.raises(CommentError, match="with 403; the job needs `permissions"):
         post(lambda request: httpx2.Response(403, request=request))
 
 
-def test_a_github_that_is_down_is_one_message(post: Callable[..., str]) -> None:
+def test_a_github_that_is_down_is_one_message(post: Callable[..., None]) -> None:
     """Without a traceback."""
 
     def down(request: httpx2.Request) -> httpx2.Response:
@@ -105,3 +103,34 @@ def test_a_github_that_is_down_is_one_message(post: Callable[..., str]) -> None:
 
     with pytest.raises(CommentError, match="doesn't answer: no route"):
         post(down)
+
+
+def test_the_same_at_gitlab(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever the token is of is asked first: only that one's note is edited."""
+    notes: list[dict[str, Any]] = [
+        {"id": 1, "author": {"username": "somebody"}, "body": BODY},
+        {"id": 2, "author": {"username": "bot"}, "body": "merged"},
+    ]
+    requests = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        assert request.headers["private-token"] == TOKEN
+        requests.append(f"{request.method} {request.url.path}")
+        if request.url.path == "/api/v4/user":
+            return httpx2.Response(200, json={"username": "bot"}, request=request)
+        if request.method == "POST":
+            notes.append({"id": 3, "author": {"username": "bot"}, **json.loads(request.content)})
+        return httpx2.Response(200, json=notes, request=request)
+
+    real = httpx2.Client
+    transport = httpx2.MockTransport(answer)
+    monkeypatch.setattr(
+        "mesh.posting.httpx2.Client", lambda **options: real(transport=transport, **options)
+    )
+    for _ in range(2):
+        posting.to_gitlab(BODY, api=f"{API}/api/v4", project="5", merge_request=7, token=TOKEN)
+
+    assert [each for each in requests if not each.startswith("GET")] == [
+        "POST /api/v4/projects/5/merge_requests/7/notes",
+        "PUT /api/v4/projects/5/merge_requests/7/notes/3",
+    ]

@@ -1,0 +1,73 @@
+"""One comment on a pull request at GitHub or GitLab: written once, and then edited."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import httpx2
+
+from mesh.preview_comment import MARKER
+
+AUTHOR = "github-actions[bot]"
+"""Whom a workflow's own token speaks for; anybody else's comment is left alone."""
+TIMEOUT = 30.0  # seconds
+
+
+class CommentError(Exception):
+    """The comment can't be posted; the message says why and what helps."""
+
+
+def to_github(body: str, *, api: str, repository: str, pull_request: int, token: str) -> None:
+    """Write the comment on a pull request, or edit the one that is there."""
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"}
+    right = "`permissions: pull-requests: write`, which a fork's never has"
+    with _client(api, headers, right) as client:
+        comments = f"/repos/{repository}/issues/{pull_request}/comments"
+        earlier = _find(client, f"{comments}?per_page=100", "user", "login", AUTHOR)
+        if earlier is None:
+            answer = client.post(comments, json={"body": body})
+        else:
+            comment = f"/repos/{repository}/issues/comments/{earlier}"
+            answer = client.patch(comment, json={"body": body})
+        answer.raise_for_status()
+
+
+def to_gitlab(body: str, *, api: str, project: str, merge_request: int, token: str) -> None:
+    """Write the comment on a merge request, or edit the one that is there."""
+    right = "a project access token with the scope api and the role of a reporter"
+    with _client(api, {"PRIVATE-TOKEN": token}, right) as client:
+        user = client.get("/user").raise_for_status().json()["username"]
+        notes = f"/projects/{project}/merge_requests/{merge_request}/notes"
+        earlier = _find(client, f"{notes}?per_page=100", "author", "username", user)
+        if earlier is None:
+            answer = client.post(notes, json={"body": body})
+        else:
+            answer = client.put(f"{notes}/{earlier}", json={"body": body})
+        answer.raise_for_status()
+
+
+@contextmanager
+def _client(api: str, headers: dict[str, str], right: str) -> Generator[httpx2.Client]:
+    """Speak to a host; `right` is what a token needs that it refuses."""
+    with httpx2.Client(base_url=api, headers=headers, timeout=TIMEOUT) as client:
+        try:
+            yield client
+        except httpx2.HTTPStatusError as error:
+            code = error.response.status_code
+            raise CommentError(
+                f"{error.request.url} refuses the comment with {code}; the job needs {right}"
+            ) from error
+        except httpx2.HTTPError as error:
+            reason = str(error) or type(error).__name__
+            raise CommentError(f"{api} doesn't answer: {reason}; run the job again") from error
+
+
+def _find(client: httpx2.Client, page: str, role: str, name: str, author: str) -> int | None:
+    """Look for the author's comment through all pages."""
+    next_page: str | None = page
+    while next_page:
+        answer = client.get(next_page).raise_for_status()
+        for found in answer.json():
+            if found[role][name] == author and found["body"].startswith(MARKER):
+                return int(found["id"])
+        next_page = answer.links.get("next", {}).get("url")
+    return None
