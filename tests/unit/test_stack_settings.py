@@ -49,7 +49,7 @@ def test_what_is_encrypted_is_stood_in_for(
         workspace(
             monkeypatch,
             registryCredentials=credentials,
-            cacerts={"ca-key.pem": SECRET},
+            cacerts=SECRET,
             bookinfoRatings="mysql",
             bookinfoMysqlPassword=SECRET,
         )
