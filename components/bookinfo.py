@@ -22,8 +22,11 @@ class BookinfoArgs:
     """What a stack decides about Bookinfo."""
 
     stack: Settings
-    injector: Injector
-    """What renders the sidecars where the data plane wants them in the Deployments."""
+    injector: Injector | None
+    """What renders the sidecars where the data plane wants them in the Deployments.
+
+    None where the control plane is another stack's.
+    """
     revision_mark: Mapping[str, str]
     """An annotation of pods with a sidecar: they are made anew when it is another istiod's."""
 
@@ -51,7 +54,7 @@ class Bookinfo(pulumi.ComponentResource):
         }
         wanted = (
             args.injector.inject(manifests)
-            if args.stack.data_plane.injection == "manual"
+            if args.injector and args.stack.data_plane.injection == "manual"
             else manifests
         )
 

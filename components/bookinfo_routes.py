@@ -9,13 +9,11 @@ from pulumi_kubernetes.core.v1 import Service
 from mesh import gateway_api_routes, istio_routes
 from mesh.bookinfo import FRONT, PORT, VERSIONS
 from mesh.gateway_api import ParentRef
-from mesh.gateway_settings import Gateway
+from mesh.gateway_settings import HTTP_PORT
 from mesh.istio_api.model import Resource
 from mesh.ordering import Ready
+from mesh.platform_contract import IngressGateway
 from mesh.settings import Settings
-
-HTTP_PORT = 80
-"""The port that a URL needn't name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,9 +21,8 @@ class BookinfoRoutesArgs:
     """What a stack decides about the routes."""
 
     stack: Settings
-    gateway: Gateway
-    """The ingress gateway that requests from outside come by."""
-    gateway_namespace: str
+    gateway: IngressGateway
+    """The gateway that requests from outside come by."""
 
 
 class BookinfoRoutes(pulumi.ComponentResource):
@@ -42,7 +39,7 @@ class BookinfoRoutes(pulumi.ComponentResource):
         super().__init__("mesh:index:BookinfoRoutes", name, None, opts)
 
         child = pulumi.ResourceOptions(parent=self)
-        port = args.gateway.http_port or HTTP_PORT
+        port = args.gateway.port
         targets: list[pulumi.Resource]
         routes: Sequence[Resource]
         if args.stack.routing_api == "istio":
@@ -71,7 +68,7 @@ class BookinfoRoutes(pulumi.ComponentResource):
                 for service in VERSIONS
                 for version in args.stack.bookinfo_versions[service]
             ]
-            parent = ParentRef(name=args.gateway.name, namespace=args.gateway_namespace)
+            parent = ParentRef(name=args.gateway.name, namespace=args.gateway.namespace)
             routes = gateway_api_routes.http_routes(
                 args.stack.bookinfo_namespace,
                 args.stack.bookinfo_host,

@@ -1,7 +1,7 @@
 """The mesh's gateways: Envoy proxies at its edge, configured by istiod."""
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import pulumi
 from pulumi_kubernetes.core.v1 import Service
@@ -9,7 +9,7 @@ from pulumi_kubernetes.core.v1.outputs import ServiceStatus
 
 from components.injected_namespace import InjectedNamespace, InjectedNamespaceArgs
 from components.kubernetes_gateway import CLASS, KubernetesGateway, KubernetesGatewayArgs
-from mesh import chart
+from mesh import chart, ownership
 from mesh.control_planes import Proxies
 from mesh.data_plane import DataPlane
 from mesh.gateway_settings import Gateway
@@ -130,11 +130,23 @@ def _from_gateway_api(
             gateway=gateway,
             namespace=gateway.namespace or args.stack.istio_namespace,
             revision=args.proxies.label,
-            route_namespaces=(args.stack.bookinfo_namespace,),
+            route_namespaces=_route_namespaces(args.stack),
         ),
         opts,
     )
     return made.address, made.ready
+
+
+def _route_namespaces(stack: Settings) -> dict[str, Any]:
+    """Select Bookinfo's own namespace, or those of all app stacks."""
+    if stack.mode == "platform":
+        return {"matchLabels": ownership.APP}
+    own = {
+        "key": "kubernetes.io/metadata.name",
+        "operator": "In",
+        "values": [stack.bookinfo_namespace],
+    }
+    return {"matchExpressions": [own]}
 
 
 def _address(status: ServiceStatus | None) -> str:

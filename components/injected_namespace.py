@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from mesh import namespace, secrets
+from mesh import namespace, ownership, secrets
 from mesh.data_plane import DataPlane
 from mesh.ordering import Ready
 from mesh.pod_security import Level
@@ -22,6 +22,8 @@ class InjectedNamespaceArgs:
     """What the sidecars' image is pulled with, where the stack has an account."""
     revision: str | None = None
     """The revision or tag that injects; None = the default one."""
+    app_host: str | None = None
+    """Of an application on another stack's platform: the host that it answers to."""
 
 
 class InjectedNamespace(pulumi.ComponentResource):
@@ -39,7 +41,11 @@ class InjectedNamespace(pulumi.ComponentResource):
             name,
             args.namespace,
             self,
-            labels=args.data_plane.namespace_labels(args.revision),
+            labels={
+                **args.data_plane.namespace_labels(args.revision),
+                **(ownership.APP if args.app_host else {}),
+            },
+            annotations={ownership.HOST: args.app_host} if args.app_host else {},
             pod_security_level=args.pod_security,
             pull_secret=args.pull_secret,
         )

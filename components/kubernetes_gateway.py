@@ -22,8 +22,8 @@ class KubernetesGatewayArgs:
     namespace: str
     revision: str | None
     """The revision or tag of the istiod that deploys it; None = the default one."""
-    route_namespaces: tuple[str, ...]
-    """The namespaces whose routes may attach to it."""
+    route_namespaces: Mapping[str, Any]
+    """A selector of the namespaces whose routes may attach to it."""
 
 
 class KubernetesGateway(pulumi.ComponentResource):
@@ -91,20 +91,13 @@ def _ports(gateway: Gateway) -> Sequence[tuple[str, int]]:
     return [(port.name, port.port) for port in gateway.ports]
 
 
-def _listener(name: str, port: int, route_namespaces: tuple[str, ...]) -> dict[str, Any]:
+def _listener(name: str, port: int, route_namespaces: Mapping[str, Any]) -> dict[str, Any]:
     """Return a listener for plain HTTP that takes routes from some namespaces only."""
-    here = {
-        "key": "kubernetes.io/metadata.name",
-        "operator": "In",
-        "values": list(route_namespaces),
-    }
     return {
         "name": name,
         "port": port,
         "protocol": "HTTP",
-        "allowedRoutes": {
-            "namespaces": {"from": "Selector", "selector": {"matchExpressions": [here]}}
-        },
+        "allowedRoutes": {"namespaces": {"from": "Selector", "selector": dict(route_namespaces)}},
     }
 
 

@@ -62,14 +62,16 @@ def _revisions(prefix: str, settings: Settings) -> list[str]:
         return [
             mistakes.wrong(f"{prefix}canary.revision", f"must differ from {prefix}revision", own)
         ]
-    versions = {own: settings.istio_version}
+    versions, tags = {own: settings.istio_version}, settings.revision_tags
     if canary:
         versions[canary.revision] = canary.istio_version
+    if platform := settings.platform_contract:
+        versions, tags = dict(platform.versions), dict(platform.revision_tags)
     uses = {
         "gatewayRevision": settings.gateway_revision,
         "bookinfoRevision": settings.bookinfo_revision,
     }
-    found = revisions.contradictions(versions, settings.revision_tags, uses)
+    found = revisions.contradictions(versions, tags, uses)
     return [
         mistakes.wrong(mistakes.below(f"{prefix}{key}", *steps), rule, got)
         for (key, *steps), rule, got in found

@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from mesh import release, skew
+from mesh import release, revisions, skew
 from mesh.release import Release
-from mesh.revisions import DEFAULT
+from mesh.revisions import DEFAULT, Choice
 from mesh.settings import Settings
-
-ROLLED_BY = "mesh.pulumi.com/revision"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,16 +32,11 @@ class ControlPlane:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Proxies:
-    """Who gives pods their proxies, and how the pods ask for it."""
+class Proxies(Choice):
+    """Who gives pods their proxies, how the pods ask for it, and what the proxies are."""
 
     release: Release
     """The release that the proxies are of."""
-    revision: str
-    label: str | None
-    """The revision or tag that they ask for by name; None = the default revision."""
-    mark: dict[str, str]
-    """An annotation that changes with the revision behind a tag, so that pods are made anew."""
 
     @property
     def gateway_values(self) -> dict[str, Any]:
@@ -80,13 +73,13 @@ class ControlPlanes:
 
     def proxies(self, name: str | None) -> Proxies:
         """Choose by a revision's name or a tag; None = the stack's own control plane."""
-        name = name or self.own.revision
-        plane = self.names[name]
+        known = {each: plane.revision for each, plane in self.names.items()}
+        choice = revisions.choose(known, self.own.revision, name)
         return Proxies(
-            release=plane.release,
-            revision=plane.revision,
-            label=None if name == DEFAULT else name,
-            mark={} if plane.revision == DEFAULT else {ROLLED_BY: plane.revision},
+            release=self.names[choice.revision].release,
+            revision=choice.revision,
+            label=choice.label,
+            mark=choice.mark,
         )
 
 

@@ -89,6 +89,13 @@ def contradictions(stack: Settings, prefix: str) -> Iterator[str]:
             "must be a namespace of its own, for its pods may do on a node what others may not",
             stack.node_agents_namespace,
         )
+    platform = stack.platform_contract
+    if stack.data_plane.is_ambient and platform and "ztunnel" not in platform.node_agents:
+        yield wrong(
+            f"{prefix}injection",
+            "can be ambient where the platform is: its nodes run no ztunnel",
+            stack.injection,
+        )
     if stack.data_plane.is_ambient and stack.profile not in (None, "ambient"):
         yield wrong(
             f"{prefix}profile",

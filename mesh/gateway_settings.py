@@ -18,6 +18,9 @@ Mistake = tuple[tuple[str | int, ...], str, Any]
 STATUS_PORT = {"name": "status-port", "port": 15021, "targetPort": 15021, "protocol": "TCP"}
 """The proxy's health; load balancers check the first port of a Service."""
 
+HTTP_PORT = 80
+"""The chart's own port for plain HTTP, and the one that a URL needn't name."""
+
 BY_DIRECTION = {
     "ingress": {"name": "istio-ingressgateway", "serviceType": "LoadBalancer"},
     "egress": {"name": "istio-egressgateway", "serviceType": "ClusterIP"},
@@ -144,7 +147,7 @@ class Gateway(Part):
     def http_port(self) -> int | None:
         """The port that plain HTTP comes by: the first such one, or the chart's 80."""
         if self.ports is None:
-            return 80
+            return HTTP_PORT
         return next((port.port for port in self.ports if port.is_http), None)
 
     @property

@@ -17,6 +17,7 @@ def make(
     pod_security_level: Level | None,
     pull_secret: secrets.Data | None,
     labels: Mapping[str, str] | None = None,
+    annotations: Mapping[str, str] | None = None,
 ) -> list[pulumi.Resource]:
     """Register a namespace that bears the stack's mark, and the pull Secret if there is one."""
     own = Namespace(
@@ -24,7 +25,7 @@ def make(
         metadata={
             "name": namespace,
             "labels": {**(labels or {}), **pod_security.labels(pod_security_level)},
-            "annotations": ownership.mark(),
+            "annotations": {**(annotations or {}), **ownership.mark()},
         },
         opts=pulumi.ResourceOptions(
             parent=parent,

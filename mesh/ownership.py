@@ -1,8 +1,12 @@
-"""The mark that says which stack a namespace belongs to."""
+"""The marks that say which stack a namespace belongs to, and what it is for."""
 
 import pulumi
 
 ANNOTATION = "mesh.pulumi.com/stack"
+HOST = "mesh.pulumi.com/host"
+"""The annotation that says which host an app stack answers to."""
+APP = {"mesh.pulumi.com/mode": "app"}
+"""The label of an app stack's namespace: the platform's gateways let its routes in."""
 
 
 def stack() -> str:

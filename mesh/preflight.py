@@ -37,21 +37,21 @@ def check(
         pods = list(injected_pods(client)) if gone else []
 
     _refuse_foreign(where, mesh, stack, planes)
-    _refuse(
+    refuse(
         f"{where} has what the gateways of stack {ownership.stack()} would fail on; nothing was "
         "changed:",
         obstacles,
     )
-    _refuse(
+    refuse(
         f"{where} lacks namespaces that stack {ownership.stack()} has mutual TLS policies for; "
         "nothing was changed:",
         security.homeless(stack, mesh.namespaces),
     )
-    _refuse(
+    refuse(
         f"{where} has an Istio that can't become the wanted one; nothing was changed:",
         _too_far(mesh, stack, planes),
     )
-    _refuse(
+    refuse(
         f"{where} still uses what stack {ownership.stack()} would remove; nothing was changed:",
         _in_use(mesh, stack, gone, pods),
         "keep it until nothing uses it: move Bookinfo and the gateway by bookinfoRevision, "
@@ -75,7 +75,8 @@ def check(
     return stopped
 
 
-def _refuse(what: str, reasons: Iterable[str], *remedies: str) -> None:
+def refuse(what: str, reasons: Iterable[str], *remedies: str) -> None:
+    """End the program with all the reasons in one message, if there are any."""
     if reasons := [f"  - {reason}" for reason in reasons]:
         raise pulumi.RunError("\n".join([what, *reasons, *filter(None, ["; ".join(remedies)])]))
 
@@ -101,7 +102,7 @@ def _refuse_foreign(where: str, mesh: RunningMesh, stack: Settings, planes: Cont
             "if that stack is this one before it was renamed: kubectl annotate --overwrite "
             f"namespace NAMESPACE {ownership.ANNOTATION}={ownership.stack()}"
         )
-    _refuse(
+    refuse(
         f"{where} has things that stack {ownership.stack()} would overwrite and doesn't own; "
         "nothing was changed:",
         (_with_owner(part, mesh) for part in refused),

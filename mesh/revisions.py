@@ -2,12 +2,36 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from mesh import skew
 
 DEFAULT = "default"
 """What Istio calls the revision that has no name."""
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?")
+ROLLED_BY = "mesh.pulumi.com/revision"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """The istiod that gives pods their proxies, and how the pods ask for it."""
+
+    revision: str
+    label: str | None
+    """The revision or tag that they ask for by name; None = the default revision."""
+    mark: dict[str, str]
+    """An annotation that changes with the revision behind a tag, so that pods are made anew."""
+
+
+def choose(known: Mapping[str, str], own: str, name: str | None) -> Choice:
+    """Choose among the revisions by their names and tags; None = the stack's own."""
+    name = name or own
+    revision = known[name]
+    return Choice(
+        revision=revision,
+        label=None if name == DEFAULT else name,
+        mark={} if revision == DEFAULT else {ROLLED_BY: revision},
+    )
 
 
 def name(value: str) -> str:

@@ -51,6 +51,8 @@ class RunningMesh:
     namespaces: dict[str, Part]
     owners: dict[str, str | None]
     """The stack that each namespace bears the mark of."""
+    hosts: dict[str, str]
+    """The host that each app stack's namespace says it answers to."""
     asked_for: dict[str, str]
     """The revision or tag that each namespace is labelled with."""
     istiods: tuple[Part, ...]
@@ -67,6 +69,11 @@ class RunningMesh:
             owners={
                 name: (live.annotations or {}).get(ownership.ANNOTATION)
                 for name, live in namespaces.items()
+            },
+            hosts={
+                name: host
+                for name, live in namespaces.items()
+                if (host := (live.annotations or {}).get(ownership.HOST))
             },
             asked_for={
                 name: asked for name, live in namespaces.items() if (asked := _asked_for(live))

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,10 +23,13 @@ from pydantic.alias_generators import to_camel
 
 from mesh import (
     addons,
+    app_names,
     bookinfo,
     contradictions,
     explanations,
     mistakes,
+    modes,
+    platform_contract,
     release,
     revisions,
     secrets,
@@ -35,15 +38,15 @@ from mesh import (
 from mesh.bookinfo import Database, Versions
 from mesh.data_plane import DataPlane, Injection, NodeAgent
 from mesh.gateway_settings import Gateway, RoutingApi
+from mesh.modes import Mode
 from mesh.names import DNS_LABEL, Namespace
+from mesh.platform_contract import PlatformContract
 from mesh.pod_security import Level
 from mesh.release import PROJECT, Release
 from mesh.resources import Resources
 from mesh.secrets import PULL_SECRET, CertificateAuthority, Credentials
 from mesh.traffic_plan import PlanSetting
 
-# The last label has a letter first, else an IP address would do.
-HOST = re.compile(rf"({DNS_LABEL.pattern}\.)+(?=[a-z]){DNS_LABEL.pattern}")
 VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?")
 
 HUB = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:\d+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*")
@@ -57,17 +60,6 @@ def _name(value: str) -> str:
     if len(value) > 253 or not all(DNS_LABEL.fullmatch(part) for part in value.split(".")):
         raise ValueError("a name is up to 253 lower-case letters, digits, '-' and '.'")
     return value
-
-
-def _host(value: str) -> str:
-    """Derive a name from the stack's, lest two stacks answer for each other."""
-    host = value or f"bookinfo.{pulumi.get_stack()}.localhost"
-    if len(host) > 253 or not HOST.fullmatch(host):
-        raise ValueError(
-            "a host is a whole DNS name of its own, lower-case, no wildcard, such as "
-            f"bookinfo.example.com, and {host!r} is none"
-        )
-    return host
 
 
 def _version(value: str) -> str:
@@ -99,7 +91,7 @@ Version = Annotated[str, AfterValidator(_version)]
 Hub = Annotated[str, AfterValidator(_hub)]
 Tag = Annotated[str, Field(min_length=1), AfterValidator(_tag)]
 OptionalTag = Annotated[str | None, _empty_is_unset, AfterValidator(_tag)]
-Host = Annotated[str, AfterValidator(_host)]
+Host = Annotated[str, AfterValidator(app_names.host)]
 OptionalName = Annotated[str | None, _empty_is_unset]
 OptionalPath = Annotated[Path | None, _empty_is_unset]
 RevisionName = Annotated[str, AfterValidator(revisions.revision)]
@@ -133,6 +125,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
 
+    mode: Mode
+    platform_stack: OptionalName
+    platform_contract: Json[Annotated[PlatformContract | None, _empty_is_unset]]
     istio_version: Version
     release_dir: OptionalPath
     context: OptionalName
@@ -142,7 +137,7 @@ class Settings(BaseModel):
     gateways: Json[tuple[Gateway, ...]]
     routing_api: RoutingApi
     gateway_api_crds: Literal["stack", "cluster"]
-    bookinfo_namespace: Namespace
+    bookinfo_namespace: Annotated[Namespace, BeforeValidator(app_names.namespace)]
     bookinfo_host: Host
     bookinfo_ratings: Annotated[Database | None, _empty_is_unset]
     bookinfo_mysql_password: Annotated[SecretStr | None, _empty_is_unset]
@@ -292,13 +287,21 @@ class Settings(BaseModel):
     @property
     def namespaces(self) -> tuple[str, ...]:
         """Every namespace that is the stack's own."""
+        if self.mode == "app":
+            return (self.bookinfo_namespace,)
+        of_app = () if self.mode == "platform" else (self.bookinfo_namespace,)
         of_agents = (self.node_agents_namespace,) if self.data_plane.node_agents else ()
-        whole = (self.istio_namespace, *self.gateway_namespaces, self.bookinfo_namespace)
+        whole = (self.istio_namespace, *self.gateway_namespaces, *of_app)
         return tuple(dict.fromkeys((*whole, *of_agents)))
 
 
-def read() -> Settings:
-    """Check the whole of this project's config, and report every mistake at once."""
+def read(
+    outputs_of: Callable[[str], Mapping[str, Any]] = platform_contract.engines_outputs,
+) -> Settings:
+    """Check the whole of this project's config, and report every mistake at once.
+
+    `outputs_of` reads the outputs of the stack that an app stands on.
+    """
     prefix = f"{pulumi.get_project()}:"
     # pulumi.Config looks up the keys one names; only the whole map shows the misspelled ones.
     config = {
@@ -317,9 +320,16 @@ def read() -> Settings:
             for detail in details
         ]
         mistakes.refuse(found + _beside(prefix, config, wrong))
+    found += modes.contradictions(prefix, config, settings, hidden=SECRETS)
+    if settings.mode == "app":
+        if found:
+            mistakes.refuse(found)
+        platform = platform_contract.find(settings, outputs_of)
+        settings = settings.model_copy(update=platform.settings)
     found += contradictions.between(prefix, settings)
     if found:
         mistakes.refuse(found + _against_release_if_found(prefix, settings))
+    app_names.warn(settings)
     return settings
 
 

@@ -31,7 +31,7 @@ def read(workspace: Workspace) -> Settings:
     """
     configure(Runtime(project=project_name(), stack=workspace.stack))
     load(workspace)
-    return settings.read()
+    return settings.read(workspace.outputs)
 
 
 def project_name() -> str:

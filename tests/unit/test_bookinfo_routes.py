@@ -333,9 +333,9 @@ def test_a_host_that_is_no_whole_dns_name_is_refused(
 def test_a_stack_whose_name_makes_no_host_is_told(
     configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Which name it would be, so that one sets another."""
+    """Of a name without a letter or a digit nothing can be made."""
     configure()
-    monkeypatch.setattr("pulumi.get_stack", lambda: "My_Stack")
+    monkeypatch.setattr("pulumi.get_stack", lambda: "_.")
 
-    with pytest.raises(Exception, match=r"'bookinfo\.My_Stack\.localhost' is none"):
+    with pytest.raises(Exception, match=r"mesh:bookinfoHost: can't be made from the stack's name"):
         settings.read()

@@ -9,7 +9,7 @@ import pulumi
 import pytest
 
 from mesh import settings
-from mesh.control_planes import ROLLED_BY
+from mesh.revisions import ROLLED_BY
 
 from .engine import RecordingEngine, find_release
 

@@ -17,6 +17,7 @@ from mesh.release import find
 from .engine import RecordingEngine
 
 PROGRAM = Path(__file__).resolve().parents[2] / "__main__.py"
+LAYERS = sorted((PROGRAM.parent / "layers").glob("*.py"))
 
 ISTIOD = "Deployment/istio-system/istiod"
 INJECTOR = "MutatingWebhookConfiguration/istio-sidecar-injector"
@@ -64,13 +65,15 @@ def test_components_are_waited_for_by_ready() -> None:
     """`depends_on=[component]` takes the children it has by chance: a chart's come late."""
     waits = [
         ast.unparse(keyword.value)
-        for keyword in ast.walk(ast.parse(PROGRAM.read_text()))
+        for layer in LAYERS
+        for keyword in ast.walk(ast.parse(layer.read_text()))
         if isinstance(keyword, ast.keyword) and keyword.arg == "depends_on"
     ]
 
-    assert len(waits) == 8
+    assert len(waits) == 9
+    one = r"(\w+\.ready|foundation\.(injects|lets_in))"
     for wait in waits:
-        assert re.fullmatch(r"\w+\.ready|ordering\.all_ready\((\w+\.ready(, )?)+\)", wait)
+        assert re.fullmatch(rf"{one}|ordering\.all_ready\(({one}(, )?)+\)", wait)
 
 
 def test_nothing_is_out_of_a_component(deployed: RecordingEngine) -> None:

@@ -70,7 +70,7 @@ def test_other_projects_keys_are_left_alone(configure: Configure) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Book_Info", "-bookinfo", "bookinfo-", "book.info", "", "b" * 64, "bookinfo\n"]
+    "name", ["Book_Info", "-bookinfo", "bookinfo-", "book.info", "b" * 64, "bookinfo\n"]
 )
 def test_a_namespace_that_kubernetes_refuses_is_refused(configure: Configure, name: str) -> None:
     """Before the first resource, not by the API server half-way."""
