@@ -3,18 +3,18 @@ STACK ?= dev
 SANDBOX ?= default
 PLUGIN ?= auto
 PYTHON ?= python3
-export STACK SANDBOX PLUGIN SERVICE POLICY POLICY_CONFIG
+export STACK SANDBOX PLUGIN SERVICE POLICY POLICY_CONFIG ME
 
 venv := venv/bin
 run := $(venv)/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview destroy render tables sidecar-diff verify release policy programs test unit check traffic \
-        bench sandbox-up sandbox-down sandbox-status sandbox-logs env lock
+.PHONY: help up preview destroy dev dev-rm render tables sidecar-diff verify release policy programs test unit check \
+        traffic bench sandbox-up sandbox-down sandbox-status sandbox-logs env lock
 
 help: ## List these commands
 	@sed -n 's/\$$\$$/$$/; s/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 23
-	@echo "  STACK=dev, SANDBOX=default and PLUGIN=auto|official|stand-in choose, POLICY=policy adds rules."
+	@echo "  STACK=dev, SANDBOX=default, PLUGIN=auto|official|stand-in and ME=you choose; POLICY=policy adds rules."
 
 up: venv/ready ## Set up what is missing, deploy the stack, show its services and pods
 	@$(run) mesh up
@@ -24,6 +24,12 @@ preview: venv/ready ## Show what `up` would change
 
 destroy: venv/ready ## Remove what the stack deployed
 	@$(run) mesh destroy
+
+dev: venv/ready ## Bring up a Bookinfo of your own, on the sandbox's platform (docs/stacks.md)
+	@$(run) mesh dev
+
+dev-rm: venv/ready ## Remove it, with its stack and its file
+	@$(run) mesh dev-rm
 
 render: venv/ready ## Write what `up` would apply as YAML, without a cluster: OUT=FOLDER
 	@$(run) mesh render $(or $(OUT),$(error name a folder: make render OUT=FOLDER))

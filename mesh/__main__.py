@@ -1,4 +1,4 @@
-"""What people run around Pulumi: up, preview, destroy, handover, tables, release, env."""
+"""What people run around Pulumi: up, preview, destroy, dev, handover, tables, release, env."""
 
 import os
 import sys
@@ -11,6 +11,7 @@ import typer
 from mesh import (
     ci,
     cluster,
+    developer,
     gateway_api_bundle,
     handover,
     leftovers,
@@ -32,6 +33,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(ci.app, name="ci")
 Stack = Annotated[str, typer.Option(envvar="STACK", help="Which stack.")]
 SandboxName = Annotated[str, typer.Option("--sandbox", envvar="SANDBOX", help="Which sandbox.")]
+Person = Annotated[str, typer.Option(envvar="ME", help="Whose; not set = yours.")]
 PluginChoice = Annotated[Plugin, typer.Option(envvar="PLUGIN", help="Which kubernetes plugin.")]
 PolicyPack = Annotated[
     Path | None, typer.Option(envvar="POLICY", help="Rules for what is deployed: a policy pack.")
@@ -53,16 +55,10 @@ def up(
     arguments: Arguments = None,
 ) -> None:
     """Set up what is missing, deploy the stack and show its services and pods."""
-    workspace = _ready(stack, sandbox, plugin)
-    recovery.recover(workspace)
-    # The sandbox is the developer's own: nothing there is worth a question.
-    unasked = ("--yes", "--skip-preview") if workspace.sandbox else ()
-    if policy_pack is not None:
-        # Some rules see a stack as a whole only, which is at the end: of the preview, not of `up`.
-        unasked = unasked[:1]
     rules = _rules(policy_pack, policy_pack_config)
-    _run(workspace, "up", *unasked, *rules, *(arguments or ()))
-    tables.show(workspace)
+    # Some rules see a stack as a whole only, which is at the end: of a preview, not of `up`.
+    previewed = ("--skip-preview=false",) if rules else ()
+    _up(_ready(stack, sandbox, plugin), *previewed, *rules, *(arguments or ()))
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -104,6 +100,35 @@ def hand_over(
 ) -> None:
     """Show what istioctl still holds of a mesh that the stack adopted; with --yes, end it."""
     handover.hand_over(Workspace(stack, sandbox), do=yes)
+
+
+@app.command()
+def dev(name: Person = "", sandbox: SandboxName = "default", plugin: PluginChoice = "auto") -> None:
+    """Bring up a developer's own Bookinfo; before it the platform, where the sandbox has none."""
+    own = developer.workspace(name, sandbox, plugin)
+    platform = Workspace(developer.PLATFORM, sandbox, plugin)
+    # On another cluster the platform is somebody's who runs it.
+    if platform.sandbox:
+        platform = _ready(developer.PLATFORM, sandbox, plugin)
+        if developer.lacks_platform(platform):
+            console.say(f"sandbox {sandbox} has no platform: bringing it up first, half a minute")
+            _up(platform)
+    developer.write_config(own, platform)
+    own = _ready(own.stack, sandbox, plugin)
+    _up(own)
+    developer.show_url(own)
+
+
+@app.command("dev-rm")
+def remove_dev(
+    name: Person = "", sandbox: SandboxName = "default", plugin: PluginChoice = "auto"
+) -> None:
+    """Remove a developer's own Bookinfo, its stack and the stack's file."""
+    own = developer.workspace(name, sandbox, plugin)
+    if not own.config_file.exists():
+        raise WorkspaceError(f"there is no {own.config_file.name}: `make dev` makes one")
+    destroy(own.stack, sandbox, plugin)
+    developer.remove(own)
 
 
 @app.command("tables")
@@ -193,6 +218,14 @@ def _rules(pack: Path | None, config: Path | None) -> list[str]:
     """Name a policy pack and its config, as Pulumi wants them."""
     named = {"--policy-pack": pack, "--policy-pack-config": config if pack else None}
     return [f"{option}={path}" for option, path in named.items() if path is not None]
+
+
+def _up(workspace: Workspace, *arguments: str) -> None:
+    recovery.recover(workspace)
+    # The sandbox is the developer's own: nothing there is worth a question.
+    unasked = ("--yes", "--skip-preview") if workspace.sandbox else ()
+    _run(workspace, "up", *unasked, *arguments)
+    tables.show(workspace)
 
 
 def _run(workspace: Workspace, *arguments: str) -> None:

@@ -6,8 +6,8 @@ import pulumi
 
 from mesh import ownership, skew
 from mesh.cluster import Cluster
-from mesh.platform_contract import PlatformContract
 from mesh.cluster_client import connect
+from mesh.platform_contract import PlatformContract
 from mesh.preflight import refuse
 from mesh.running_mesh import RunningMesh
 from mesh.settings import Settings

@@ -1,5 +1,8 @@
 """What a destroy leaves in the cluster, and how to remove it."""
 
+import json
+
+from mesh import ownership
 from mesh.workspace import Workspace, WorkspaceError
 from sandbox import console
 
@@ -10,10 +13,11 @@ GATEWAY_API = ".gateway.networking.k8s.io"
 
 
 def check(workspace: Workspace) -> None:
-    """Refuse a destroy that would keep the CRDs though the config says otherwise.
+    """Refuse a destroy that others would suffer from, or that wouldn't do what the config says.
 
     What is done with a resource is in the state: `up` writes it there.
     """
+    _refuse_in_use(workspace)
     outputs = workspace.outputs()
     wanted = workspace.setting("deleteCrds").lower() == "true"
     if wanted and any(name.endswith(ISTIO) for name in outputs.get("keptOnDestroy", ())):
@@ -24,7 +28,9 @@ def check(workspace: Workspace) -> None:
 
 
 def show(workspace: Workspace) -> None:
-    """List what is there of Istio, outside of any stack."""
+    """List what is there of Istio, outside of any stack; an app leaves nothing of its own."""
+    if workspace.setting("mode") == "app":
+        return
     names = [name for name, _ in _named(workspace, "crds")]
     for owner, group in (("Istio", ISTIO), ("the Gateway API", GATEWAY_API)):
         if kept := [name for name in names if name.endswith(group)]:
@@ -43,6 +49,24 @@ def show(workspace: Workspace) -> None:
                 f"left by istiod: ConfigMap {name} in {', '.join(namespaces)}; "
                 f"kubectl delete configmap {name} --namespace NAMESPACE"
             )
+
+
+def _refuse_in_use(workspace: Workspace) -> None:
+    """Refuse to take the platform from under the app stacks that stand on it."""
+    if workspace.setting("mode") == "app":
+        return
+    context = ("--context", workspace.context) if workspace.context else ()
+    app = ",".join("=".join(label) for label in ownership.APP.items())
+    listed = workspace.query(
+        *("kubectl", *context, "get", "namespaces", "--selector", app, "-o", "json")
+    )
+    marks = [item["metadata"]["annotations"] for item in json.loads(listed)["items"]]
+    if stacks := sorted(mark[ownership.ANNOTATION] for mark in marks):
+        names = [stack.rpartition("/")[2] for stack in stacks]
+        raise WorkspaceError(
+            f"stack {workspace.stack} is the platform of {', '.join(stacks)}: remove those first: "
+            f"make dev-rm ME={names[0]}, or pulumi destroy --stack {names[0]}"
+        )
 
 
 def _named(workspace: Workspace, kind: str, *options: str) -> list[tuple[str, str]]:

@@ -142,7 +142,7 @@ def find(stack: "Settings", outputs_of: Callable[[str], Outputs]) -> PlatformCon
     if stack.platform_contract is not None:
         _must_be_ours(stack.platform_contract.contract, "platformContract of this stack's config")
         return stack.platform_contract
-    name = stack.platform_stack
+    name = stack.platform_stack or ""  # modes.contradictions insists on it
     bring_up = f"bring it up first: pulumi up --stack {name}"
     try:
         outputs = outputs_of(name)

@@ -47,7 +47,7 @@ class Workspace:
     @cached_property
     def config(self) -> dict[str, object]:
         """The stack's own config: what differs from the defaults in Pulumi.yaml."""
-        file = self._config_file
+        file = self.config_file
         content = yaml.safe_load(file.read_text()) if file.exists() else None
         return (content or {}).get("config") or {}
 
@@ -65,6 +65,8 @@ class Workspace:
     @property
     def releases(self) -> list[tuple[str, str]]:
         """The Istio releases that the stack needs: each version, and its folder or nothing."""
+        if self.setting("mode") == "app":  # its Istio is the platform's
+            return []
         canary = self._value("canary")
         named = [(self.setting("istioVersion"), self.setting("releaseDir"))]
         # What is wrong with a canary is for mesh.settings to say, in the program.
@@ -184,11 +186,13 @@ class Workspace:
             raise WorkspaceError(f"{' '.join(arguments)}: {answer.stderr.strip()}")
         return answer.stdout
 
-    def outputs(self) -> dict[str, Any]:
-        """Return what the stack says of itself: nothing before its first `up`."""
+    def outputs(self, stack: str = "") -> dict[str, Any]:
+        """Return what the stack, or another of its backend, says: nothing before its first `up`."""
         if self.sandbox is not None and not self.sandbox.state.exists():
             return {}
-        return json.loads(self.query("pulumi", "stack", "output", "--json", "-s", self.stack))
+        return json.loads(
+            self.query("pulumi", "stack", "output", "--json", "-s", stack or self.stack)
+        )
 
     def kubectl(self, *arguments: str, standard_input: str | None = None) -> str:
         """Ask the stack's cluster, and return what kubectl prints."""
@@ -211,15 +215,26 @@ class Workspace:
                 *("pulumi", "--cwd", elsewhere, "stack", "init", self.stack),
                 *("--no-select", "--non-interactive"),
             )
-            salt = Path(elsewhere, self._config_file.name).read_text()
+            salt = Path(elsewhere, self.config_file.name).read_text()
         self._salt_file.write_text(salt)
+
+    def remove_stack(self) -> None:
+        """Remove the stack from the backend, and what is kept beside it; it must be empty."""
+        self.query(
+            *("pulumi", "stack", "rm", self.stack, "--yes", "--non-interactive"),
+            "--preserve-config",
+        )
+        if self.sandbox is not None:
+            self._salt_file.unlink(missing_ok=True)
+            (self.sandbox.folder / self.config_file.name).unlink(missing_ok=True)
 
     def _stacks(self) -> set[str]:
         listed = self.query("pulumi", "stack", "ls", "--json", "--non-interactive")
         return {entry["name"] for entry in yaml.safe_load(listed)}
 
     @property
-    def _config_file(self) -> Path:
+    def config_file(self) -> Path:
+        """The stack's own file, under git."""
         return PROJECT / f"Pulumi.{self.stack}.yaml"
 
     @property
@@ -231,13 +246,13 @@ class Workspace:
         """Name a config file with the salt, lest Pulumi write one into the file under git."""
         if self.sandbox is None or not self._salt_file.exists():
             return []
-        text = self._config_file.read_text() if self._config_file.exists() else ""
+        text = self.config_file.read_text() if self.config_file.exists() else ""
         content = yaml.safe_load(text) or {}
         own_salt = yaml.safe_load(self._salt_file.read_text())
         # A salt that plain pulumi wrote for another sandbox, or on another machine, is of no use
         # here; but secrets can only be read with the salt that they were written with.
         salted = {**own_salt, **content} if "secure:" in text else {**content, **own_salt}
-        copy = self.sandbox.folder / self._config_file.name
+        copy = self.sandbox.folder / self.config_file.name
         copy.write_text(yaml.safe_dump(salted, sort_keys=False))
         return ["--config-file", str(copy)]
 

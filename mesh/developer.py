@@ -1,0 +1,57 @@
+"""A developer's own stack: its name, its file, and the platform that it stands on."""
+
+import getpass
+import json
+
+from mesh.app_names import fit
+from mesh.platform_contract import OUTPUT
+from mesh.release import PROJECT
+from mesh.workspace import Plugin, Workspace, WorkspaceError
+from sandbox import console
+
+PLATFORM = "platform"
+TEMPLATE = PROJECT / "examples" / "Pulumi.app.yaml"
+
+
+def workspace(name: str, sandbox: str, plugin: Plugin) -> Workspace:
+    """Return the stack of a person; without a name, of the one who is asking."""
+    person = name or getpass.getuser()
+    stack = fit(person)
+    if not stack:
+        raise WorkspaceError(f"{person!r} has no letter and no digit: name the stack with ME=NAME")
+    if stack != person:
+        console.say(f"{person} is made fit for a stack and for Kubernetes: {stack}")
+    own = Workspace(stack, sandbox, plugin)
+    if own.config_file.exists() and own.setting("mode") != "app":
+        raise WorkspaceError(
+            f"{own.config_file.name} is there, and its mode is {own.setting('mode')}: name your "
+            "stack otherwise, with ME=NAME"
+        )
+    return own
+
+
+def write_config(own: Workspace, platform: Workspace) -> None:
+    """Write the stack's file from the template, unless it is there."""
+    if own.config_file.exists():
+        return
+    where = {key: platform.setting(key) for key in ("context", "kubeconfig")}
+    lines = [f"  mesh:{key}: {json.dumps(value)}\n" for key, value in where.items() if value]
+    own.config_file.write_text(TEMPLATE.read_text() + "".join(lines))
+    console.done("stack file", f"{own.config_file.name}  from {TEMPLATE.relative_to(PROJECT)}")
+
+
+def lacks_platform(platform: Workspace) -> bool:
+    """Tell whether a platform's stack has yet to be brought up."""
+    return OUTPUT not in platform.outputs()
+
+
+def show_url(own: Workspace) -> None:
+    """Say where the application is."""
+    console.say(f"{own.stack}'s Bookinfo: {own.outputs()['bookinfoUrl']}")
+
+
+def remove(own: Workspace) -> None:
+    """Remove an empty stack, and its file."""
+    own.remove_stack()
+    own.config_file.unlink(missing_ok=True)
+    console.done("removed", f"stack {own.stack}, and {own.config_file.name}")
