@@ -18,7 +18,7 @@ from pulumi.runtime import get_root_resource
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
-from mesh import garbage, preflight
+from mesh import app_preflight, garbage, preflight
 from mesh.cluster import SANDBOX
 from mesh.release import Release
 
@@ -46,6 +46,26 @@ def defaults() -> dict[str, str]:
         for key, value in ((key, declaration["default"]) for key, declaration in declared.items())
     }
 
+
+# What a platform says of itself to app stacks.
+CONTRACT: dict[str, Any] = {
+    "contract": 1,
+    "istioNamespace": "istio-system",
+    "revision": "default",
+    "versions": {"default": "1.30.3"},
+    "revisionTags": {"stable": "default"},
+    "routingApi": "istio",
+    "trustDomain": "cluster.local",
+    "autoMtls": True,
+    "nodeAgents": ["istio-cni", "ztunnel"],
+    "gateway": {
+        "name": "front",
+        "namespace": "istio-system",
+        "account": "front",
+        "selector": {"istio": "front"},
+        "port": 80,
+    },
+}
 
 # What the charts render to, as far as order and transformations are concerned.
 CHARTS: dict[str, list[dict[str, Any]]] = {
@@ -136,7 +156,8 @@ class FakeCluster(Mocks):
     """Accepts every resource; renders each chart to the few objects above."""
 
     def __init__(self) -> None:
-        """Start without a rendered chart."""
+        """Start without a rendered chart, and without another stack."""
+        self.stacks: dict[str, dict[str, Any]] = {}
         self.rendered: dict[str, dict[str, Any]] = {}
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
@@ -149,7 +170,9 @@ class FakeCluster(Mocks):
         return f"{args.name}-id", state
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-        """Render a chart, and remember what it was rendered with."""
+        """Tell another stack's outputs; or render a chart, and remember what with."""
+        if args.token.endswith(":readStackOutputs"):
+            return {"outputs": self.stacks[args.args["name"]]}, []
         time.sleep(0.05)  # helm takes its time: what doesn't wait for a chart's objects misses them
         options = json.loads(args.args["jsonOpts"])
         self.rendered[options["release_name"]] = options
@@ -232,6 +255,7 @@ def run(
         patch.setenv(SANDBOX, str(kubeconfig))
         patch.setattr(preflight, "check", engine.check)
         patch.setattr(garbage, "leave", lambda: None)  # hundreds of runs in one process leave much
+        patch.setattr(app_preflight, "check", engine.check)
         if slim:
             patch.setattr(Release, "crds", property(_slim_crds))
         loop.run_until_complete(_run(engine))

@@ -1,0 +1,183 @@
+"""What an app stack's preview refuses of a cluster, before anything changes."""
+
+import contextlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+
+from mesh import app_preflight, settings
+from mesh.cluster import Cluster
+from mesh.running_mesh import Part, RunningMesh
+
+from .engine import CONTRACT
+
+Refusal = Callable[..., str]
+
+
+def part(kind: str, name: str, home: str = "istio-system", **fields: Any) -> Part:
+    """Return a part of a mesh, as a look at the cluster finds it."""
+    return Part(kind=kind, name=name, namespace=None, home=home, managers=("kubectl",), **fields)
+
+
+def istiod(**fields: Any) -> Part:
+    """Return the platform's istiod."""
+    return part("Deployment", "istiod", **{"answers_to": "default", "version": "1.30.3", **fields})
+
+
+def injector(answers_to: str = "default") -> Part:
+    """Return its injector."""
+    return part("MutatingWebhookConfiguration", "injector", answers_to=answers_to)
+
+
+def mesh(
+    *istiods: Part,
+    injectors: tuple[Part, ...] = (),
+    owners: Mapping[str, str | None] | None = None,
+    hosts: dict[str, str] | None = None,
+) -> RunningMesh:
+    """Return a mesh; `owners` are its namespaces, each with the stack it belongs to."""
+    owners = {"istio-system": "mesh/platform", **(owners or {})}
+    return RunningMesh(
+        namespaces={name: part("Namespace", name, name) for name in owners},
+        owners=owners,
+        hosts=hosts or {},
+        asked_for={},
+        istiods=istiods,
+        injectors=injectors,
+    )
+
+
+UP = (injector(), injector("stable"))
+
+
+@pytest.fixture
+def check(configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Check a cluster that has a mesh, as app stack mesh/test with some settings."""
+
+    def check(found: RunningMesh, **config: str) -> None:
+        configure(mode="app", platformContract=json.dumps(CONTRACT), **config)
+        monkeypatch.setattr(app_preflight, "connect", lambda _: contextlib.nullcontext())
+        monkeypatch.setattr(RunningMesh, "read", lambda _: found)
+        stack = settings.read()
+        assert stack.platform_contract is not None
+        cluster = Cluster(kubeconfig=Path("/kubeconfig"), context="test")
+        app_preflight.check(cluster, stack, stack.platform_contract)
+
+    return check
+
+
+@pytest.fixture
+def refusal(check: Callable[..., None]) -> Refusal:
+    """Return the message that a cluster is refused with."""
+
+    def refusal(found: RunningMesh, **config: str) -> str:
+        with pytest.raises(pulumi.RunError) as caught:
+            check(found, **config)
+        message = str(caught.value)
+        assert "nothing was changed" in message
+        return message
+
+    return refusal
+
+
+def test_a_platform_that_is_up_is_fine(check: Callable[..., None]) -> None:
+    """Beside other apps, and with what the stack made before."""
+    owners = {"bookinfo-test": "mesh/test", "bookinfo-other": "mesh/other"}
+    hosts = {
+        "bookinfo-test": "bookinfo.test.localhost",
+        "bookinfo-other": "bookinfo.other.localhost",
+    }
+
+    check(mesh(istiod(), injectors=UP, owners=owners, hosts=hosts))
+    check(mesh(istiod(), injectors=UP, owners=owners, hosts=hosts), bookinfoRevision="stable")
+
+
+@pytest.mark.parametrize(
+    ("found", "config", "reason"),
+    [
+        (mesh(), {}, "there is no istiod of revision default in namespace istio-system"),
+        (mesh(istiod(home="other"), injectors=UP), {}, "there is no istiod of revision default"),
+        (
+            mesh(istiod(answers_to="blue"), injectors=UP),
+            {},
+            "there is no istiod of revision default",
+        ),
+        (
+            mesh(istiod(is_stopped=True), injectors=UP),
+            {},
+            "istiod in namespace istio-system was scaled",
+        ),
+        (mesh(istiod()), {}, "nothing injects what asks for default"),
+        (
+            mesh(istiod(), injectors=(injector(),)),
+            {"bookinfoRevision": "stable"},
+            "nothing injects what asks for stable",
+        ),
+        (
+            mesh(istiod(version="1.21.6"), injectors=UP),
+            {},
+            "istiod is 1.21.6; the routes",
+        ),
+        (
+            mesh(istiod(version="1.23.1"), injectors=UP),
+            {"injection": "ambient"},
+            "istiod is 1.23.1; ambient mode is for use since Istio 1.24",
+        ),
+        (
+            mesh(istiod(), injectors=UP, owners={"istio-system": "mesh/test"}),
+            {},
+            "namespace istio-system is this stack's own: it can't become an app",
+        ),
+    ],
+)
+def test_a_platform_that_is_not_up_or_too_old_is_one_error(
+    refusal: Refusal, found: RunningMesh, config: dict[str, str], reason: str
+) -> None:
+    """What it lacks, and the command that brings it up."""
+    message = refusal(found, **config)
+
+    assert "has no platform that stack mesh/test can stand on" in message
+    assert reason in message
+    assert "bring it up: pulumi up --stack PLATFORM" in message
+
+
+@pytest.mark.parametrize(
+    ("taken", "reason"),
+    [
+        (
+            {"owners": {"bookinfo-test": "mesh/Test"}},
+            "Namespace bookinfo-test, by kubectl, of stack mesh/Test",
+        ),
+        ({"owners": {"bookinfo-test": None}}, "Namespace bookinfo-test, by kubectl"),
+        (
+            {"owners": {"shop": "mesh/shop"}, "hosts": {"shop": "bookinfo.test.localhost"}},
+            "host bookinfo.test.localhost, of stack mesh/shop in namespace shop",
+        ),
+    ],
+)
+def test_what_others_have_is_not_taken(
+    refusal: Refusal, taken: dict[str, Any], reason: str
+) -> None:
+    """Two stacks whose names come to the same, a namespace made by hand, one host for two."""
+    message = refusal(mesh(istiod(), injectors=UP, **taken))
+
+    assert reason in message
+    assert "pulumi config set bookinfoNamespace NAME" in message
+
+
+def test_a_namespace_by_hand_may_be_adopted(
+    check: Callable[..., None], refusal: Refusal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is nobody's, and never another stack's."""
+    said: list[str] = []
+    monkeypatch.setattr("pulumi.log.warn", said.append)
+
+    check(mesh(istiod(), injectors=UP, owners={"bookinfo-test": None}), adopt="true")
+    assert "mesh/test adopts Namespace bookinfo-test" in said[0]
+
+    others = mesh(istiod(), injectors=UP, owners={"bookinfo-test": "mesh/other"})
+    assert "of stack mesh/other" in refusal(others, adopt="true")
