@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from bench import plugin
+from bench import plugin, stacks
 from mesh.__main__ import get_release
 from mesh.release import find
 from mesh.workspace import Workspace
@@ -143,6 +143,7 @@ def _run(workspace: Workspace, *command: str, standard_input: str | None = None)
 
 if __name__ == "__main__":
     try:
-        main()
+        measure = stacks.main if sys.argv[1:] == ["stacks"] else main
+        measure()
     except subprocess.CalledProcessError as error:
         sys.exit(f"{error.cmd}: {error.stderr}")

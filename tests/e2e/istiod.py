@@ -15,6 +15,7 @@ from .checkout import Checkout
 
 STREAM = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources"
 LISTENERS = "type.googleapis.com/envoy.config.listener.v3.Listener"
+ROUTES = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,24 @@ class Istiod:
 
     def listeners(self, pod: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """Return the listeners that a pod's proxy would get now, by name."""
+        dynamic = self._dump("sidecar", pod, _field(4, LISTENERS.encode()), "dynamicListeners")
+        found = [listener["activeState"]["listener"] for listener in dynamic]
+        return {listener["name"]: listener for listener in found}
+
+    def way_in(self, gateway: dict[str, Any], port: int) -> dict[str, set[str]]:
+        """Return where a gateway's pod would send requests to: clusters by their host."""
+        asked = _field(3, f"http.{port}".encode()) + _field(4, ROUTES.encode())
+        (routes,) = self._dump("router", gateway, asked, "dynamicRouteConfigs")
+        return {
+            domain: {route["route"]["cluster"] for route in host.get("routes", ())}
+            for host in routes["routeConfig"]["virtualHosts"]
+            for domain in host["domains"]
+        }
+
+    def _dump(self, kind: str, pod: dict[str, Any], asked: bytes, part: str) -> Any:
+        """Return a part of the configuration that a pod's proxy would get now."""
         name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
-        node = f"sidecar~{pod['status']['podIP']}~{name}.{namespace}~{namespace}.svc.cluster.local"
+        node = f"{kind}~{pod['status']['podIP']}~{name}.{namespace}~{namespace}.svc.cluster.local"
         metadata = Struct()
         metadata.update(
             {
@@ -47,20 +64,16 @@ class Istiod:
                 "LABELS": pod["metadata"]["labels"],
             }
         )
-        with self._connected(node, metadata):
+        with self._connected(node, metadata, asked):
             dump = self.debug("config_dump", proxyID=f"{name}.{namespace}")
-        dynamic = next(
-            part["dynamicListeners"] for part in dump["configs"] if "dynamicListeners" in part
-        )
-        found = [listener["activeState"]["listener"] for listener in dynamic]
-        return {listener["name"]: listener for listener in found}
+        return next(found[part] for found in dump["configs"] if part in found)
 
     @contextmanager
-    def _connected(self, node: str, metadata: Struct) -> Generator[None]:
-        """Be a proxy that has asked for its listeners: istiod shows no other's configuration."""
-        # A DiscoveryRequest, field by field: its node, and the type that is asked for.
+    def _connected(self, node: str, metadata: Struct, asked: bytes) -> Generator[None]:
+        """Be a proxy that has asked for something: istiod shows no other's configuration."""
+        # A DiscoveryRequest, field by field: its node, and the names and type that are asked for.
         who = _field(1, node.encode()) + _field(3, metadata.SerializeToString())
-        request = _field(2, who) + _field(4, LISTENERS.encode())
+        request = _field(2, who) + asked
         requests: SimpleQueue[bytes | None] = SimpleQueue()
         requests.put(request)
         with grpc.insecure_channel(f"{self.address}:15010") as channel:

@@ -1,0 +1,171 @@
+"""Measures app stacks on one platform: what one more costs as their number grows.
+
+They are brought up, changed and destroyed, some at a time; it ends with an error when one of them
+changes an object of another's or of the platform's. Prints Markdown and draws docs/stacks.svg.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+import psutil
+
+from bench.plot import draw
+from mesh.__main__ import get_release
+from mesh.developer import PLATFORM
+from mesh.platform_contract import OUTPUT
+from mesh.release import PROJECT
+from mesh.workspace import Workspace
+from sandbox import console
+from sandbox.cluster import Sandbox
+
+STACKS = int(os.environ.get("STACKS", "20"))
+AT_ONCE = 4
+SAMPLE_SECONDS = 0.2
+KINDS = "namespaces,deployments,services,serviceaccounts,configmaps,gateways.networking.istio.io"
+KINDS += ",virtualservices,destinationrules,mutatingwebhookconfigurations"
+APP = ("--config", "mesh:mode=app", "--config", f"mesh:platformStack={PLATFORM}")
+CHANGE = ("--config-path", "--config", "mesh:trafficPlan.all.to=v1")
+UNASKED = ("--yes", "--skip-preview")
+PHASES: Mapping[str, tuple[str, ...]] = {
+    "up": ("up", *UNASKED, *APP),
+    "nothing to do": ("up", *UNASKED, *APP, "--expect-no-changes"),
+    "change of the routes": ("up", *UNASKED, *APP, *CHANGE),
+    "destroy": ("destroy", *UNASKED),
+}
+Objects = dict[str, dict[str, int]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One command on one stack."""
+
+    beside: int
+    """Other app stacks on the platform, when its group began."""
+    seconds: float
+    megabytes: float
+    """The most that the command and all its processes had resident at once."""
+
+
+def main() -> None:
+    """Measure all, and print the table."""
+    began, load = time.monotonic(), os.getloadavg()[0]
+    sandbox = Sandbox("bench-stacks")
+    platform = Workspace(PLATFORM, sandbox.name)
+    get_release(platform)
+    sandbox.down()
+    _ = platform.environment
+    sandbox.up()
+    platform.make_stack()
+    _measured(platform, ("up", *UNASKED), 0)
+    if OUTPUT not in platform.outputs():
+        sys.exit("the platform didn't come up")
+
+    stacks = [Workspace(f"app-{number:02}", sandbox.name) for number in range(1, STACKS + 1)]
+    for stack in stacks:
+        stack.make_stack()
+    groups = [stacks[at : at + AT_ONCE] for at in range(0, STACKS, AT_ONCE)]
+    runs = {phase: _phase(platform, phase, groups) for phase in PHASES}
+    _measured(platform, ("preview", "--expect-no-changes"), 0)
+    sandbox.down()
+
+    print(f"{psutil.cpu_count()} cores; {STACKS} app stacks, {AT_ONCE} at a time; load average at")
+    print(f"the start {load:.1f}, at the end {os.getloadavg()[0]:.1f}; all of it took")
+    print(f"{time.monotonic() - began:.0f} s; kubernetes plugin: ", end="")
+    print(platform.official_plugin() or "the stand-in", "\n")
+    print("| app stacks there before | " + " | ".join(f"{p}, s / MB" for p in runs) + " |")
+    print("|---" * (len(runs) + 1) + "|")
+    for group in range(len(groups)):
+        cells = [_median(found[group]) for found in runs.values()]
+        print(f"| {group * AT_ONCE} | " + " | ".join(cells) + " |")
+    drawing = PROJECT / "docs" / "stacks.svg"
+    measured = [run for group in runs["up"] for run in group]
+    drawing.write_text(
+        draw(
+            "app stacks on the platform",
+            {
+                "seconds of one more `pulumi up`": [(r.beside, r.seconds) for r in measured],
+                "MB of it, at most": [(r.beside, r.megabytes) for r in measured],
+            },
+        )
+    )
+
+
+def _phase(
+    platform: Workspace, phase: str, groups: Sequence[Sequence[Workspace]]
+) -> list[list[Run]]:
+    """Run a command on all stacks, a group at a time, and see that each keeps to its own."""
+    found = []
+    for index, group in enumerate(groups):
+        beside = {"up": index * AT_ONCE, "destroy": STACKS - index * AT_ONCE - len(group)}.get(
+            phase, STACKS - len(group)
+        )
+        before = _objects(platform)
+        measure = partial(_measured, arguments=PHASES[phase], beside=beside)
+        with ThreadPoolExecutor(len(group)) as threads:
+            found.append(list(threads.map(measure, group)))
+        after = _objects(platform)
+        own = {f"bookinfo-{stack.stack}" for stack in group}
+        for namespace in (before.keys() | after.keys()) - own:
+            if before.get(namespace) != after.get(namespace):
+                sys.exit(f"{phase} of {sorted(own)} touched namespace {namespace}")
+        console.say(f"{phase}, {beside} beside: {_median(found[-1])} (s / MB)")
+    return found
+
+
+def _measured(workspace: Workspace, arguments: Sequence[str], beside: int) -> Run:
+    """Run a pulumi command, and ask again and again how much its processes hold."""
+    began, most = time.monotonic(), 0
+    with subprocess.Popen(
+        workspace.command(*arguments),
+        cwd=PROJECT,
+        env={**os.environ, **workspace.environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        with ThreadPoolExecutor(1) as reader:
+            said = reader.submit(process.communicate)
+            while process.poll() is None:
+                most = max(most, _resident(process.pid))
+                time.sleep(SAMPLE_SECONDS)
+        if process.returncode:
+            sys.exit(f"{workspace.stack}: {' '.join(arguments)}:\n{said.result()[0]}")
+    return Run(beside=beside, seconds=time.monotonic() - began, megabytes=most / 2**20)
+
+
+def _resident(pid: int) -> int:
+    """Count the bytes that a process and all below it hold; what they share counts each time."""
+    total = 0
+    with suppress(psutil.NoSuchProcess):
+        parent = psutil.Process(pid)
+        for process in (parent, *parent.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                total += process.memory_info().rss
+    return total
+
+
+def _objects(platform: Workspace) -> Objects:
+    """Return each namespace's objects, with how often each was changed; "" is the cluster's own."""
+    listed = json.loads(platform.query("kubectl", "get", KINDS, "-A", "-o", "json"))["items"]
+    found: Objects = {}
+    for each in listed:
+        metadata = each["metadata"]
+        is_namespace = each["kind"] == "Namespace"
+        namespace = metadata["name"] if is_namespace else metadata.get("namespace", "")
+        found.setdefault(namespace, {})[metadata["uid"]] = metadata.get("generation", 0)
+    return found
+
+
+def _median(runs: Sequence[Run]) -> str:
+    seconds = statistics.median(run.seconds for run in runs)
+    return f"{seconds:.1f} / {statistics.median(run.megabytes for run in runs):.0f}"

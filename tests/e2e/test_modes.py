@@ -1,0 +1,152 @@
+"""A platform and the app stacks on it: several at a time, and none touches another."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from sandbox.cluster import Sandbox
+
+from .checkout import Checkout
+from .istiod import Istiod, eventually
+
+KINDS = "namespaces,deployments,services,serviceaccounts,gateways.networking.istio.io"
+KINDS += ",virtualservices,destinationrules"
+BY_HAND = ("bob", "cy")
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """Return a checkout with an empty sandbox: on that of other tests nobody else fits."""
+    sandbox = Sandbox(f"e2e-modes-{os.getpid()}")
+    yield Checkout.make(tmp_path_factory.mktemp("team"), sandbox)
+    sandbox.down()
+
+
+@pytest.fixture(scope="module")
+def first(team: Checkout) -> str:
+    """Return what the first developer's `make dev` said, on a machine that has nothing up."""
+    return team.mesh("dev", "--name", "Ann")
+
+
+@pytest.fixture(scope="module")
+def stacks(team: Checkout, first: str) -> Checkout:
+    """Bring up two more, by plain pulumi and at the same time."""
+    assert first
+    lines = [
+        "pulumi stack init --no-select {0}",
+        "pulumi config set mode app --stack {0}",
+        "pulumi config set platformStack platform --stack {0}",
+        "pulumi up --yes --skip-preview --stack {0}",
+    ]
+    _side_by_side(team, "\n".join(lines))
+    return team
+
+
+def test_a_developer_goes_from_nothing_to_a_url(team: Checkout, first: str) -> None:
+    """The platform comes first, the name is made fit, and the last line is where to look."""
+    assert "Ann is made fit for a stack and for Kubernetes: ann" in first
+    assert "has no platform: bringing it up first" in first
+    assert first.rstrip().endswith("ann's Bookinfo: http://bookinfo.ann.localhost/productpage")
+    assert (team.folder / "Pulumi.ann.yaml").exists()
+    assert team.changes(stack="ann") == {}
+    assert team.changes(stack="platform") == {}
+
+
+def test_each_is_reached_under_its_own_host_only(stacks: Checkout) -> None:
+    """As istiod tells the shared gateway: a host for each, and nobody answers for all."""
+    selector = ("-n", "istio-system", "-l", "istio=ingressgateway")
+    (gateway,) = stacks.kubectl("get", "pods", *selector)["items"]
+    expected = {
+        f"bookinfo.{name}.localhost": {
+            f"outbound|9080||productpage.bookinfo-{name}.svc.cluster.local"
+        }
+        for name in ("ann", *BY_HAND)
+    }
+
+    def is_as_expected() -> bool:
+        hosts = Istiod.of(stacks).way_in(gateway, 80)
+        return {host.removesuffix(":*"): to for host, to in hosts.items()} == expected
+
+    eventually(is_as_expected)
+
+
+def test_a_change_of_one_changes_nothing_of_others(stacks: Checkout) -> None:
+    """Two are changed at the same time, and not an object outside of their namespaces."""
+    before = _generations(stacks)
+
+    _side_by_side(
+        stacks,
+        "pulumi config set --path trafficPlan.all.to v1 --stack {0}\n"
+        "pulumi up --yes --skip-preview --stack {0}",
+    )
+
+    after = _generations(stacks)
+    changed = {namespace for namespace, *_ in set(before.items()) ^ set(after.items())}
+    assert {name for name, _ in changed} == {f"bookinfo-{name}" for name in BY_HAND}
+
+
+def test_two_stacks_never_share_a_name(stacks: Checkout) -> None:
+    """Whose names come to the same: the second one is refused, with the first one's name."""
+    config = {"mesh:mode": "app", "mesh:platformStack": "platform"}
+    (stacks.folder / "Pulumi.Bob.yaml").write_text(yaml.safe_dump({"config": config}))
+
+    said = stacks.fails("preview", stack="Bob")
+
+    assert "is made fit for Kubernetes: bookinfo-bob and bookinfo.bob.localhost" in said
+    assert "Namespace bookinfo-bob, by pulumi-kubernetes, of stack mesh/bob" in said
+    assert "host bookinfo.bob.localhost" not in said
+
+
+def test_a_host_is_one_stacks(stacks: Checkout) -> None:
+    """Under one host two would answer in turn, or neither."""
+    said = stacks.fails(
+        "preview", "--", "--config", "mesh:bookinfoHost=bookinfo.bob.localhost", stack="cy"
+    )
+
+    assert "host bookinfo.bob.localhost, of stack mesh/bob in namespace bookinfo-bob" in said
+
+
+def test_a_platform_in_use_is_not_destroyed(stacks: Checkout) -> None:
+    """It names who stands on it."""
+    said = stacks.fails("destroy", stack="platform")
+
+    assert "platform of mesh/ann, mesh/bob, mesh/cy: remove those first" in said
+
+
+def test_removing_one_leaves_nothing_of_it(stacks: Checkout) -> None:
+    """No namespace, stack or file; the others, and the platform, are as they were."""
+    before = _generations(stacks)
+
+    stacks.mesh("dev-rm", "--name", "Ann")
+
+    gone = {at: what for at, what in before.items() if at[0] != "bookinfo-ann"}
+    assert _generations(stacks) == gone
+    assert not (stacks.folder / "Pulumi.ann.yaml").exists()
+    assert "ann" not in stacks.pulumi("stack", "ls").split()
+    assert not list(stacks.sandbox.folder.glob("*ann*"))
+
+    _side_by_side(stacks, "pulumi destroy --yes --skip-preview --stack {0}")
+
+    assert {name for name, _ in _generations(stacks)} >= {"istio-system"}
+    assert not any("bookinfo" in name for name, _ in _generations(stacks))
+    assert stacks.changes("--refresh", stack="platform") == {}
+
+
+def _side_by_side(checkout: Checkout, line: str) -> None:
+    """Run a line of a shell for each of two stacks, at the same time."""
+    started = "\n".join(f"( {line.format(name)} ) & jobs+=($!)" for name in BY_HAND)
+    checkout.shell(f'{started}\nfor job in "${{jobs[@]}}"; do wait "$job"; done')
+
+
+def _generations(checkout: Checkout) -> dict[tuple[str, str], tuple[str, int]]:
+    """Return each object's identity and how often it was changed, by namespace and name."""
+    listed = checkout.kubectl("get", KINDS, "--all-namespaces")["items"]
+    return {
+        (
+            each["metadata"].get("namespace", each["metadata"]["name"]),
+            f"{each['kind']}/{each['metadata']['name']}",
+        ): (each["metadata"]["uid"], each["metadata"].get("generation", 0))
+        for each in listed
+    }
