@@ -37,7 +37,6 @@ CHANGE = ("--config-path", "--config", "mesh:trafficPlan.all.to=v1")
 UNASKED = ("--yes", "--skip-preview")
 PHASES: Mapping[str, tuple[str, ...]] = {
     "up": ("up", *UNASKED, *APP),
-    "nothing to do": ("up", *UNASKED, *APP, "--expect-no-changes"),
     "change of the routes": ("up", *UNASKED, *APP, *CHANGE),
     "destroy": ("destroy", *UNASKED),
 }
