@@ -51,7 +51,6 @@ def test_a_developer_goes_from_nothing_to_a_url(team: Checkout, first: str) -> N
     assert first.rstrip().endswith("ann's Bookinfo: http://bookinfo.ann.localhost/productpage")
     assert (team.folder / "Pulumi.ann.yaml").exists()
     assert team.changes(stack="ann") == {}
-    assert team.changes(stack="platform") == {}
 
 
 def test_each_is_reached_under_its_own_host_only(stacks: Checkout) -> None:
@@ -131,7 +130,7 @@ def test_removing_one_leaves_nothing_of_it(stacks: Checkout) -> None:
 
     assert {name for name, _ in _generations(stacks)} >= {"istio-system"}
     assert not any("bookinfo" in name for name, _ in _generations(stacks))
-    assert stacks.changes("--refresh", stack="platform") == {}
+    assert stacks.changes(stack="platform") == {}
 
 
 def _side_by_side(checkout: Checkout, line: str) -> None:
