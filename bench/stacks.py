@@ -50,6 +50,8 @@ class Run:
     beside: int
     """Other app stacks on the platform, when its group began."""
     seconds: float
+    processor: float
+    """Seconds of processor time, of all its processes: what a busy machine doesn't change."""
     megabytes: float
     """The most that the command and all its processes had resident at once."""
 
@@ -80,7 +82,7 @@ def main() -> None:
     print(f"the start {load:.1f}, at the end {os.getloadavg()[0]:.1f}; all of it took")
     print(f"{time.monotonic() - began:.0f} s; kubernetes plugin: ", end="")
     print(platform.official_plugin() or "the stand-in", "\n")
-    print("| app stacks there before | " + " | ".join(f"{p}, s / MB" for p in runs) + " |")
+    print("| app stacks there before | " + " | ".join(f"{p} (s / CPU s / MB)" for p in runs) + " |")
     print("|---" * (len(runs) + 1) + "|")
     for group in range(len(groups)):
         cells = [_median(found[group]) for found in runs.values()]
@@ -91,7 +93,7 @@ def main() -> None:
         draw(
             "app stacks on the platform",
             {
-                "seconds of one more `pulumi up`": [(r.beside, r.seconds) for r in measured],
+                "processor seconds of one more up": [(r.beside, r.processor) for r in measured],
                 "MB of it, at most": [(r.beside, r.megabytes) for r in measured],
             },
         )
@@ -116,7 +118,7 @@ def _phase(
         for namespace in (before.keys() | after.keys()) - own:
             if before.get(namespace) != after.get(namespace):
                 sys.exit(f"{phase} of {sorted(own)} touched namespace {namespace}")
-        console.say(f"{phase}, {beside} beside: {_median(found[-1])} (s / MB)")
+        console.say(f"{phase}, {beside} beside: {_median(found[-1])} (s / CPU s / MB)")
     return found
 
 
@@ -133,13 +135,20 @@ def _measured(workspace: Workspace, arguments: Sequence[str], beside: int) -> Ru
         text=True,
     ) as process:
         with ThreadPoolExecutor(1) as reader:
-            said = reader.submit(process.communicate)
-            while process.poll() is None:
+            assert process.stdout is not None  # noqa: S101 - it is a pipe
+            said = reader.submit(process.stdout.read)
+            while (ended := os.wait4(process.pid, os.WNOHANG))[0] == 0:
                 most = max(most, _resident(process.pid))
                 time.sleep(SAMPLE_SECONDS)
+            process.returncode = os.waitstatus_to_exitcode(ended[1])
         if process.returncode:
-            sys.exit(f"{workspace.stack}: {' '.join(arguments)}:\n{said.result()[0]}")
-    return Run(beside=beside, seconds=time.monotonic() - began, megabytes=most / 2**20)
+            sys.exit(f"{workspace.stack}: {' '.join(arguments)}:\n{said.result()}")
+    return Run(
+        beside=beside,
+        seconds=time.monotonic() - began,
+        processor=ended[2].ru_utime + ended[2].ru_stime,
+        megabytes=most / 2**20,
+    )
 
 
 def _resident(pid: int) -> int:
@@ -167,4 +176,6 @@ def _objects(platform: Workspace) -> Objects:
 
 def _median(runs: Sequence[Run]) -> str:
     seconds = statistics.median(run.seconds for run in runs)
-    return f"{seconds:.1f} / {statistics.median(run.megabytes for run in runs):.0f}"
+    processor = statistics.median(run.processor for run in runs)
+    megabytes = statistics.median(run.megabytes for run in runs)
+    return f"{seconds:.1f} / {processor:.1f} / {megabytes:.0f}"
