@@ -23,6 +23,8 @@ OLDEST: tuple[tuple[str, str | None, tuple[int, int], str], ...] = (
 
 def check(cluster: Cluster, stack: Settings, platform: PlatformContract) -> None:
     """Refuse a platform that isn't up or too old, and names that other stacks have."""
+    if not cluster.is_there:
+        return
     with connect(cluster) as client:
         mesh = RunningMesh.read(client)
     refuse(
@@ -58,7 +60,7 @@ def _lacks(mesh: RunningMesh, stack: Settings, platform: PlatformContract) -> It
     if istiod is None:
         yield f"there is no istiod of revision {choice.revision} in namespace {home}"
         return
-    if istiod.is_stopped:
+    if (home, istiod.name) in mesh.stopped:
         yield f"{istiod.name} in namespace {home} was scaled to 0"
     if stack.injection == "auto" and (choice.label or choice.revision) not in injectors:
         yield f"nothing injects what asks for {choice.label or choice.revision}"

@@ -38,6 +38,7 @@ def mesh(
     injectors: tuple[Part, ...] = (),
     owners: Mapping[str, str | None] | None = None,
     hosts: dict[str, str] | None = None,
+    stopped: frozenset[tuple[str, str]] = frozenset(),
 ) -> RunningMesh:
     """Return a mesh; `owners` are its namespaces, each with the stack it belongs to."""
     owners = {"istio-system": "mesh/platform", **(owners or {})}
@@ -48,6 +49,7 @@ def mesh(
         asked_for={},
         istiods=istiods,
         injectors=injectors,
+        stopped=stopped,
     )
 
 
@@ -107,7 +109,7 @@ def test_a_platform_that_is_up_is_fine(check: Callable[..., None]) -> None:
             "there is no istiod of revision default",
         ),
         (
-            mesh(istiod(is_stopped=True), injectors=UP),
+            mesh(istiod(), injectors=UP, stopped=frozenset({("istio-system", "istiod")})),
             {},
             "istiod in namespace istio-system was scaled",
         ),
