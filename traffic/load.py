@@ -21,19 +21,13 @@ class Target:
     host: str
     """The name that is asked for."""
     path: str = "/"
-    method: str = "GET"
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def request(self) -> bytes:
         """One request, as it goes over the wire."""
         headers = {"host": self.host, **self.headers}
-        lines = [
-            f"{self.method} {self.path} HTTP/1.1",
-            *(f"{k}: {v}" for k, v in headers.items()),
-            "",
-            "",
-        ]
+        lines = [f"GET {self.path} HTTP/1.1", *(f"{k}: {v}" for k, v in headers.items()), "", ""]
         return "\r\n".join(lines).encode()
 
 

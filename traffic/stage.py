@@ -124,9 +124,9 @@ class Stage:
         path = f"/{FRONT}"
         return Target(address=address, port=HTTP_PORT, host=host, path=path, headers=headers)
 
-    def inside(self, service: str, headers: Mapping[str, str], method: str = "GET") -> Target:
+    def inside(self, service: str, headers: Mapping[str, str]) -> Target:
         """Return where an application sends its requests to a service: to its own sidecar."""
-        return Target(address="127.0.0.1", port=PORT, host=service, headers=headers, method=method)
+        return Target(address="127.0.0.1", port=PORT, host=service, headers=headers)
 
     def bypass(self) -> Target:
         """Return where requests go that no proxy sends: to the guarded pod's own address."""

@@ -150,12 +150,6 @@ def test_two_stacks_are_apart(run: dict[str, Any]) -> None:
     assert run["checks"]["two stacks: the first one's services ask each other"]
 
 
-def test_what_nobody_needs_is_denied(run: dict[str, Any]) -> None:
-    """With deny by default a sidecar lets Bookinfo's own requests through, and no other method."""
-    assert run["checks"]["strict: the mesh's own requests come through"]
-    assert run["checks"]["deny by default: a method that nobody needs is refused"]
-
-
 def test_strict_mutual_tls_refuses_plain_text(run: dict[str, Any]) -> None:
     """A sidecar that took plain text refuses it, and lets the mesh in, by name."""
     assert run["checks"]["permissive: plain text reaches a pod"]
