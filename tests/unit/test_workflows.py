@@ -125,3 +125,24 @@ def _parse(words: list[str]) -> None:
             patch.setenv(variable, "7")
         numbers = [re.sub(r"^\$NUMBER$", "7", word) for word in words]
         command.make_context(command.name, numbers)
+
+
+def test_what_is_merged_keeps_to_the_rules() -> None:
+    """Previews of pull requests and updates run the policy pack; an update previews first."""
+    judged = [
+        step
+        for name in ("pull-request", "merge")
+        for job in WORKFLOWS[name]["jobs"].values()
+        for step in job["steps"]
+        if re.search(r"mesh (ci preview|up)\b", step.get("run", ""))
+    ]
+
+    assert len(judged) >= 2
+    for step in judged:
+        assert step["env"]["POLICY"] == "policy"
+        assert "--skip-preview" not in step["run"]
+    for job in GITLAB.values():
+        if "mesh up" in " ".join(job.get("script", ())):
+            assert job["variables"]["POLICY"] == "policy"
+            assert "--skip-preview" not in " ".join(job["script"])
+    assert GITLAB["preview"]["variables"]["POLICY"] == "policy"
