@@ -124,7 +124,8 @@ def _parse(words: list[str]) -> None:
         for variable in VARIABLES:
             patch.setenv(variable, "7")
         numbers = [re.sub(r"^\$NUMBER$", "7", word) for word in words]
-        command.make_context(command.name, numbers)
+        # What is before `--` is an option of mesh; only what is behind it is Pulumi's.
+        command.make_context(command.name, numbers, ignore_unknown_options=False)
 
 
 def test_what_is_merged_keeps_to_the_rules() -> None:
