@@ -114,7 +114,10 @@ class Checkout:
 
     def kubectl(self, *arguments: str) -> Any:
         """Return what kubectl prints, as JSON."""
-        command = ["kubectl", "--kubeconfig", str(self.sandbox.kubeconfig), *arguments]
+        sandbox = self.sandbox
+        # Another sandbox may have had the address by which kubectl remembers a server's kinds.
+        own = (f"--kubeconfig={sandbox.kubeconfig}", f"--cache-dir={sandbox.folder / 'kubectl'}")
+        command = ["kubectl", *own, *arguments]
         answer = subprocess.run(
             [*command, "-o", "json"], capture_output=True, text=True, check=True, timeout=120
         )
