@@ -44,7 +44,7 @@ gateway_api_crds = GatewayAPICRDs(
 
 core = IstioCore(
     "istio",
-    IstioCoreArgs(stack=stack, control_planes=istio, stopped=stopped),
+    IstioCoreArgs(stack=stack, control_planes=istio, cluster=target, stopped=stopped),
     pulumi.ResourceOptions(
         provider=provider,
         depends_on=ordering.all_ready(crds.ready, gateway_api_crds.ready),
@@ -54,7 +54,7 @@ core = IstioCore(
 # A pod gets its sidecar when it is created: istiod comes before gateways and applications.
 gateways = Gateways(
     "gateways",
-    GatewaysArgs(stack=stack, proxies=istio.proxies(stack.gateway_revision)),
+    GatewaysArgs(stack=stack, proxies=istio.proxies(stack.gateway_revision), brought=core.gateways),
     pulumi.ResourceOptions(provider=provider, depends_on=core.ready),
 )
 
@@ -96,7 +96,10 @@ telemetry = Telemetry(
 bookinfo = Bookinfo(
     "bookinfo",
     BookinfoArgs(
-        stack=stack, injector=core.injectors[proxies.revision], revision_mark=proxies.mark
+        stack=stack,
+        release=proxies.release,
+        injector=core.injectors[proxies.revision],
+        revision_mark=proxies.mark,
     ),
     pulumi.ResourceOptions(
         provider=provider,
@@ -108,7 +111,10 @@ bookinfo = Bookinfo(
 routes = BookinfoRoutes(
     "bookinfo-routes",
     BookinfoRoutesArgs(
-        stack=stack, gateway=gateways.ingress, gateway_namespace=gateways.account[0]
+        stack=stack,
+        release=istio.own.release,
+        gateway=gateways.ingress,
+        gateway_namespace=gateways.account[0],
     ),
     pulumi.ResourceOptions(provider=provider, depends_on=bookinfo.ready),
 )

@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-from pulumi_kubernetes.apps.v1 import Deployment
+from pulumi_kubernetes import apps, extensions
 from pulumi_kubernetes.core.v1 import Secret, Service, ServiceAccount
 
 from mesh import pod_security, secrets
 from mesh.bookinfo import DEFAULT_ACCOUNT, HEALTH, MICROSERVICES, Microservice, row
 from mesh.manual_injection import Injector
 from mesh.ordering import Ready
+from mesh.release import Release
 from mesh.settings import Settings
+
+PROBES = ("readinessProbe", "livenessProbe")
+DEPLOYMENTS = {"apps/v1": apps.v1, "extensions/v1beta1": extensions.v1beta1}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +27,8 @@ class BookinfoArgs:
     """What a stack decides about Bookinfo."""
 
     stack: Settings
+    release: Release
+    """Whose sample it is."""
     injector: Injector
     """What renders the sidecars where the data plane wants them in the Deployments."""
     revision_mark: Mapping[str, str]
@@ -40,11 +46,13 @@ class Bookinfo(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mesh:index:Bookinfo", name, None, opts)
 
+        sample = args.release.layout.sample
         services = [
             service for service in MICROSERVICES if service.name in args.stack.bookinfo_versions
         ]
+        deployment = _bare_deployment if sample.is_bare else _deployment
         manifests = {
-            f"{service.name}-{version}": _deployment(args, row(service, version), version)
+            f"{service.name}-{version}": deployment(args, row(service, version), version)
             for service in services
             for version in args.stack.bookinfo_versions[service.name]
         }
@@ -76,7 +84,10 @@ class Bookinfo(pulumi.ComponentResource):
                 metadata={
                     "name": service.name,
                     "namespace": args.stack.bookinfo_namespace,
-                    "labels": {"app": service.name, "service": service.name},
+                    "labels": {
+                        "app": service.name,
+                        **({} if sample.is_bare else {"service": service.name}),
+                    },
                     # A Service's wait costs 10 s, and its Deployment's says as much.
                     "annotations": {"pulumi.com/skipAwait": "true"},
                 },
@@ -91,7 +102,7 @@ class Bookinfo(pulumi.ComponentResource):
                 for version in args.stack.bookinfo_versions[service.name]
             }
             # Versions share an account; the namespace's own is there.
-            owners = {each.account: each for each in rows.values()}
+            owners = {} if sample.is_bare else {each.account: each for each in rows.values()}
             owners.pop(DEFAULT_ACCOUNT, None)
             accounts = {
                 account: ServiceAccount(
@@ -106,7 +117,7 @@ class Bookinfo(pulumi.ComponentResource):
                 for account, owner in owners.items()
             }
             deployments += [
-                Deployment(
+                DEPLOYMENTS[sample.deployments].Deployment(
                     f"{name}-{service.name}-{version}",
                     metadata=wanted[f"{service.name}-{version}"]["metadata"],
                     spec=wanted[f"{service.name}-{version}"]["spec"],
@@ -136,17 +147,15 @@ def _deployment(args: BookinfoArgs, service: Microservice, version: str) -> dict
         env.append({"name": service.password, "valueFrom": {"secretKeyRef": key}})
     probe = _probe(service) if args.stack.bookinfo_probes else None
     user = {"runAsUser": service.user} if service.user else {}
-    image = f"{args.stack.bookinfo_hub}/examples-bookinfo-{service.image_name(version)}"
     container = {
         "name": service.name,
-        "image": f"{image}:{args.stack.bookinfo_tag}",
+        "image": _image(args, service, version),
         "imagePullPolicy": "IfNotPresent",
         "args": list(service.args) or None,
         "env": env or None,
         "ports": [{"containerPort": service.port}],
         "resources": args.stack.bookinfo_resources.model_dump(exclude_defaults=True) or None,
-        "readinessProbe": probe,
-        "livenessProbe": probe,
+        **dict.fromkeys(PROBES, probe),
         "securityContext": {**pod_security.RESTRICTED_CONTAINER, **user},
         "volumeMounts": [
             {"name": volume, "mountPath": path} for volume, path in service.scratch.items()
@@ -180,6 +189,32 @@ def _deployment(args: BookinfoArgs, service: Microservice, version: str) -> dict
             },
         },
     }
+
+
+def _bare_deployment(args: BookinfoArgs, service: Microservice, version: str) -> dict[str, Any]:
+    """Return no more than the sample of that time says, and what the stack's settings do."""
+    whole = _deployment(args, service, version)
+    template, pod = whole["spec"]["template"], whole["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    kept = ("name", "image", "imagePullPolicy", "ports", "resources", *PROBES)
+    return {
+        "apiVersion": args.release.layout.sample.deployments,
+        "kind": whole["kind"],
+        "metadata": {key: whole["metadata"][key] for key in ("name", "namespace")},
+        "spec": {
+            "replicas": whole["spec"]["replicas"],
+            "template": {
+                "metadata": {"labels": template["metadata"]["labels"]},
+                "spec": {"containers": [{key: container[key] for key in kept}]},
+            },
+        },
+    }
+
+
+def _image(args: BookinfoArgs, service: Microservice, version: str) -> str:
+    sample = args.release.layout.sample
+    hub, tag = args.stack.bookinfo_hub or sample.hub, args.stack.bookinfo_tag or sample.tag
+    return f"{hub}/examples-bookinfo-{service.image_name(version)}:{tag}"
 
 
 def _probe(service: Microservice) -> dict[str, Any]:

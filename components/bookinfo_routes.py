@@ -12,6 +12,7 @@ from mesh.gateway_api import ParentRef
 from mesh.gateway_settings import Gateway
 from mesh.istio_api.model import Resource
 from mesh.ordering import Ready
+from mesh.release import Release
 from mesh.settings import Settings
 
 HTTP_PORT = 80
@@ -23,6 +24,8 @@ class BookinfoRoutesArgs:
     """What a stack decides about the routes."""
 
     stack: Settings
+    release: Release
+    """Whose API the routes are written in."""
     gateway: Gateway
     """The ingress gateway that requests from outside come by."""
     gateway_namespace: str
@@ -45,13 +48,14 @@ class BookinfoRoutes(pulumi.ComponentResource):
         port = args.gateway.http_port or HTTP_PORT
         targets: list[pulumi.Resource]
         routes: Sequence[Resource]
+        spelled = args.release.layout.networking if args.stack.routing_api == "istio" else None
         if args.stack.routing_api == "istio":
             entry = istio_routes.gateway(
                 args.stack.bookinfo_namespace, args.stack.bookinfo_host, args.gateway.selector, port
             )
-            targets = [entry.make(f"{name}-gateway", child)]
+            targets = [entry.make(f"{name}-gateway", child, spelled)]
             targets += [
-                rule.make(f"{name}-{rule.name}-versions", child)
+                rule.make(f"{name}-{rule.name}-versions", child, spelled)
                 for rule in istio_routes.destination_rules(
                     args.stack.bookinfo_namespace, args.stack.bookinfo_versions
                 )
@@ -82,7 +86,7 @@ class BookinfoRoutes(pulumi.ComponentResource):
         after = pulumi.ResourceOptions(parent=self, depends_on=targets)
 
         self.ready = pulumi.Output.from_input(
-            [*targets, *(route.make(f"{name}-{route.name}", after) for route in routes)]
+            [*targets, *(route.make(f"{name}-{route.name}", after, spelled) for route in routes)]
         )
         authority = (
             args.stack.bookinfo_host if port == HTTP_PORT else f"{args.stack.bookinfo_host}:{port}"

@@ -4,15 +4,17 @@ from collections.abc import Mapping
 from typing import Any
 
 import pulumi
-from pulumi_kubernetes.apiextensions.v1 import CustomResourceDefinition
+from pulumi_kubernetes.apiextensions import v1, v1beta1
+
+APIS = {"apiextensions.k8s.io/v1": v1, "apiextensions.k8s.io/v1beta1": v1beta1}
 
 
 def make(
     crd: Mapping[str, Any], opts: pulumi.ResourceOptions, **annotations: str
-) -> CustomResourceDefinition:
+) -> pulumi.CustomResource:
     """Register a CRD as it is shipped, under its own name; `annotations` are pulumi.com's."""
     own = {f"pulumi.com/{key}": value for key, value in annotations.items()}
-    return CustomResourceDefinition(
+    return APIS[crd["apiVersion"]].CustomResourceDefinition(
         crd["metadata"]["name"],
         metadata={
             **crd["metadata"],

@@ -4,19 +4,17 @@ from collections.abc import Iterable, Iterator
 
 import httpx2
 import pulumi
-from lightkube import Client, KubeConfig
-from lightkube.config.models import User
 from lightkube.core.exceptions import ConfigError
 from msgspec import MsgspecError
 
 from mesh import gateway_preflight, ownership, skew
+from mesh.client import connect
 from mesh.cluster import Cluster
 from mesh.control_planes import ControlPlanes
 from mesh.gateway_api_bundle import Bundle
 from mesh.running_mesh import REVISION, Part, RunningMesh, injected_pods
 from mesh.settings import Settings
 
-PATIENCE = 5.0  # seconds until a silent cluster counts as unreachable
 SHOWN = 20  # of the pods that still use what is to go: there may be thousands
 
 
@@ -33,7 +31,7 @@ def check(
     """
     where = f"cluster of context {cluster.context!r} ({cluster.kubeconfig})"
     try:
-        with _connect(cluster) as client:
+        with connect(cluster) as client:
             mesh = RunningMesh.read(client)
             obstacles = list(gateway_preflight.obstacles(client, stack, gateway_api))
             gone = _gone(mesh, planes)
@@ -72,13 +70,6 @@ def check(
     for name in sorted(stopped):
         pulumi.log.warn(f"{name} was scaled to 0, where no autoscaler helps: it is started again")
     return stopped
-
-
-def _connect(cluster: Cluster) -> Client:
-    config = KubeConfig.from_file(cluster.kubeconfig).get(cluster.context)
-    assert config is not None  # noqa: S101 - only without a context name
-    # A context without a user is an open cluster; lightkube insists on one.
-    return Client(config._replace(user=config.user or User()), timeout=httpx2.Timeout(PATIENCE))
 
 
 def _refuse(what: str, reasons: Iterable[str], *remedies: str) -> None:

@@ -12,7 +12,7 @@ import pulumi
 import pytest
 import yaml
 
-from mesh import preflight, settings
+from mesh import client, preflight, settings
 from mesh.cluster import Cluster
 from mesh.control_planes import ControlPlane, ControlPlanes
 from mesh.gateway_api_bundle import CHANNEL, KNOWN_BY, VERSION, Bundle
@@ -297,7 +297,7 @@ def test_a_cluster_that_is_silent_is_given_up_on(
     kubeconfig: Kubeconfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A port that takes the call and says nothing costs the patience and no more."""
-    monkeypatch.setattr(preflight, "PATIENCE", 0.1)
+    monkeypatch.setattr(client, "PATIENCE", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         message = refusal(kubeconfig(f"http://127.0.0.1:{silent.getsockname()[1]}"))
 
