@@ -46,7 +46,7 @@ class UmbrellaChart(pulumi.ComponentResource):
             path=umbrella.repaired(args.control_plane.release.umbrella_chart),
             namespace=args.stack.istio_namespace,
             kube_version=args.stack.kube_version,
-            values=umbrella.values(args.stack, args.control_plane),
+            values=umbrella.values(args.stack, args.control_plane.release),
             stopped=args.stopped,
         )
         # Before the chart, so that on a destroy they run after all of it is gone.

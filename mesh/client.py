@@ -1,8 +1,12 @@
 """A client of the stack's cluster, for what Pulumi doesn't do: checks before, hooks after."""
 
 import httpx2
+import msgspec
 from lightkube import Client, KubeConfig
+from lightkube.config import client_adapter
+from lightkube.config.kubeconfig import SingleConfig
 from lightkube.config.models import User
+from lightkube.core.exceptions import ApiError
 
 from mesh.cluster import Cluster
 
@@ -11,7 +15,25 @@ PATIENCE = 5.0  # seconds until a silent cluster counts as unreachable
 
 def connect(cluster: Cluster) -> Client:
     """Connect by a kubeconfig's context."""
+    return Client(_config(cluster), timeout=httpx2.Timeout(PATIENCE))
+
+
+def kubernetes_version(cluster: Cluster) -> str:
+    """Ask for the API server's version, such as v1.36.3."""
+    patience = client_adapter.ConnectionParams(timeout=httpx2.Timeout(PATIENCE))
+    with client_adapter.Client(_config(cluster), patience) as client:
+        answer = client.get("/version")
+        if answer.is_error:
+            raise ApiError(request=answer.request, response=answer)
+        return msgspec.json.decode(answer.content, type=_Version).gitVersion
+
+
+class _Version(msgspec.Struct):
+    gitVersion: str  # noqa: N815 - Kubernetes' spelling
+
+
+def _config(cluster: Cluster) -> SingleConfig:
     config = KubeConfig.from_file(cluster.kubeconfig).get(cluster.context)
     assert config is not None  # noqa: S101 - only without a context name
     # A context without a user is an open cluster; lightkube insists on one.
-    return Client(config._replace(user=config.user or User()), timeout=httpx2.Timeout(PATIENCE))
+    return config._replace(user=config.user or User())

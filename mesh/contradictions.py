@@ -10,6 +10,7 @@ from mesh import (
     chart_values,
     data_plane,
     gateway_settings,
+    kubernetes_needs,
     mesh_config,
     mistakes,
     profiles,
@@ -80,7 +81,9 @@ def _revisions(prefix: str, settings: Settings) -> list[str]:
 def with_release(prefix: str, settings: Settings, istio: Release) -> list[str]:
     """List what the release doesn't know."""
     if istio.is_umbrella:
-        return umbrella.mistakes(prefix, settings, istio)
+        found = umbrella.mistakes(prefix, settings, istio)
+        # Which parts the stack has is known when its profile is.
+        return found or kubernetes_needs.mistakes(prefix, settings, istio)
     chosen = {
         "profile": settings.profile,
         "platform": settings.platform,
@@ -95,6 +98,7 @@ def with_release(prefix: str, settings: Settings, istio: Release) -> list[str]:
     ]
     return [
         *(early if settings.values.istio else ()),
+        *kubernetes_needs.mistakes(prefix, settings, istio),
         *mesh_config.mistakes(istio.version, settings.mesh_config, f"{prefix}meshConfig"),
         *profiles.mistakes(istio.istiod_chart, chosen, prefix),
         *chart_values.mistakes(istio.base_chart, settings.values.base, f"{prefix}values.base"),

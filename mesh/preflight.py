@@ -7,8 +7,8 @@ import pulumi
 from lightkube.core.exceptions import ConfigError
 from msgspec import MsgspecError
 
-from mesh import gateway_preflight, ownership, skew
-from mesh.client import connect
+from mesh import gateway_preflight, kubernetes_needs, ownership, skew
+from mesh.client import connect, kubernetes_version
 from mesh.cluster import Cluster
 from mesh.control_planes import ControlPlanes
 from mesh.gateway_api_bundle import Bundle
@@ -31,8 +31,9 @@ def check(
     """
     where = f"cluster of context {cluster.context!r} ({cluster.kubeconfig})"
     try:
+        kubernetes = kubernetes_version(cluster)
         with connect(cluster) as client:
-            mesh = RunningMesh.read(client)
+            mesh = RunningMesh.read(client, kubernetes)
             obstacles = list(gateway_preflight.obstacles(client, stack, gateway_api))
             gone = _gone(mesh, planes)
             # All pods of a cluster are many: asked for only when they can matter.
@@ -47,13 +48,22 @@ def check(
 
     _refuse_foreign(where, mesh, stack, planes)
     _refuse(
+        f"{where} has an Istio that can't become the wanted one; nothing was changed:",
+        _too_far(mesh, stack, planes),
+    )
+    _refuse(
+        f"{where} is Kubernetes {kubernetes.removeprefix('v')}, which doesn't serve what stack "
+        f"{ownership.stack()} is made of; nothing was changed:",
+        dict.fromkeys(
+            reason
+            for istio in planes.releases
+            for reason in kubernetes_needs.unserved(stack, istio, kubernetes)
+        ),
+    )
+    _refuse(
         f"{where} has what the gateways of stack {ownership.stack()} would fail on; nothing was "
         "changed:",
         obstacles,
-    )
-    _refuse(
-        f"{where} has an Istio that can't become the wanted one; nothing was changed:",
-        _too_far(mesh, stack, planes),
     )
     _refuse(
         f"{where} still uses what stack {ownership.stack()} would remove; nothing was changed:",

@@ -114,6 +114,11 @@ class Release:
         """The one chart of the whole mesh."""
         return self._part(self.layout.umbrella)
 
+    @property
+    def charts(self) -> tuple[Path, ...]:
+        """The charts of the parts that every stack has."""
+        return self.base_chart, self.istiod_chart, self.gateway_chart
+
     def _part(self, path: str | None) -> Path:
         assert path is not None  # noqa: S101 - who asks knows the layout
         return self.folder / path

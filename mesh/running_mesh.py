@@ -4,18 +4,34 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from lightkube import Client
+from lightkube.core.resource import ApiInfo, ResourceDef
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.admissionregistration_v1 import MutatingWebhookConfiguration
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Namespace, Pod
 
-from mesh import ownership, skew
+from mesh import kubernetes_apis, ownership, skew
 from mesh.revisions import DEFAULT
 
 REVISION, TAG = "istio.io/rev", "istio.io/tag"
 INJECTION = "istio-injection"
 # What the charts of a source tree say of themselves, whatever they install.
 PLACEHOLDER = "1.0.0"
+# What istiod is before 1.5, and its injector, then a program of its own.
+ISTIODS = ("istio-pilot", "istiod")
+INJECTORS = ("istio-sidecar-injector", "sidecar-injector")
+
+
+class EarlyMutatingWebhookConfiguration(MutatingWebhookConfiguration):
+    """An injector, as a Kubernetes before 1.16 has it."""
+
+    _api_info = ApiInfo(
+        resource=ResourceDef(
+            "admissionregistration.k8s.io", "v1beta1", "MutatingWebhookConfiguration"
+        ),
+        plural="mutatingwebhookconfigurations",
+        verbs=["list"],
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +72,14 @@ class RunningMesh:
     injectors: tuple[Part, ...]
 
     @classmethod
-    def read(cls, client: Client) -> "RunningMesh":
-        """Look. CRDs alone are no mesh: a destroy keeps them."""
+    def read(cls, client: Client, kubernetes: str) -> "RunningMesh":
+        """Look, by the APIs of a Kubernetes. CRDs alone are no mesh: a destroy keeps them."""
+        today = ("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration")
+        injector = (
+            MutatingWebhookConfiguration
+            if kubernetes_apis.serves(kubernetes, today)
+            else EarlyMutatingWebhookConfiguration
+        )
         namespaces = {n.name: n for n in map(_metadata, client.list(Namespace)) if n.name}
         return cls(
             namespaces={name: _part("Namespace", live, name) for name, live in namespaces.items()},
@@ -69,12 +91,12 @@ class RunningMesh:
                 name: asked for name, live in namespaces.items() if (asked := _asked_for(live))
             },
             istiods=tuple(
-                map(_istiod, client.list(Deployment, namespace="*", labels={"app": "istiod"}))
+                map(_istiod, client.list(Deployment, namespace="*", labels={"app": ISTIODS}))
             ),
             injectors=tuple(
                 map(
                     _injector,
-                    client.list(MutatingWebhookConfiguration, labels={"app": "sidecar-injector"}),
+                    client.list(injector, labels={"app": INJECTORS}),
                 )
             ),
         )

@@ -17,7 +17,6 @@ from mesh.mistakes import below, unknown, wrong
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from mesh.control_planes import ControlPlane
     from mesh.release import Release
     from mesh.settings import Settings
 
@@ -88,15 +87,26 @@ def mistakes(prefix: str, settings: Settings, istio: Release) -> list[str]:
     ]
 
 
-def values(settings: Settings, plane: ControlPlane) -> dict[str, Any]:
+def values(settings: Settings, istio: Release) -> dict[str, Any]:
     """Merge what the chart is rendered with: profile, raw values, what the stack decides."""
     images = {k: v for k, v in settings.common_values["global"].items() if k in IMAGES}
-    decided: dict[str, Any] = {"global": {**images, "tag": plane.tag}}
+    decided: dict[str, Any] = {"global": images}
     if settings.ca_secret is not None:
         decided["security"] = {"selfSigned": False}
-    return chart.merged(
-        _profile(plane.release.umbrella_chart, settings.profile), settings.values.istio, decided
-    )
+    profile = _profile(istio.umbrella_chart, settings.profile)
+    return chart.merged(profile, settings.values.istio, decided)
+
+
+def enabled(settings: Settings, istio: Release) -> list[Path]:
+    """List the chart and those inside it that the values of a stack switch on."""
+    folder = istio.umbrella_chart
+    wanted = chart.merged(chart_values.Chart(folder).defaults, values(settings, istio))
+    return [folder] + [
+        folder / "charts" / part["name"]
+        for part in yaml.safe_load((folder / "requirements.yaml").read_text())["dependencies"]
+        # As helm takes a condition: what isn't there switches nothing off.
+        if wanted.get(part["name"], {}).get("enabled", True)
+    ]
 
 
 def _profile(chart_folder: Path, name: str | None) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def find_release(version: str) -> Path:
         PROJECT.parent / "shared" / "istio" / version,
     )
     for candidate in candidates:
-        if (candidate / "manifests").is_dir():
+        if (candidate / ("install" if version.startswith("1.0.") else "manifests")).is_dir():
             return candidate
     pytest.skip(f"no Istio {version}: set ISTIO_RELEASE_DIR, or get it with `make release`")
 
