@@ -22,7 +22,7 @@ from mesh import cluster, control_planes, gateway_api_bundle, ordering, prefligh
 stack = settings.read()
 istio = control_planes.find(stack)
 settings.check(stack, istio.releases)
-target = cluster.choose(stack.context, stack.kubeconfig)
+target = cluster.choose(stack.context, stack.kubeconfig, stack.render_dir)
 gateway_api = gateway_api_bundle.find(stack.istio_version, wanted=stack.brings_gateway_api)
 stopped = preflight.check(target, stack, istio, gateway_api)
 

@@ -31,7 +31,10 @@ def up(
     # The sandbox is the developer's own: nothing there is worth a question.
     unasked = ("--yes", "--skip-preview") if workspace.sandbox else ()
     _run(workspace, "up", *unasked, *(arguments or ()))
-    tables.show(workspace)
+    if folder := workspace.setting("renderDir"):
+        console.done("rendered", f"every object is in {folder}")
+    else:
+        tables.show(workspace)
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -88,7 +91,10 @@ def _ready(stack: str, sandbox: str, plugin: Plugin) -> Workspace:
     get_release(workspace)
     _ = workspace.environment
     if workspace.sandbox is not None:
-        workspace.sandbox.up()
+        if workspace.setting("renderDir"):
+            workspace.sandbox.keep_state()
+        else:
+            workspace.sandbox.up()
     workspace.make_stack()
     return workspace
 

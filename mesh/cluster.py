@@ -16,14 +16,19 @@ SANDBOX = "MESH_SANDBOX_KUBECONFIG"  # set by `make env`: the path of the sandbo
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """A kubeconfig file and a context in it."""
+    """A kubeconfig file and a context in it; or none at all, but a folder."""
 
     kubeconfig: Path
     context: str
+    render_dir: Path | None = None
+    """Where every object is written to as YAML, and nothing is asked of any cluster."""
 
 
-def choose(context: str | None, kubeconfig: Path | None) -> Cluster:
+def choose(context: str | None, kubeconfig: Path | None, render_dir: Path | None = None) -> Cluster:
     """Find the cluster, or say how to name one."""
+    if render_dir:
+        folder = PROJECT / render_dir.expanduser()
+        return Cluster(kubeconfig=Path(os.devnull), context="", render_dir=folder)
     sandbox = os.environ.get(SANDBOX)
     if context and sandbox:
         raise pulumi.RunError(
@@ -45,6 +50,8 @@ def provider(
     name: str, cluster: Cluster, *, upsert_existing_objects: bool = False
 ) -> kubernetes.Provider:
     """Make the provider that every resource gets handed down."""
+    if cluster.render_dir:
+        return kubernetes.Provider(name, render_yaml_to_directory=str(cluster.render_dir))
     return kubernetes.Provider(
         name,
         kubeconfig=str(cluster.kubeconfig),

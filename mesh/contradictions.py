@@ -38,6 +38,11 @@ def between(prefix: str, settings: Settings) -> list[str]:
             f"{prefix}kubeconfig: needs {prefix}context, the context to use in that file, "
             f"got '{settings.kubeconfig}' alone"
         )
+    if settings.render_dir and settings.context:
+        found.append(
+            f"{prefix}renderDir: is in place of a cluster, drop it or {prefix}context, "
+            f"got '{settings.render_dir}' beside {settings.context!r}"
+        )
     found += data_plane.contradictions(settings, prefix)
     found += security.contradictions(settings, prefix)
     found += addons.contradictions(settings, prefix)

@@ -28,7 +28,9 @@ class DeletionHooksProvider(ResourceProvider):
         return UpdateResult(_news)
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """Run them."""
+        """Run them, unless they were made for no cluster."""
+        if not _props["context"]:
+            return
         from mesh import hook_run  # noqa: PLC0415 - a client that only a destroy needs
 
         at = Cluster(kubeconfig=Path(_props["kubeconfig"]), context=_props["context"])

@@ -138,6 +138,7 @@ class Settings(BaseModel):
     release_dir: OptionalPath
     context: OptionalName
     kubeconfig: OptionalPath
+    render_dir: OptionalPath
     kube_version: Version
     istio_namespace: Namespace
     gateways: Json[tuple[Gateway, ...]]

@@ -175,11 +175,15 @@ class Sandbox:
                 # istiod asks the nodes whether they know native sidecars.
                 *("--param", f'.nodeInfo.kubeletVersion="v{KUBERNETES.version}"'),
             )
-        self.state.mkdir(exist_ok=True)
+        self.keep_state()
+        (self.folder / "sandbox.json").write_text(json.dumps({"network": network}))
+
+    def keep_state(self) -> None:
+        """Make the place of the stacks' state, which needs no cluster."""
+        self.state.mkdir(parents=True, exist_ok=True)
         if not self.passphrase_file.exists():
             self.passphrase_file.touch(mode=0o600)
             self.passphrase_file.write_text(secrets.token_urlsafe(24))
-        (self.folder / "sandbox.json").write_text(json.dumps({"network": network}))
 
     def _free_network(self) -> str:
         taken = {
