@@ -18,14 +18,24 @@ def connect(cluster: Cluster) -> Client:
     return Client(_config(cluster), timeout=httpx2.Timeout(PATIENCE))
 
 
+def plain(cluster: Cluster) -> httpx2.Client:
+    """Connect for requests of one's own, to any API: Client knows those of today only."""
+    patience = client_adapter.ConnectionParams(timeout=httpx2.Timeout(PATIENCE))
+    return client_adapter.Client(_config(cluster), patience)
+
+
+def checked(answer: httpx2.Response) -> httpx2.Response:
+    """Raise ApiError, with the API server's own words, for an answer that is a refusal."""
+    if answer.is_error:
+        raise ApiError(request=answer.request, response=answer)
+    return answer
+
+
 def kubernetes_version(cluster: Cluster) -> str:
     """Ask for the API server's version, such as v1.36.3."""
-    patience = client_adapter.ConnectionParams(timeout=httpx2.Timeout(PATIENCE))
-    with client_adapter.Client(_config(cluster), patience) as client:
-        answer = client.get("/version")
-        if answer.is_error:
-            raise ApiError(request=answer.request, response=answer)
-        return msgspec.json.decode(answer.content, type=_Version).gitVersion
+    with plain(cluster) as client:
+        answer = checked(client.get("/version"))
+    return msgspec.json.decode(answer.content, type=_Version).gitVersion
 
 
 class _Version(msgspec.Struct):

@@ -4,12 +4,9 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from lightkube import Client
-from lightkube.core.exceptions import ApiError
-from lightkube.generic_resource import create_global_resource, create_namespaced_resource
-from lightkube.types import CascadeType
+import httpx2
 
-from mesh.client import connect
+from mesh.client import checked, plain
 from mesh.cluster import Cluster
 
 Manifest = dict[str, Any]
@@ -25,7 +22,7 @@ def run(cluster: Cluster, hooks: Sequence[Manifest], *, patience: float = PATIEN
 
     Raises RuntimeError when a job fails or isn't done in time; what was made stays to be looked at.
     """
-    with connect(cluster) as client:
+    with plain(cluster) as client:
         in_order = sorted(hooks, key=_weight)
         for hook in in_order:
             _create(client, hook)
@@ -39,27 +36,26 @@ def _weight(hook: Manifest) -> int:
     return int((hook["metadata"].get("annotations") or {}).get(WEIGHT, 0))
 
 
-def _resource(hook: Manifest) -> Any:
-    group, _, version = hook["apiVersion"].rpartition("/")
-    make = create_namespaced_resource if "namespace" in hook["metadata"] else create_global_resource
+def _path(hook: Manifest) -> str:
+    version, namespace = hook["apiVersion"], hook["metadata"].get("namespace")
+    api = f"/apis/{version}" if "/" in version else f"/api/{version}"
+    place = f"{api}/namespaces/{namespace}" if namespace else api
     # The plural of all kinds that run a job: ServiceAccount, ClusterRole, ConfigMap, ...
-    return make(group, version, hook["kind"], f"{hook['kind'].lower()}s")
+    return f"{place}/{hook['kind'].lower()}s"
 
 
-def _create(client: Client, hook: Manifest) -> None:
-    try:
-        client.create(_resource(hook)(hook))
-    except ApiError as error:
-        if error.status.code != CONFLICT:  # left by a run that was cut off: the job goes on
-            raise
+def _create(client: httpx2.Client, hook: Manifest) -> None:
+    answer = client.post(_path(hook), json=hook)
+    if answer.status_code != CONFLICT:  # left by a run that was cut off: the job goes on
+        checked(answer)
 
 
-def _wait(client: Client, job: Manifest, patience: float) -> None:
+def _wait(client: httpx2.Client, job: Manifest, patience: float) -> None:
     metadata = job["metadata"]
     name = f"Job {metadata['name']} in namespace {metadata['namespace']}"
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
-        live = client.get(_resource(job), metadata["name"], namespace=metadata["namespace"])
+        live = checked(client.get(f"{_path(job)}/{metadata['name']}")).json()
         reached = {
             condition["type"]: condition.get("message", "")
             for condition in (live.get("status") or {}).get("conditions") or []
@@ -77,12 +73,9 @@ def _wait(client: Client, job: Manifest, patience: float) -> None:
     )
 
 
-def _delete(client: Client, hook: Manifest) -> None:
-    metadata = hook["metadata"]
-    space = {"namespace": metadata["namespace"]} if "namespace" in metadata else {}
-    try:
-        # What the job's pods were made from goes with the job.
-        client.delete(_resource(hook), metadata["name"], cascade=CascadeType.BACKGROUND, **space)
-    except ApiError as error:
-        if error.status.code != NOT_FOUND:
-            raise
+def _delete(client: httpx2.Client, hook: Manifest) -> None:
+    # What the job's pods were made from goes with the job.
+    options = {"propagationPolicy": "Background"}
+    answer = client.delete(f"{_path(hook)}/{hook['metadata']['name']}", params=options)
+    if answer.status_code != NOT_FOUND:
+        checked(answer)

@@ -89,6 +89,30 @@ CHARTS: dict[str, list[dict[str, Any]]] = {
             "data": {"config": "defaultTemplates: [sidecar]", "values": "{}"},
         },
     ],
+    "istio": [
+        {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {
+                "name": "istio-cleanup-secrets",
+                "namespace": "istio-system",
+                "annotations": {"helm.sh/hook": "post-delete"},
+            },
+            "spec": {},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "istio", "namespace": "istio-system"},
+            "data": {"mesh": ""},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "istio-sidecar-injector", "namespace": "istio-system"},
+            "data": {"config": "policy: enabled"},
+        },
+    ],
     "istio-cni": [
         {
             "apiVersion": "v1",
