@@ -118,8 +118,9 @@ def _profile(chart_folder: Path, name: str | None) -> dict[str, Any]:
 
 def profiles(chart_folder: Path) -> dict[str, Path]:
     """Find the sets of values beside a chart's values.yaml: values-istio-demo.yaml is demo."""
-    files = sorted(chart_folder.glob("values-*.yaml"))
-    return {match[1]: file for file in files if (match := PROFILE.fullmatch(file.name))}
+    files = chart_folder.glob("values-*.yaml")
+    found = {match[1]: file for file in files if (match := PROFILE.fullmatch(file.name))}
+    return dict(sorted(found.items()))
 
 
 @cache

@@ -270,7 +270,7 @@ def _without_schemas(file: Path) -> list[dict[str, Any]]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     crds = [crd for crd in yaml.load_all(file.read_bytes(), loader) if crd]
     for crd in crds:
-        for version in crd["spec"]["versions"]:
+        for version in crd["spec"].get("versions", ()):  # none before apiextensions v1
             del version["schema"]
     return crds
 
