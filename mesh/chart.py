@@ -144,7 +144,8 @@ def _pick(resources: Mapping[str, pulumi.Resource], needed: Needed) -> list[pulu
 
 
 def _is_deletion_hook(manifest: Mapping[str, Any]) -> bool:
-    hooks = (manifest["metadata"].get("annotations") or {}).get(HOOK, "").split(",")
+    metadata = manifest.get("metadata") or {}  # a List has none
+    hooks = (metadata.get("annotations") or {}).get(HOOK, "").split(",")
     return any(hook.strip() in DELETION for hook in hooks)
 
 

@@ -90,7 +90,9 @@ def mistakes(prefix: str, settings: Settings, istio: Release) -> list[str]:
 def values(settings: Settings, istio: Release) -> dict[str, Any]:
     """Merge what the chart is rendered with: profile, raw values, what the stack decides."""
     images = {k: v for k, v in settings.common_values["global"].items() if k in IMAGES}
-    decided: dict[str, Any] = {"global": images}
+    # Else the file of CRDs asks for Tiller's version, which helm has no more; helm leaves the CRDs
+    # out in any case, as hooks of a kind that it doesn't know.
+    decided: dict[str, Any] = {"global": {**images, "crds": True}}
     if settings.ca_secret is not None:
         decided["security"] = {"selfSigned": False}
     profile = _profile(istio.umbrella_chart, settings.profile)
