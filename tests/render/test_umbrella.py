@@ -49,7 +49,7 @@ def folder() -> Path:
     return find_release(VERSION)
 
 
-def deploy(folder: Path, tmp: Path, **settings: str) -> RecordingEngine:
+def deploy(folder: Path, tmp: Path, **settings: Any) -> RecordingEngine:
     """Deploy the program with the release, its chart rendered for real."""
     engine = RecordingEngine(HelmCluster())
     run(
