@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -21,8 +22,7 @@ import platformdirs
 import psutil
 import yaml
 
-from sandbox import console, toolchain
-from sandbox.programs import CLUSTER, KUBERNETES
+from sandbox import console, control_plane, toolchain
 
 HOME = Path(os.environ.get("MESH_STATE") or platformdirs.user_state_path("istio-mesh"))
 """Outside every checkout: what the sandboxes and their stacks hold."""
@@ -56,11 +56,19 @@ class Sandbox:
     """One sandbox by its name; several run side by side."""
 
     def __init__(self, name: str) -> None:
-        if not name.replace("-", "").isalnum() or not name.islower() or len(name) > 30:
+        if not re.fullmatch(r"[a-z0-9-]{1,30}(-\d+\.\d+)?", name):
             raise SandboxError(
-                f"a sandbox's name is up to 30 lower-case letters, digits and '-': got {name!r}"
+                "a sandbox's name is up to 30 lower-case letters, digits and '-', and may end in a "
+                f"version of Kubernetes: got {name!r}"
+            )
+        plane = control_plane.of_sandbox(name)
+        if plane is None:
+            raise SandboxError(
+                f"sandbox {name} can't be made: a name ends in the Kubernetes that it runs, one of "
+                f"{', '.join(control_plane.OTHERS)}, or in none for {control_plane.TODAY.version}"
             )
         self.name = name
+        self.control_plane = plane
         self.folder = HOME / "sandboxes" / name
         self.kubeconfig = self.folder / "kubeconfig"
         self.context = f"kwok-{name}"
@@ -76,7 +84,7 @@ class Sandbox:
 
         Raises ToolchainError or SandboxError.
         """
-        programs = toolchain.ensure(CLUSTER)
+        programs = toolchain.ensure(self.control_plane.families)
         with self._locked():
             began = time.monotonic()
             if self._answers() and self._keeper() is not None:
@@ -124,11 +132,11 @@ class Sandbox:
         found.append(
             Component("keeper", keeper.pid if keeper else None, self.folder / "keeper.log")
         )
-        for pid_file in sorted((self.folder / "istiod").glob("*/pid")):
+        for pid_file in sorted(self.folder.glob("*/*/pid")):
             process = self._own_process(pid_file)
             found.append(
                 Component(
-                    f"istiod {pid_file.parent.name}",
+                    f"{pid_file.parent.parent.name} {pid_file.parent.name}",
                     process.pid if process else None,
                     pid_file.parent / "log",
                 )
@@ -147,6 +155,12 @@ class Sandbox:
             network = self._free_network()
             config = self.folder / "kwokctl.yaml"
             config.write_text(yaml.safe_dump(_kwokctl_configuration()))
+            arguments = (
+                f"kube-apiserver=service-cluster-ip-range={network}",
+                # Else it looks for a default route, and there may be none: nobody dials it.
+                f"kube-apiserver=advertise-address={ADVERTISED}",
+                *self.control_plane.arguments,
+            )
             with console.alive(f"sandbox {self.name}: starting a control plane"):
                 self._kwokctl(
                     programs,
@@ -162,18 +176,13 @@ class Sandbox:
                             ("kwok-controller", "kwok"),
                         )
                     ),
-                    *("--extra-args", f"kube-apiserver=service-cluster-ip-range={network}"),
-                    # Else it looks for a default route, and there may be none: nobody dials it.
-                    *("--extra-args", f"kube-apiserver=advertise-address={ADVERTISED}"),
-                    # The keeper is the kubelet of istiod's pods.
-                    "--extra-args",
-                    "kwok-controller=disregard-status-with-label-selector=app=istiod",
+                    *(f"--extra-args={argument}" for argument in arguments),
                 )
             self._kwokctl(
                 programs,
                 *("scale", "node", "--replicas", str(NODES)),
                 # istiod asks the nodes whether they know native sidecars.
-                *("--param", f'.nodeInfo.kubeletVersion="v{KUBERNETES.version}"'),
+                *("--param", f'.nodeInfo.kubeletVersion="v{self.control_plane.version}"'),
             )
         self.keep_state()
         (self.folder / "sandbox.json").write_text(json.dumps({"network": network}))
@@ -225,7 +234,7 @@ class Sandbox:
             process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "sandbox.keeper"),
-                    *(str(self.folder), str(programs["pilot-discovery"])),
+                    *(str(self.folder), str(programs[self.control_plane.injector])),
                 ],
                 cwd=Path(__file__).parent.parent,
                 stdin=subprocess.DEVNULL,
@@ -253,7 +262,8 @@ class Sandbox:
         server = clusters.get(self.context, {}).get("server")
         try:
             # What is asked is public on every API server, and it is our own on loopback.
-            return httpx2.get(f"{server}/readyz", verify=False, timeout=2).is_success
+            # /readyz came with Kubernetes 1.16.
+            return httpx2.get(f"{server}/healthz", verify=False, timeout=2).is_success
         except httpx2.HTTPError:
             return False
 

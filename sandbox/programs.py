@@ -142,10 +142,11 @@ KUBERNETES_1_15 = GeneratedFamily(
     programs=KUBERNETES.programs,
     version_args=("--version",),
     downloads=KUBERNETES.downloads,
-    linker_symbols=(
-        "k8s.io/kubernetes/pkg/version.gitVersion=v{version}",
-        "k8s.io/kubernetes/pkg/version.gitMajor={major}",
-        "k8s.io/kubernetes/pkg/version.gitMinor={minor}",
+    linker_symbols=tuple(
+        f"k8s.io/{package}/pkg/version.{symbol}"
+        # What --version prints, and what the API server answers its clients.
+        for package in ("kubernetes", "client-go")
+        for symbol in ("gitVersion=v{version}", "gitMajor={major}", "gitMinor={minor}")
     ),
     linker_flags=("-checklinkname=0",),
     generator=Family(
@@ -256,4 +257,4 @@ CLUSTER = (KUBERNETES, ISTIOD, KWOK, ETCD)
 """What a sandbox runs, the longest build first."""
 
 CLUSTER_1_15 = (KUBERNETES_1_15, SIDECAR_INJECTOR, KWOK, ETCD)
-"""What a sandbox of 2019 runs, for releases whose objects today's Kubernetes no longer serves."""
+"""What one of 2019 runs, for releases of Istio whose objects today's Kubernetes doesn't serve."""
