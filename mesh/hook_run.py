@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from lightkube import Client
@@ -40,10 +41,15 @@ def _weight(hook: Manifest) -> int:
 
 
 def _resource(hook: Manifest) -> Any:
-    group, _, version = hook["apiVersion"].rpartition("/")
-    make = create_namespaced_resource if "namespace" in hook["metadata"] else create_global_resource
+    return _class(hook["apiVersion"], hook["kind"], namespaced="namespace" in hook["metadata"])
+
+
+@cache  # lightkube takes a second class for a kind of the core group as a clash
+def _class(api_version: str, kind: str, *, namespaced: bool) -> Any:
+    group, _, version = api_version.rpartition("/")
+    make = create_namespaced_resource if namespaced else create_global_resource
     # The plural of all kinds that run a job: ServiceAccount, ClusterRole, ConfigMap, ...
-    return make(group, version, hook["kind"], f"{hook['kind'].lower()}s")
+    return make(group, version, kind, f"{kind.lower()}s")
 
 
 def _create(client: Client, hook: Manifest) -> None:
