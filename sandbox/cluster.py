@@ -23,6 +23,7 @@ import psutil
 import yaml
 
 from sandbox import console, control_plane, toolchain
+from sandbox.control_plane import SandboxError
 
 HOME = Path(os.environ.get("MESH_STATE") or platformdirs.user_state_path("istio-mesh"))
 """Outside every checkout: what the sandboxes and their stacks hold."""
@@ -36,10 +37,6 @@ ADVERTISED = "192.0.2.1"
 
 NETWORKS = range(20, 120)
 """Second parts of the loopback networks 127.x.0.0/16 that sandboxes take their Services from."""
-
-
-class SandboxError(Exception):
-    """The sandbox can't do what was asked; the message says why and what helps."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +58,8 @@ class Sandbox:
                 "a sandbox's name is up to 30 lower-case letters, digits and '-', and may end in a "
                 f"version of Kubernetes: got {name!r}"
             )
-        plane = control_plane.of_sandbox(name)
-        if plane is None:
-            raise SandboxError(
-                f"sandbox {name} can't be made: a name ends in the Kubernetes that it runs, one of "
-                f"{', '.join(control_plane.OTHERS)}, or in none for {control_plane.TODAY.version}"
-            )
         self.name = name
-        self.control_plane = plane
+        self.control_plane = control_plane.of_sandbox(name)
         self.folder = HOME / "sandboxes" / name
         self.kubeconfig = self.folder / "kubeconfig"
         self.context = f"kwok-{name}"

@@ -5,6 +5,11 @@ from dataclasses import dataclass
 
 from sandbox.programs import CLUSTER, CLUSTER_1_15, Family
 
+
+class SandboxError(Exception):
+    """The sandbox can't do what was asked; the message says why and what helps."""
+
+
 KUBELET = "kwok-controller=disregard-status-with-label-selector"
 """The label of the pods whose kubelet is the keeper."""
 
@@ -51,13 +56,26 @@ OTHERS = {minor(plane.version): plane for plane in (OF_2019,)}
 """Those that a sandbox runs when its name says so."""
 
 
-def of_sandbox(name: str) -> ControlPlane | None:
-    """Return the control plane that a sandbox's name asks for; None for one that isn't there.
+def older(version: str) -> ControlPlane:
+    """Return the control plane of a minor version.
+
+    Raises SandboxError when sandboxes have none.
+    """
+    if version not in OTHERS:
+        raise SandboxError(
+            f"a sandbox runs Kubernetes {TODAY.version}, or one of {', '.join(OTHERS)} when its "
+            f"name ends in it: got {version}"
+        )
+    return OTHERS[version]
+
+
+def of_sandbox(name: str) -> ControlPlane:
+    """Return the control plane that a sandbox's name asks for.
 
     A name that ends in a version, such as default-1.15, asks for that; others for today's.
     """
     version = re.search(r"-(\d+\.\d+)$", name)
-    return TODAY if version is None else OTHERS.get(version[1])
+    return TODAY if version is None else older(version[1])
 
 
 def sandbox_for(name: str, kubernetes: str) -> str:
