@@ -40,7 +40,7 @@ def _watch(workspace: Workspace, ended: threading.Event) -> None:
         for reason in reasons(workspace):
             if reason not in known:
                 known.add(reason)
-                console.say(reason)
+                console.say(f"\n{reason}")
 
 
 def reasons(workspace: Workspace) -> list[str]:

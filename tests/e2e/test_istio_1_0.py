@@ -70,8 +70,8 @@ def test_a_plain_bookinfo_gets_its_sidecars_by_the_charts_template(old: Checkout
 
     _configure(old)
     old.mesh("up", stack=STACK)
-    old.kubectl("delete", "pods", "--all", "-n", "bookinfo", "--wait=false")
-    _rolled_out(old)
+    _kubectl(old, "delete", "pods", "--all", "-n", "bookinfo")
+    _kubectl(old, "wait", "pods", "--all", "-n", "bookinfo", "--for=condition=Ready")
 
     assert _containers(old) == sorted(
         [app, "istio-proxy"] for app in ("details", "productpage", "ratings", *["reviews"] * 3)
@@ -85,7 +85,7 @@ def test_a_plain_bookinfo_gets_its_sidecars_by_the_charts_template(old: Checkout
 
 def test_an_injector_that_does_not_answer_is_named(old: Checkout) -> None:
     """While the update waits for pods that nobody makes: why, and where to look."""
-    old.shell(f"kubectl scale {' '.join(INJECTOR)} --replicas=0")
+    _kubectl(old, "scale", *INJECTOR, "--replicas=0")
     _configure(old, bookinfoReplicas=2)
     process = old.start("up", stack=STACK)
     try:
@@ -164,12 +164,6 @@ def _containers(checkout: Checkout) -> list[list[str]]:
     )
 
 
-def _rolled_out(checkout: Checkout) -> None:
-    subprocess.run(
-        [
-            *("kubectl", "--kubeconfig", str(checkout.sandbox.kubeconfig), "wait", "pods", "--all"),
-            *("-n", "bookinfo", "--for=condition=Ready", "--timeout=60s"),
-        ],
-        check=True,
-        stdout=sys.stderr,
-    )
+def _kubectl(checkout: Checkout, *arguments: str) -> None:
+    command = ["kubectl", "--kubeconfig", str(checkout.sandbox.kubeconfig), *arguments]
+    subprocess.run(command, check=True, timeout=60, stdout=sys.stderr)

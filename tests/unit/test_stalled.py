@@ -40,8 +40,13 @@ def test_each_reason_is_said_once(
 ) -> None:
     """However long the update waits."""
     monkeypatch.setattr(stalled, "PAUSE", 0.01)
+    looks = []
+    monkeypatch.setattr(
+        stalled, "reasons", lambda _: looks.append(None) or ["bookinfo/ratings-v1 gets no pods"]
+    )
     with stalled.told(workspace):
-        time.sleep(0.2)
+        while len(looks) < 3:
+            time.sleep(0.01)
 
     assert capsys.readouterr().err.count("ratings-v1 gets no pods") == 1
 
