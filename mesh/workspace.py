@@ -117,6 +117,8 @@ class Workspace:
             added |= {
                 SANDBOX: str(self.sandbox.kubeconfig),
                 "KUBECONFIG": str(self.sandbox.kubeconfig),
+                # Else kubectl knows a server by its port, which was another sandbox's before.
+                "KUBECACHEDIR": str(self.sandbox.folder / "kubectl"),
                 # A person's own `pulumi login` is left alone.
                 "PULUMI_BACKEND_URL": self.sandbox.state.as_uri(),
                 "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.sandbox.passphrase_file),

@@ -78,11 +78,11 @@ class Sandbox:
         programs = toolchain.ensure(self.control_plane.families)
         with self._locked():
             began = time.monotonic()
-            if self._answers() and self._keeper() is not None:
+            if self._is_whole() and self._keeper() is not None:
                 console.done("sandbox", f"{self.name} is up")
                 return
             self._forget_dead_pids()
-            if not self._answers():
+            if not self._is_whole():
                 if self._cluster.exists():
                     self._kwokctl(programs, "start", "cluster", "--wait", "60s")
                 else:
@@ -113,12 +113,7 @@ class Sandbox:
 
     def components(self) -> list[Component]:
         """Return its processes, those that should run and don't among them."""
-        found = []
-        for log in sorted(self.logs.glob("*.log")):
-            name = log.stem
-            pid_file = self._cluster / "pids" / f"{name}.pid"
-            process = self._own_process(pid_file)
-            found.append(Component(name, process.pid if process else None, log))
+        found = self._kwok_components()
         keeper = self._keeper()
         found.append(
             Component("keeper", keeper.pid if keeper else None, self.folder / "keeper.log")
@@ -133,6 +128,19 @@ class Sandbox:
                 )
             )
         return found
+
+    def _kwok_components(self) -> list[Component]:
+        found = []
+        for log in sorted(self.logs.glob("*.log")):
+            name = log.stem
+            pid_file = self._cluster / "pids" / f"{name}.pid"
+            process = self._own_process(pid_file)
+            found.append(Component(name, process.pid if process else None, log))
+        return found
+
+    def _is_whole(self) -> bool:
+        # Some of them end when the API server was away for too long.
+        return self._answers() and all(component.pid for component in self._kwok_components())
 
     def is_up(self) -> bool:
         """Whether its API server answers."""
@@ -150,6 +158,10 @@ class Sandbox:
                 f"kube-apiserver=service-cluster-ip-range={network}",
                 # Else it looks for a default route, and there may be none: nobody dials it.
                 f"kube-apiserver=advertise-address={ADVERTISED}",
+                # There is one of each: else it ends when it can't renew its lease, because the
+                # API server was killed.
+                "kube-controller-manager=leader-elect=false",
+                "kube-scheduler=leader-elect=false",
                 *self.control_plane.arguments,
             )
             with console.alive(f"sandbox {self.name}: starting a control plane"):
@@ -167,7 +179,8 @@ class Sandbox:
                             ("kwok-controller", "kwok"),
                         )
                     ),
-                    *(f"--extra-args={argument}" for argument in arguments),
+                    # kwokctl hands them to the wrong component unless they are in order.
+                    *(f"--extra-args={argument}" for argument in sorted(arguments)),
                 )
             self._kwokctl(
                 programs,
