@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,8 +152,6 @@ class Sandbox:
         self.folder.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(HOME / "create.lock"):
             network = self._free_network()
-            config = self.folder / "kwokctl.yaml"
-            config.write_text(yaml.safe_dump(_kwokctl_configuration()))
             arguments = (
                 f"kube-apiserver=service-cluster-ip-range={network}",
                 # Else it looks for a default route, and there may be none: nobody dials it.
@@ -164,6 +162,8 @@ class Sandbox:
                 "kube-scheduler=leader-elect=false",
                 *self.control_plane.arguments,
             )
+            config = self.folder / "kwokctl.yaml"
+            config.write_text(yaml.safe_dump(_kwokctl_configuration(arguments)))
             with console.alive(f"sandbox {self.name}: starting a control plane"):
                 self._kwokctl(
                     programs,
@@ -179,8 +179,6 @@ class Sandbox:
                             ("kwok-controller", "kwok"),
                         )
                     ),
-                    # kwokctl hands them to the wrong component unless they are in order.
-                    *(f"--extra-args={argument}" for argument in sorted(arguments)),
                 )
             self._kwokctl(
                 programs,
@@ -323,11 +321,19 @@ class Sandbox:
             lock.release()
 
 
-def _kwokctl_configuration() -> dict[str, object]:
+def _kwokctl_configuration(arguments: Iterable[str]) -> dict[str, object]:
+    # Not by --extra-args: kwokctl 0.8 gives them to the wrong component when several have several.
+    patches: dict[str, list[dict[str, str]]] = {}
+    for argument in arguments:
+        component, key, value = argument.split("=", 2)
+        patches.setdefault(component, []).append({"key": key, "value": value})
     return {
         "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
         "kind": "KwokctlConfiguration",
         "options": {"bindAddress": "127.0.0.1", "disableQPSLimits": True},
+        "componentsPatches": [
+            {"name": component, "extraArgs": extra} for component, extra in patches.items()
+        ],
     }
 
 
