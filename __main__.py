@@ -26,9 +26,13 @@ target = cluster.choose(stack.context, stack.kubeconfig, stack.render_dir)
 gateway_api = gateway_api_bundle.find(stack.istio_version, wanted=stack.brings_gateway_api)
 stopped = preflight.check(target, stack, istio, gateway_api)
 
-provider = cluster.provider("cluster", target, upsert_existing_objects=stack.adopt)
+provider = cluster.provider(
+    "cluster", target, kube_version=stack.kube_version, upsert_existing_objects=stack.adopt
+)
 # CRDs outlive a destroy: those that are there already are taken over, not refused.
-adopting_provider = cluster.provider("cluster-crds", target, upsert_existing_objects=True)
+adopting_provider = cluster.provider(
+    "cluster-crds", target, kube_version=stack.kube_version, upsert_existing_objects=True
+)
 
 crds = IstioCRDs(
     "istio-crds",

@@ -194,8 +194,7 @@ def _deployment(args: BookinfoArgs, service: Microservice, version: str) -> dict
 def _bare_deployment(args: BookinfoArgs, service: Microservice, version: str) -> dict[str, Any]:
     """Return no more than the sample of that time says, and what the stack's settings do."""
     whole = _deployment(args, service, version)
-    template, pod = whole["spec"]["template"], whole["spec"]["template"]["spec"]
-    (container,) = pod["containers"]
+    (container,) = whole["spec"]["template"]["spec"]["containers"]
     kept = ("name", "image", "imagePullPolicy", "ports", "resources", *PROBES)
     return {
         "apiVersion": args.release.layout.sample.deployments,
@@ -204,7 +203,9 @@ def _bare_deployment(args: BookinfoArgs, service: Microservice, version: str) ->
         "spec": {
             "replicas": whole["spec"]["replicas"],
             "template": {
-                "metadata": {"labels": template["metadata"]["labels"]},
+                # Its selector is made of them once, so nothing that changes may be among them; and
+                # the injector of that time reads no labels of pods.
+                "metadata": {"labels": whole["spec"]["selector"]["matchLabels"]},
                 "spec": {"containers": [{key: container[key] for key in kept}]},
             },
         },

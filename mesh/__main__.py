@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mesh import gateway_api_bundle, leftovers, recovery, release_download, tables
+from mesh import gateway_api_bundle, leftovers, recovery, release_download, stalled, tables
 from mesh.workspace import Plugin, Workspace, WorkspaceError
 from sandbox import console
 from sandbox.cluster import SandboxError
@@ -30,7 +30,8 @@ def up(
     recovery.recover(workspace)
     # The sandbox is the developer's own: nothing there is worth a question.
     unasked = ("--yes", "--skip-preview") if workspace.sandbox else ()
-    _run(workspace, "up", *unasked, *(arguments or ()))
+    with stalled.told(workspace):
+        _run(workspace, "up", *unasked, *(arguments or ()))
     if folder := workspace.setting("renderDir"):
         console.done("rendered", f"every object is in {folder}")
     else:

@@ -13,6 +13,9 @@ from mesh.release import PROJECT
 
 SANDBOX = "MESH_SANDBOX_KUBECONFIG"  # set by `make env`: the path of the sandbox's kubeconfig
 
+SERVER_SIDE_APPLY = (1, 18)
+"""The first Kubernetes that keeps, unasked, who set which field of every object."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
@@ -47,11 +50,12 @@ def choose(context: str | None, kubeconfig: Path | None, render_dir: Path | None
 
 
 def provider(
-    name: str, cluster: Cluster, *, upsert_existing_objects: bool = False
+    name: str, cluster: Cluster, *, kube_version: str, upsert_existing_objects: bool = False
 ) -> kubernetes.Provider:
     """Make the provider that every resource gets handed down."""
     if cluster.render_dir:
         return kubernetes.Provider(name, render_yaml_to_directory=str(cluster.render_dir))
+    major, minor = (int(part) for part in kube_version.split(".")[:2])
     return kubernetes.Provider(
         name,
         kubeconfig=str(cluster.kubeconfig),
@@ -65,6 +69,7 @@ def provider(
         suppress_helm_hook_warnings=True,
         # Else a field that another tool once set can't be changed: the update ends in a conflict.
         enable_patch_force=True,
+        enable_server_side_apply=None if (major, minor) >= SERVER_SIDE_APPLY else False,
         upsert_existing_objects=upsert_existing_objects,
     )
 

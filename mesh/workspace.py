@@ -17,9 +17,9 @@ import yaml
 
 from mesh.cluster import SANDBOX
 from mesh.release import PROJECT
-from sandbox import console, toolchain
+from sandbox import console, control_plane, toolchain
 from sandbox.cluster import HOME, Sandbox
-from sandbox.programs import ARCHITECTURE, CLUSTER, HELM, ISTIOCTL, PULUMI
+from sandbox.programs import ARCHITECTURE, HELM, ISTIOCTL, PULUMI
 
 Plugin = Literal["auto", "official", "stand-in"]
 PROGRAM = "pulumi-resource-kubernetes"
@@ -77,8 +77,13 @@ class Workspace:
 
     @property
     def sandbox(self) -> Sandbox | None:
-        """The stack's sandbox, or None when it has a cluster of its own."""
-        return None if self.context else Sandbox(self.sandbox_name)
+        """The stack's sandbox, or None when it has a cluster of its own.
+
+        A stack for an older Kubernetes that sandboxes have gets one beside the named one.
+        """
+        if self.context:
+            return None
+        return Sandbox(control_plane.sandbox_for(self.sandbox_name, self.setting("kubeVersion")))
 
     @cached_property
     def environment(self) -> dict[str, str]:
@@ -90,7 +95,7 @@ class Workspace:
         # All at once: what has to be built is built side by side.
         programs = toolchain.ensure(
             (
-                *(CLUSTER if self.sandbox else ()),
+                *(self.sandbox.control_plane.families if self.sandbox else ()),
                 PULUMI,
                 *((HELM,) if stand_in else ()),
                 *((ISTIOCTL,) if self._lacks_istioctl() else ()),
@@ -112,6 +117,8 @@ class Workspace:
             added |= {
                 SANDBOX: str(self.sandbox.kubeconfig),
                 "KUBECONFIG": str(self.sandbox.kubeconfig),
+                # Else kubectl knows a server by its port, which was another sandbox's before.
+                "KUBECACHEDIR": str(self.sandbox.folder / "kubectl"),
                 # A person's own `pulumi login` is left alone.
                 "PULUMI_BACKEND_URL": self.sandbox.state.as_uri(),
                 "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.sandbox.passphrase_file),
