@@ -7,6 +7,7 @@ export STACK SANDBOX PLUGIN SERVICE POLICY POLICY_CONFIG ME
 
 venv := venv/bin
 run := $(venv)/python -m
+istio-1.0 := ../shared/istio/1.0.5
 
 .DEFAULT_GOAL := help
 .PHONY: help up preview destroy dev dev-rm render tables sidecar-diff verify release policy programs test unit check \
@@ -53,7 +54,7 @@ test: check programs release unit ## Check, then run all tests, the end-to-end o
 	@$(venv)/pytest tests --ignore tests/unit
 
 programs: venv/ready ## Get the programs that a sandbox runs, into the cache
-	@$(run) sandbox programs
+	@$(run) sandbox programs $(if $(wildcard $(istio-1.0)),--kubernetes 1.15)
 
 unit: venv/ready ## Run the unit tests: no engine, no cluster, under 30 s
 	@$(venv)/pytest tests/unit -n 2

@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_kubernetes.apps.v1 import Deployment
+from pulumi_kubernetes import apps, extensions
 from pulumi_kubernetes.core.v1 import Secret, Service, ServiceAccount
 
 from mesh import bookinfo_deployment, secrets
-from mesh.bookinfo import DEFAULT_ACCOUNT, MICROSERVICES, row
+from mesh.bookinfo import DEFAULT_ACCOUNT, MICROSERVICES, Sample, row
 from mesh.manual_injection import Injector
 from mesh.ordering import Ready
 from mesh.settings import Settings
+
+DEPLOYMENTS = {"apps/v1": apps.v1, "extensions/v1beta1": extensions.v1beta1}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +24,8 @@ class BookinfoArgs:
     """What a stack decides about Bookinfo."""
 
     stack: Settings
+    sample: Sample
+    """What the sample of the release's time consists of."""
     injector: Injector | None
     """What renders the sidecars where the data plane wants them in the Deployments.
 
@@ -47,7 +51,7 @@ class Bookinfo(pulumi.ComponentResource):
         ]
         manifests = {
             f"{service.name}-{version}": bookinfo_deployment.make(
-                args.stack, row(service, version), version, args.revision_mark
+                args.stack, args.sample, row(service, version), version, args.revision_mark
             )
             for service in services
             for version in args.stack.bookinfo_versions[service.name]
@@ -80,7 +84,10 @@ class Bookinfo(pulumi.ComponentResource):
                 metadata={
                     "name": service.name,
                     "namespace": args.stack.bookinfo_namespace,
-                    "labels": {"app": service.name, "service": service.name},
+                    "labels": {
+                        "app": service.name,
+                        **({} if args.sample.is_bare else {"service": service.name}),
+                    },
                     # A Service's wait costs 10 s, and its Deployment's says as much.
                     "annotations": {"pulumi.com/skipAwait": "true"},
                 },
@@ -95,7 +102,7 @@ class Bookinfo(pulumi.ComponentResource):
                 for version in args.stack.bookinfo_versions[service.name]
             }
             # Versions share an account; the namespace's own is there.
-            owners = {each.account: each for each in rows.values()}
+            owners = {} if args.sample.is_bare else {each.account: each for each in rows.values()}
             owners.pop(DEFAULT_ACCOUNT, None)
             accounts = {
                 account: ServiceAccount(
@@ -110,7 +117,7 @@ class Bookinfo(pulumi.ComponentResource):
                 for account, owner in owners.items()
             }
             deployments += [
-                Deployment(
+                DEPLOYMENTS[args.sample.deployments].Deployment(
                     f"{name}-{service.name}-{version}",
                     metadata=wanted[f"{service.name}-{version}"]["metadata"],
                     spec=wanted[f"{service.name}-{version}"]["spec"],

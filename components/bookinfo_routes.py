@@ -23,6 +23,8 @@ class BookinfoRoutesArgs:
     stack: Settings
     gateway: IngressGateway
     """The gateway that requests from outside come by."""
+    networking: str
+    """The API version of Istio's routes."""
 
 
 class BookinfoRoutes(pulumi.ComponentResource):
@@ -42,13 +44,14 @@ class BookinfoRoutes(pulumi.ComponentResource):
         port = args.gateway.port
         targets: list[pulumi.Resource]
         routes: Sequence[Resource]
+        spelled = args.networking if args.stack.routing_api == "istio" else None
         if args.stack.routing_api == "istio":
             entry = istio_routes.gateway(
                 args.stack.bookinfo_namespace, args.stack.bookinfo_host, args.gateway.selector, port
             )
-            targets = [entry.make(f"{name}-gateway", child)]
+            targets = [entry.make(f"{name}-gateway", child, spelled)]
             targets += [
-                rule.make(f"{name}-{rule.name}-versions", child)
+                rule.make(f"{name}-{rule.name}-versions", child, spelled)
                 for rule in istio_routes.destination_rules(
                     args.stack.bookinfo_namespace, args.stack.bookinfo_versions
                 )
@@ -79,7 +82,7 @@ class BookinfoRoutes(pulumi.ComponentResource):
         after = pulumi.ResourceOptions(parent=self, depends_on=targets)
 
         self.ready = pulumi.Output.from_input(
-            [*targets, *(route.make(f"{name}-{route.name}", after) for route in routes)]
+            [*targets, *(route.make(f"{name}-{route.name}", after, spelled) for route in routes)]
         )
         authority = (
             args.stack.bookinfo_host if port == HTTP_PORT else f"{args.stack.bookinfo_host}:{port}"

@@ -1,6 +1,7 @@
 """The mesh's gateways: Envoy proxies at its edge, configured by istiod."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pulumi
@@ -26,6 +27,8 @@ class GatewaysArgs:
     stack: Settings
     proxies: Proxies
     """Whose proxies they run."""
+    brought: Mapping[str, pulumi.Output[Service | None]] = field(default_factory=dict)
+    """The Services of those that came with the core, by name."""
     stopped: frozenset[str] = frozenset()
     """Deployments that somebody scaled to nothing, to be started again."""
 
@@ -74,7 +77,7 @@ class Gateways(pulumi.ComponentResource):
         for gateway in args.stack.gateways:
             own = namespaces.get(gateway.namespace or args.stack.istio_namespace)
             # Named by the gateway alone: its neighbours in the list may come and go.
-            address, ready = make(
+            address, ready = (_from_core if gateway.name in args.brought else make)(
                 gateway,
                 args,
                 pulumi.ResourceOptions(parent=self, depends_on=own.ready if own else None),
@@ -119,6 +122,17 @@ def _from_chart(
         "pulumi.Output[Service]", rendered.get_resource("v1/Service", gateway.name, namespace)
     )
     return service.apply(lambda live: live.status).apply(_address), rendered.ready
+
+
+def _from_core(
+    gateway: Gateway, args: GatewaysArgs, _opts: pulumi.ResourceOptions
+) -> tuple[pulumi.Output[str], Ready]:
+    """Find what is there, where one chart brought it with all else."""
+
+    def address(live: Service | None) -> pulumi.Output[str] | str:
+        return live.status.apply(_address) if live else UNKNOWN
+
+    return args.brought[gateway.name].apply(address), pulumi.Output.from_input([])
 
 
 def _from_gateway_api(

@@ -1,14 +1,17 @@
-"""The core of Istio: its namespace, the base chart and every istiod."""
+"""The core of Istio: its namespace, the base chart and every istiod; or, before 1.5, one chart."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pulumi
-from pulumi_kubernetes.core.v1 import Secret
+from pulumi_kubernetes.core.v1 import Secret, Service
 from pulumi_kubernetes.helm.v3 import Chart
 
+from components.umbrella_chart import UmbrellaChart, UmbrellaChartArgs
 from mesh import chart, core_values, manual_injection, namespace, secrets
+from mesh.cluster import Cluster
 from mesh.control_planes import ControlPlanes
 from mesh.ordering import Ready, all_ready
 from mesh.settings import Settings
@@ -20,6 +23,7 @@ class IstioCoreArgs:
 
     stack: Settings
     control_planes: ControlPlanes
+    cluster: Cluster
     stopped: frozenset[str] = frozenset()
     """Deployments that somebody scaled to nothing, to be started again."""
 
@@ -29,6 +33,8 @@ class IstioCore(pulumi.ComponentResource):
 
     injectors: dict[str, manual_injection.Injector]
     """What each istiod injects, by revision, for those who don't want to leave it to istiod."""
+    gateways: Mapping[str, pulumi.Output[Service | None]]
+    """The Services of gateways that come with the core, by name: before 1.5 its chart has them."""
     ready: Ready
     """Every object of the core's charts."""
 
@@ -46,27 +52,65 @@ class IstioCore(pulumi.ComponentResource):
         )
         made = [*own, *_authority(name, args, pulumi.ResourceOptions(parent=self, depends_on=own))]
 
-        # Nothing orders the objects inside a v3 Chart: the order is one between charts.
-        base = _chart(
-            "istio-base",
-            args,
-            args.control_planes.newest.base_chart,
-            core_values.of_base(args.stack, args.control_planes),
-            pulumi.ResourceOptions(parent=self, depends_on=made),
-        )
-        shared = all_ready(pulumi.Output.from_input(made), base.ready)
-        istiods = {
-            plane.revision: _chart(
-                plane.release_name,
-                args,
-                plane.release.istiod_chart,
-                core_values.of_istiod(args.stack, plane),
-                pulumi.ResourceOptions(parent=self, depends_on=shared),
-            )
-            for plane in args.control_planes.all
-        }
+        parts = _umbrella if args.control_planes.own.release.is_umbrella else _charts
+        core = parts(args, pulumi.ResourceOptions(parent=self, depends_on=made))
 
-        self.injectors = {
+        self.injectors = core.injectors
+        self.gateways = core.gateways
+        self.ready = all_ready(pulumi.Output.from_input(made), core.ready)
+        self.register_outputs(
+            {
+                "namespace": args.stack.istio_namespace,
+                "versions": {p.revision: p.release.version for p in args.control_planes.all},
+            }
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Core:
+    injectors: dict[str, manual_injection.Injector]
+    gateways: Mapping[str, pulumi.Output[Service | None]] = field(default_factory=dict)
+    ready: Ready
+
+
+def _umbrella(args: IstioCoreArgs, opts: pulumi.ResourceOptions) -> _Core:
+    """Make the one chart, which brings gateways and telemetry too."""
+    plane = args.control_planes.own
+    whole = UmbrellaChart(
+        "istio-umbrella",
+        UmbrellaChartArgs(
+            stack=args.stack, control_plane=plane, cluster=args.cluster, stopped=args.stopped
+        ),
+        opts,
+    )
+    return _Core(
+        injectors={plane.revision: whole.injector}, gateways=whole.gateways, ready=whole.ready
+    )
+
+
+def _charts(args: IstioCoreArgs, opts: pulumi.ResourceOptions) -> _Core:
+    """Make the base chart, then each istiod: nothing orders the objects inside a v3 Chart."""
+    base = _chart(
+        "istio-base",
+        args,
+        args.control_planes.newest.base_chart,
+        core_values.of_base(args.stack, args.control_planes),
+        opts,
+    )
+    before = cast("Ready", pulumi.Output.from_input(opts.depends_on))
+    after = pulumi.ResourceOptions(parent=opts.parent, depends_on=all_ready(before, base.ready))
+    istiods = {
+        plane.revision: _chart(
+            plane.release_name,
+            args,
+            plane.release.istiod_chart,
+            core_values.of_istiod(args.stack, plane),
+            after,
+        )
+        for plane in args.control_planes.all
+    }
+    return _Core(
+        injectors={
             plane.revision: manual_injection.injector(
                 istiods[plane.revision],
                 release=plane.release,
@@ -75,14 +119,9 @@ class IstioCore(pulumi.ComponentResource):
                 revision=plane.chart_value or None,
             )
             for plane in args.control_planes.all
-        }
-        self.ready = all_ready(shared, *(istiod.ready for istiod in istiods.values()))
-        self.register_outputs(
-            {
-                "namespace": args.stack.istio_namespace,
-                "versions": {p.revision: p.release.version for p in args.control_planes.all},
-            }
-        )
+        },
+        ready=all_ready(base.ready, *(istiod.ready for istiod in istiods.values())),
+    )
 
 
 def _authority(

@@ -19,7 +19,12 @@ def find_platform(stack: Settings, target: Cluster) -> Foundation:
     app_preflight.check(target, stack, contract)
     return Foundation(
         contract=contract,
-        provider=cluster.provider("cluster", target, upsert_existing_objects=stack.adopt),
+        provider=cluster.provider(
+            "cluster",
+            target,
+            kube_version=stack.kube_version,
+            upsert_existing_objects=stack.adopt,
+        ),
         address=contract.gateway_address,
     )
 
@@ -56,6 +61,7 @@ def deploy(stack: Settings, foundation: Foundation) -> None:
         "bookinfo",
         BookinfoArgs(
             stack=stack,
+            sample=foundation.layout.sample,
             injector=foundation.injectors.get(proxies.revision),
             revision_mark=proxies.mark,
         ),
@@ -68,7 +74,9 @@ def deploy(stack: Settings, foundation: Foundation) -> None:
     # Routes come last: until they are there, the gateway lets nobody in.
     routes = BookinfoRoutes(
         "bookinfo-routes",
-        BookinfoRoutesArgs(stack=stack, gateway=contract.gateway),
+        BookinfoRoutesArgs(
+            stack=stack, gateway=contract.gateway, networking=foundation.layout.networking
+        ),
         pulumi.ResourceOptions(provider=provider, depends_on=bookinfo.ready),
     )
 

@@ -9,6 +9,7 @@ import pulumi_kubernetes as kubernetes
 from mesh.manual_injection import Injector
 from mesh.ordering import Ready
 from mesh.platform_contract import PlatformContract
+from mesh.release import TODAY, Layout
 
 
 def _nothing() -> Ready:
@@ -21,6 +22,8 @@ class Foundation:
 
     contract: PlatformContract
     provider: kubernetes.Provider
+    layout: Layout = TODAY
+    """The generation of its release: what applications of that time are made of."""
     address: pulumi.Input[str]
     """Of the ingress gateway."""
     injectors: Mapping[str, Injector] = field(default_factory=dict)

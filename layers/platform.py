@@ -30,9 +30,16 @@ def deploy(stack: Settings, target: Cluster) -> Foundation:
     gateway_api = gateway_api_bundle.find(stack.istio_version, wanted=stack.brings_gateway_api)
     stopped = preflight.check(target, stack, istio, gateway_api)
 
-    provider = cluster.provider("cluster", target, upsert_existing_objects=stack.adopt)
+    provider = cluster.provider(
+        "cluster",
+        target,
+        kube_version=stack.kube_version,
+        upsert_existing_objects=stack.adopt,
+    )
     # CRDs outlive a destroy: those that are there already are taken over, not refused.
-    adopting_provider = cluster.provider("cluster-crds", target, upsert_existing_objects=True)
+    adopting_provider = cluster.provider(
+        "cluster-crds", target, kube_version=stack.kube_version, upsert_existing_objects=True
+    )
 
     crds = IstioCRDs(
         "istio-crds",
@@ -48,7 +55,7 @@ def deploy(stack: Settings, target: Cluster) -> Foundation:
 
     core = IstioCore(
         "istio",
-        IstioCoreArgs(stack=stack, control_planes=istio, stopped=stopped),
+        IstioCoreArgs(stack=stack, control_planes=istio, cluster=target, stopped=stopped),
         pulumi.ResourceOptions(
             provider=provider,
             depends_on=ordering.all_ready(crds.ready, gateway_api_crds.ready),
@@ -58,7 +65,12 @@ def deploy(stack: Settings, target: Cluster) -> Foundation:
     # A pod gets its sidecar when it is created: istiod comes before gateways and applications.
     gateways = Gateways(
         "gateways",
-        GatewaysArgs(stack=stack, proxies=istio.proxies(stack.gateway_revision), stopped=stopped),
+        GatewaysArgs(
+            stack=stack,
+            proxies=istio.proxies(stack.gateway_revision),
+            brought=core.gateways,
+            stopped=stopped,
+        ),
         pulumi.ResourceOptions(provider=provider, depends_on=core.ready),
     )
 
@@ -82,6 +94,7 @@ def deploy(stack: Settings, target: Cluster) -> Foundation:
     return Foundation(
         contract=platform_contract.of(stack, istio, gateways.ingress, gateways.account),
         provider=provider,
+        layout=istio.own.release.layout,
         address=gateways.address,
         injectors=core.injectors,
         injects=ordering.all_ready(core.ready, node_agents.ready),

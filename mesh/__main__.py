@@ -20,6 +20,7 @@ from mesh import (
     render,
     rendered_files,
     sidecar_diff,
+    stalled,
     tables,
     verify,
 )
@@ -175,7 +176,7 @@ def render_stack(
     """Write what the stack would apply as YAML, without a cluster."""
     workspace = Workspace(stack, "none")
     get_release(workspace)
-    os.environ |= {cluster.RENDER: "true", "PATH": workspace.render_path()}
+    os.environ |= {cluster.RENDER: str(out), "PATH": workspace.render_path()}
     with console.alive(f"rendering stack {stack}"):
         count = rendered_files.write(render.objects(workspace), out)
     console.done(f"rendered {stack}", f"{count} objects in {out}")
@@ -196,7 +197,10 @@ def _ready(stack: str, sandbox: str, plugin: Plugin) -> Workspace:
     get_release(workspace)
     _ = workspace.environment
     if workspace.sandbox is not None:
-        workspace.sandbox.up()
+        if os.environ.get(cluster.RENDER):
+            workspace.sandbox.keep_state()
+        else:
+            workspace.sandbox.up()
     workspace.make_stack()
     return workspace
 
@@ -224,7 +228,8 @@ def _up(workspace: Workspace, *arguments: str) -> None:
     recovery.recover(workspace)
     # The sandbox is the developer's own: nothing there is worth a question.
     unasked = ("--yes", "--skip-preview") if workspace.sandbox else ()
-    _run(workspace, "up", *unasked, *arguments)
+    with stalled.told(workspace):
+        _run(workspace, "up", *unasked, *arguments)
     tables.show(workspace)
 
 

@@ -6,7 +6,7 @@ import pulumi
 
 from mesh import ownership, skew
 from mesh.cluster import Cluster
-from mesh.cluster_client import connect
+from mesh.cluster_client import connect, kubernetes_version
 from mesh.platform_contract import PlatformContract
 from mesh.preflight import refuse
 from mesh.running_mesh import RunningMesh
@@ -26,7 +26,7 @@ def check(cluster: Cluster, stack: Settings, platform: PlatformContract) -> None
     if not cluster.is_there:
         return
     with connect(cluster) as client:
-        mesh = RunningMesh.read(client)
+        mesh = RunningMesh.read(client, kubernetes_version(cluster))
     refuse(
         f"{cluster} has no platform that stack {ownership.stack()} can stand on; nothing "
         "was changed:",

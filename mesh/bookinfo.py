@@ -45,6 +45,23 @@ HEALTH = "/health"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sample:
+    """What differs between the samples that releases ship."""
+
+    hub: str = "registry.istio.io/release"
+    """Where the images are, unless the stack says."""
+    tag: str = "1.20.3"
+    """The images' tag, unless the stack says."""
+    deployments: str = "apps/v1"
+    """The API version of its Deployments."""
+    is_bare: bool = False
+    """Whether it has nothing but what it takes to run: no accounts, no rights taken away."""
+
+
+TODAY = Sample()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Microservice:
     """One row: a Service, its ServiceAccount, and a Deployment for each version."""
 

@@ -4,14 +4,31 @@ from collections.abc import Mapping
 from typing import Any
 
 from mesh import pod_security, secrets
-from mesh.bookinfo import DEFAULT_ACCOUNT, HEALTH, Microservice
+from mesh.bookinfo import DEFAULT_ACCOUNT, HEALTH, Microservice, Sample
 from mesh.settings import Settings
+
+PROBES = ("readinessProbe", "livenessProbe")
 
 
 def make(
-    stack: Settings, service: Microservice, version: str, revision_mark: Mapping[str, str]
+    stack: Settings,
+    sample: Sample,
+    service: Microservice,
+    version: str,
+    revision_mark: Mapping[str, str],
 ) -> dict[str, Any]:
     """Describe a version's Deployment as the stack wants it, without a sidecar."""
+    whole = _whole(stack, sample, service, version, revision_mark)
+    return _bare(whole, sample) if sample.is_bare else whole
+
+
+def _whole(
+    stack: Settings,
+    sample: Sample,
+    service: Microservice,
+    version: str,
+    revision_mark: Mapping[str, str],
+) -> dict[str, Any]:
     labels = {"app": service.name, "version": version}
     mark = revision_mark if stack.data_plane.has_sidecars else {}
     annotations = {**service.annotations, **stack.data_plane.pod_annotations, **mark}
@@ -21,17 +38,16 @@ def make(
         env.append({"name": service.password, "valueFrom": {"secretKeyRef": key}})
     probe = _probe(service) if stack.bookinfo_probes else None
     user = {"runAsUser": service.user} if service.user else {}
-    image = f"{stack.bookinfo_hub}/examples-bookinfo-{service.image_name(version)}"
+    hub, tag = stack.bookinfo_hub or sample.hub, stack.bookinfo_tag or sample.tag
     container = {
         "name": service.name,
-        "image": f"{image}:{stack.bookinfo_tag}",
+        "image": f"{hub}/examples-bookinfo-{service.image_name(version)}:{tag}",
         "imagePullPolicy": "IfNotPresent",
         "args": list(service.args) or None,
         "env": env or None,
         "ports": [{"containerPort": service.port}],
         "resources": stack.bookinfo_resources.model_dump(exclude_defaults=True) or None,
-        "readinessProbe": probe,
-        "livenessProbe": probe,
+        **dict.fromkeys(PROBES, probe),
         "securityContext": {**pod_security.RESTRICTED_CONTAINER, **user},
         "volumeMounts": [
             {"name": volume, "mountPath": path} for volume, path in service.scratch.items()
@@ -39,7 +55,7 @@ def make(
         or None,
     }
     return {
-        "apiVersion": "apps/v1",
+        "apiVersion": sample.deployments,
         "kind": "Deployment",
         "metadata": {
             "name": f"{service.name}-{version}",
@@ -62,6 +78,26 @@ def make(
                     "volumes": [{"name": volume, "emptyDir": {}} for volume in service.scratch]
                     or None,
                 },
+            },
+        },
+    }
+
+
+def _bare(whole: Mapping[str, Any], sample: Sample) -> dict[str, Any]:
+    """Keep no more than the sample of that time says, and what the stack's settings do."""
+    (container,) = whole["spec"]["template"]["spec"]["containers"]
+    kept = ("name", "image", "imagePullPolicy", "ports", "resources", *PROBES)
+    return {
+        "apiVersion": sample.deployments,
+        "kind": whole["kind"],
+        "metadata": {key: whole["metadata"][key] for key in ("name", "namespace")},
+        "spec": {
+            "replicas": whole["spec"]["replicas"],
+            "template": {
+                # Its selector is made of them once, so nothing that changes may be among them; and
+                # the injector of that time reads no labels of pods.
+                "metadata": {"labels": whole["spec"]["selector"]["matchLabels"]},
+                "spec": {"containers": [{key: container[key] for key in kept}]},
             },
         },
     }

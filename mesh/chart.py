@@ -1,6 +1,6 @@
 """The one place where a helm.v3.Chart is made, with its transformations."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -10,7 +10,7 @@ from pulumi_kubernetes.helm.v3 import Chart, LocalChartOpts
 
 from mesh.ordering import Ready, all_ready
 
-WORKLOADS = ("DaemonSet", "Deployment")
+WORKLOADS = ("DaemonSet", "Deployment", "StatefulSet")
 READ_AT_START = (
     "ConfigMap",
     "Secret",
@@ -20,6 +20,10 @@ READ_AT_START = (
     "ClusterRole",
     "ClusterRoleBinding",
 )
+JOB = "Job"
+ISTIO = ".istio.io"
+HOOK = "helm.sh/hook"
+DELETION = ("pre-delete", "post-delete")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,14 +41,14 @@ class ChartArgs:
 def make(name: str, args: ChartArgs, opts: pulumi.ResourceOptions) -> Chart:
     """Render a chart from disk under its helm release name; wait for it with `.ready`."""
 
-    def start_last(manifest: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
-        """Make a workload after what it reads at its start; nothing else orders a v3 Chart.
+    def put_in_order(manifest: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
+        """Make an object after what it needs; nothing else orders a v3 Chart.
 
         istiod looks for its injection template once: started before the ConfigMap is there, it
         never injects, nor writes the caBundle that its webhook waits for (seen with 1.30).
         """
-        if manifest["kind"] in WORKLOADS:
-            before = chart.resources.apply(_read_at_start)
+        if needed := _needs(manifest):
+            before = chart.resources.apply(lambda made: _pick(made, needed))
             own = cast("Ready", pulumi.Output.from_input(opts.depends_on or []))
             opts.depends_on = all_ready(own, before)
 
@@ -57,27 +61,46 @@ def make(name: str, args: ChartArgs, opts: pulumi.ResourceOptions) -> Chart:
                 # What an earlier update started stays as the autoscaler has it.
                 opts.ignore_changes = ["spec.replicas"]
 
-    chart = Chart(
-        name,
-        LocalChartOpts(
-            path=str(args.path),
-            namespace=args.namespace,
-            values=dict(args.values),
-            # Else a preview without a cluster renders for Kubernetes 1.20.
-            kube_version=args.kube_version,
-            # IstioCRDs owns them; the charts that ship them in templates/ get values for that.
-            skip_crd_rendering=True,
-            transformations=[
-                wait_for_address_only,
-                gate_on_injector,
-                fail_closed,
-                start_last,
-                scale,
-            ],
-        ),
-        opts,
-    )
+    options = _options(args)
+    options.transformations = [
+        leave_out_deletion_hooks,
+        wait_for_address_only,
+        gate_on_injector,
+        fail_closed,
+        leave_out_empty_ca,
+        put_in_order,
+        scale,
+    ]
+    chart = Chart(name, options, opts)
     return chart
+
+
+def deletion_hooks(
+    name: str, args: ChartArgs, opts: pulumi.InvokeOptions
+) -> pulumi.Output[list[dict[str, Any]]]:
+    """Render what helm creates when the release is deleted: `make` leaves it out."""
+    options = _options(args)
+    vars(options)["release_name"] = name  # as the SDK's Chart does
+
+    async def render(options: str) -> list[dict[str, Any]]:
+        answer = await pulumi.runtime.invoke_async(
+            "kubernetes:helm:template", {"jsonOpts": options}, opts
+        )
+        return [manifest for manifest in answer["result"] if _is_deletion_hook(manifest)]
+
+    return options.to_json().apply(render)
+
+
+def _options(args: ChartArgs) -> LocalChartOpts:
+    return LocalChartOpts(
+        path=str(args.path),
+        namespace=args.namespace,
+        values=dict(args.values),
+        # Else a preview without a cluster renders for Kubernetes 1.20.
+        kube_version=args.kube_version,
+        # IstioCRDs owns them; the charts that ship them in templates/ get values for that.
+        skip_crd_rendering=True,
+    )
 
 
 def merged(*values: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,13 +113,48 @@ def merged(*values: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _read_at_start(resources: Mapping[str, pulumi.Resource]) -> list[pulumi.Resource]:
-    """Pick from a chart's resources, by keys such as v1/ConfigMap:istio-system/istio."""
-    return [
-        resource
-        for key, resource in resources.items()
-        if key.partition(":")[0].rpartition("/")[2] in READ_AT_START
-    ]
+Needed = Callable[[str, str], bool]
+"""Tells by an API group and a kind whether something comes after all such objects."""
+
+
+def _needs(manifest: Mapping[str, Any]) -> Needed | None:
+    """Tell what of the same chart an object comes after; None is nothing.
+
+    What configures the mesh waits for the workloads, as one of them checks it. A helm hook that
+    runs after the installation waits for everything.
+    """
+    group, kind = manifest["apiVersion"].rpartition("/")[0], manifest["kind"]
+    if kind in WORKLOADS:
+        return lambda _, other: other in READ_AT_START
+    if kind == JOB:
+        return lambda _, other: other != JOB
+    if group.endswith(ISTIO):
+        return lambda other_group, other: not other_group.endswith(ISTIO) and other != JOB
+    return None
+
+
+def _pick(resources: Mapping[str, pulumi.Resource], needed: Needed) -> list[pulumi.Resource]:
+    """Pick from a chart's resources, by keys such as apps/v1/Deployment:istio-system/istiod."""
+    picked = []
+    for key, resource in resources.items():
+        version, _, kind = key.partition(":")[0].rpartition("/")
+        if needed(version.rpartition("/")[0], kind):
+            picked.append(resource)
+    return picked
+
+
+def _is_deletion_hook(manifest: Mapping[str, Any]) -> bool:
+    metadata = manifest.get("metadata") or {}  # a List has none
+    hooks = (metadata.get("annotations") or {}).get(HOOK, "").split(",")
+    return any(hook.strip() in DELETION for hook in hooks)
+
+
+def leave_out_deletion_hooks(manifest: dict[str, Any], _opts: pulumi.ResourceOptions) -> None:
+    """Make none of what helm creates at a deletion only: an installation isn't one."""
+    if _is_deletion_hook(manifest):
+        manifest.clear()
+        # How the SDK wants it said that there is no object.
+        manifest |= {"apiVersion": "v1", "kind": "List", "items": [], "metadata": {}}
 
 
 def wait_for_address_only(manifest: dict[str, Any], _opts: pulumi.ResourceOptions) -> None:
@@ -130,6 +188,14 @@ def fail_closed(manifest: dict[str, Any], _opts: pulumi.ResourceOptions) -> None
     if manifest["kind"] == "ValidatingWebhookConfiguration":
         for webhook in manifest["webhooks"]:
             webhook["failurePolicy"] = "Fail"
+
+
+def leave_out_empty_ca(manifest: dict[str, Any], _opts: pulumi.ResourceOptions) -> None:
+    """Leave the field to the injector, which writes it: an update would empty it again."""
+    if manifest["kind"].endswith("WebhookConfiguration"):
+        for webhook in manifest["webhooks"]:
+            if webhook.get("clientConfig", {}).get("caBundle") == "":
+                del webhook["clientConfig"]["caBundle"]
 
 
 def _annotate(manifest: dict[str, Any], key: str, value: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from mesh.chart import merged
 from mesh.mistakes import below, unknown, wrong
 
 Keys = tuple[str, ...]
@@ -49,7 +50,7 @@ KINDS = {
 }
 EXPRESSION = re.compile(r"\{\{(?!-?\s*/\*).*?\}\}", re.DOTALL)  # of a template, comments aside
 READ = re.compile(r"\.Values((?:\)*\.\w+)+)")
-WALKED = re.compile(r"\brange\b[^{}]*?\.Values((?:\)*\.\w+)+)")
+WALKED = re.compile(r"\brange\b[^{}]*?\.Values((?:\)*\.\w+)*)")
 LEGACY_PREFIX = re.compile(r'index \$\.Values "(\w+)"')
 
 
@@ -68,8 +69,16 @@ class Chart:
     def defaults(self) -> dict[str, Any]:
         """Its values.yaml."""
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        values = yaml.load((self.folder / "values.yaml").read_bytes(), loader)  # noqa: S506 - both are
-        return values.get(DEFAULTS, values)
+        file = self.folder / "values.yaml"
+        values = yaml.load(file.read_bytes(), loader) if file.is_file() else {}  # noqa: S506 - both are
+        own = values.get(DEFAULTS, values)
+        parts = {part.name: part.defaults for part in self.parts if part.defaults}
+        return merged(parts, own)
+
+    @cached_property
+    def parts(self) -> tuple["Chart", ...]:
+        """The charts inside it; their values stand below their names, but those of `global`."""
+        return tuple(Chart(file.parent) for file in sorted(self.folder.glob("charts/*/Chart.yaml")))
 
     @cached_property
     def schema(self) -> dict[str, Any]:
@@ -124,7 +133,11 @@ class Chart:
             for text in self._expressions
             for path in pattern.findall(text)
         }
-        return frozenset(keys[1:] if keys[0] in self.prefixes else keys for keys in found)
+        found = {keys[1:] if keys and keys[0] in self.prefixes else keys for keys in found}
+        for part in self.parts:
+            inner = part._paths(pattern)
+            found |= {keys if keys[:1] == ("global",) else (part.name, *keys) for keys in inner}
+        return frozenset(found)
 
     @cached_property
     def _expressions(self) -> list[str]:

@@ -12,7 +12,9 @@ import yaml
 from mesh.release import PROJECT
 
 SANDBOX = "MESH_SANDBOX_KUBECONFIG"  # set by `make env`: the path of the sandbox's kubeconfig
-RENDER = "MESH_RENDER"  # set by `make render`: there is no cluster, and nothing is applied
+SERVER_SIDE_APPLY = (1, 18)
+"""The first Kubernetes that keeps, unasked, who set which field of every object."""
+RENDER = "MESH_RENDER"  # set by `make render`, to its folder: no cluster is asked or changed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,8 +23,13 @@ class Cluster:
 
     kubeconfig: Path
     context: str
-    is_there: bool = True
-    """Whether it can be asked; none can while the stack is only rendered."""
+    rendered_to: Path | None = None
+    """A folder in its place: the stack is only rendered."""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it can be asked."""
+        return self.rendered_to is None
 
     def __str__(self) -> str:
         """Say which it is."""
@@ -31,8 +38,10 @@ class Cluster:
 
 def choose(context: str | None, kubeconfig: Path | None) -> Cluster:
     """Find the cluster, or say how to name one."""
-    if os.environ.get(RENDER):
-        return Cluster(kubeconfig=Path(os.devnull), context=context or "none", is_there=False)
+    if folder := os.environ.get(RENDER):
+        return Cluster(
+            kubeconfig=Path(os.devnull), context=context or "none", rendered_to=Path(folder)
+        )
     sandbox = os.environ.get(SANDBOX)
     if context and sandbox:
         raise pulumi.RunError(
@@ -51,9 +60,12 @@ def choose(context: str | None, kubeconfig: Path | None) -> Cluster:
 
 
 def provider(
-    name: str, cluster: Cluster, *, upsert_existing_objects: bool = False
+    name: str, cluster: Cluster, *, kube_version: str, upsert_existing_objects: bool = False
 ) -> kubernetes.Provider:
     """Make the provider that every resource gets handed down."""
+    if cluster.rendered_to is not None:
+        return kubernetes.Provider(name, render_yaml_to_directory=str(cluster.rendered_to))
+    major, minor = (int(part) for part in kube_version.split(".")[:2])
     return kubernetes.Provider(
         name,
         kubeconfig=str(cluster.kubeconfig),
@@ -67,6 +79,7 @@ def provider(
         suppress_helm_hook_warnings=True,
         # Else a field that another tool once set can't be changed: the update ends in a conflict.
         enable_patch_force=True,
+        enable_server_side_apply=None if (major, minor) >= SERVER_SIDE_APPLY else False,
         upsert_existing_objects=upsert_existing_objects,
     )
 

@@ -10,12 +10,14 @@ from mesh import (
     chart_values,
     data_plane,
     gateway_settings,
+    kubernetes_needs,
     mesh_config,
     mistakes,
     profiles,
     revisions,
     security,
     traffic_plan,
+    umbrella,
 )
 
 if TYPE_CHECKING:
@@ -80,12 +82,25 @@ def _revisions(prefix: str, settings: Settings) -> list[str]:
 
 def with_release(prefix: str, settings: Settings, istio: Release) -> list[str]:
     """List what the release doesn't know."""
+    if istio.is_umbrella:
+        found = umbrella.mistakes(prefix, settings, istio)
+        # Which parts the stack has is known when its profile is.
+        return found or kubernetes_needs.mistakes(prefix, settings, istio)
     chosen = {
         "profile": settings.profile,
         "platform": settings.platform,
         "compatibilityVersion": settings.compatibility_version,
     }
+    early = [
+        mistakes.wrong(
+            f"{prefix}values.{umbrella.NAME}",
+            f"is for releases before 1.5, this is {istio.version}: set values.istiod",
+            settings.values.istio,
+        )
+    ]
     return [
+        *(early if settings.values.istio else ()),
+        *kubernetes_needs.mistakes(prefix, settings, istio),
         *mesh_config.mistakes(istio.version, settings.mesh_config, f"{prefix}meshConfig"),
         *profiles.mistakes(istio.istiod_chart, chosen, prefix),
         *chart_values.mistakes(istio.base_chart, settings.values.base, f"{prefix}values.base"),

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import pulumi
-from pulumi_kubernetes.apiextensions.v1 import CustomResourceDefinition
+from pulumi_kubernetes.apiextensions import v1, v1beta1
+
+APIS = {"apiextensions.k8s.io/v1": v1, "apiextensions.k8s.io/v1beta1": v1beta1}
 
 
-def make(crd: Mapping[str, Any], opts: pulumi.ResourceOptions) -> CustomResourceDefinition:
+def make(crd: Mapping[str, Any], opts: pulumi.ResourceOptions) -> pulumi.CustomResource:
     """Register a CRD as it is shipped, under its own name."""
-    return CustomResourceDefinition(
+    return APIS[crd["apiVersion"]].CustomResourceDefinition(
         crd["metadata"]["name"],
         metadata={
             **crd["metadata"],

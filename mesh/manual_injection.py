@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -35,16 +35,18 @@ class Config:
     mesh: str
     templates: str
     values: str
+    """JSON; empty before 1.1, whose templates hold all that they need."""
 
     @classmethod
     def of(cls, mesh: Mapping[str, str], injector: Mapping[str, str]) -> "Config":
         """Take it from the data of the ConfigMaps `istio` and `istio-sidecar-injector`."""
-        return cls(mesh=mesh["mesh"], templates=injector["config"], values=injector["values"])
+        values = injector.get("values", "")
+        return cls(mesh=mesh["mesh"], templates=injector["config"], values=values)
 
     @property
     def native_sidecars(self) -> str:
         """What istiod's own environment says about them: true, false or auto."""
-        environment = json.loads(self.values).get("pilot", {}).get("env") or {}
+        environment = json.loads(self.values or "{}").get("pilot", {}).get("env") or {}
         return str(environment.get(NATIVE_SIDECARS, "auto")).lower()
 
 
@@ -55,12 +57,13 @@ class Injector:
     release: Release
     kube_version: str
     revision: str | None
-    config: pulumi.Output[Config]
+    config: Callable[[], pulumi.Output[Config]]
+    """Looks only when it is asked: a chart without an injector renders none."""
 
     def inject(self, deployments: Mapping[str, Manifest]) -> pulumi.Output[dict[str, Manifest]]:
         """Return the Deployments with their sidecars, under the same keys."""
         istioctl = find_istioctl(self.release)
-        return self.config.apply(
+        return self.config().apply(
             lambda config: kube_inject(
                 istioctl,
                 config,
@@ -86,14 +89,12 @@ def injector(
         found = istiod.get_resource("v1/ConfigMap", full_name, namespace)
         return cast("pulumi.Output[ConfigMap]", found).apply(lambda live: live.data)
 
-    return Injector(
-        release=release,
-        kube_version=kube_version,
-        revision=revision,
-        config=pulumi.Output.all(data("istio"), data("istio-sidecar-injector")).apply(
+    def config() -> pulumi.Output[Config]:
+        return pulumi.Output.all(data("istio"), data("istio-sidecar-injector")).apply(
             lambda both: Config.of(*both)
-        ),
-    )
+        )
+
+    return Injector(release=release, kube_version=kube_version, revision=revision, config=config)
 
 
 def find_istioctl(
@@ -125,7 +126,7 @@ def find_istioctl(
             f"{release.istioctl} nor on PATH; {remedy}"
         )
     answer = subprocess.run(
-        [program, "version", "--remote=false", "--short"],
+        [program, *release.layout.istioctl_version],
         capture_output=True,
         text=True,
         check=False,
@@ -153,18 +154,18 @@ def kube_inject(
         native = str(_parts(kube_version) >= NATIVE_SINCE).lower()
     with tempfile.TemporaryDirectory(prefix="kube-inject-") as folder:
         options = []
-        for option, text in (
-            ("--meshConfigFile", config.mesh),
-            ("--injectConfigFile", config.templates),
-            ("--valuesFile", config.values),
-        ):
+        given = {"--meshConfigFile": config.mesh, "--injectConfigFile": config.templates}
+        if config.values:
+            given["--valuesFile"] = config.values
+        for option, text in given.items():
             file = Path(folder, option)
             file.write_text(text)
             options += [option, str(file)]
         answer = subprocess.run(
             [
                 *(istioctl, "kube-inject", *options),
-                *("--revision", revision or "default", "--filename", "-"),
+                *(("--revision", revision or "default") if config.values else ()),
+                *("--filename", "-"),
             ],
             input="\n---\n".join(json.dumps(as_admitted(m)) for m in deployments.values()),
             # Nothing else decides: neither the person's settings of istioctl, nor any cluster.

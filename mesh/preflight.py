@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 
 import pulumi
 
-from mesh import gateway_preflight, ownership, security, skew
+from mesh import gateway_preflight, kubernetes_needs, ownership, security, skew
 from mesh.cluster import Cluster
-from mesh.cluster_client import connect
+from mesh.cluster_client import connect, kubernetes_version
 from mesh.control_planes import ControlPlanes
 from mesh.gateway_api_bundle import Bundle
 from mesh.running_mesh import ISTIOCTL, REVISION, Part, RunningMesh, injected_pods
@@ -30,13 +30,27 @@ def check(
         return frozenset()
     where = str(cluster)
     with connect(cluster) as client:
-        mesh = RunningMesh.read(client)
+        kubernetes = kubernetes_version(cluster)
+        mesh = RunningMesh.read(client, kubernetes)
         obstacles = list(gateway_preflight.obstacles(client, stack, gateway_api))
         gone = _gone(mesh, planes)
         # All pods of a cluster are many: asked for only when they can matter.
         pods = list(injected_pods(client)) if gone else []
 
     _refuse_foreign(where, mesh, stack, planes)
+    refuse(
+        f"{where} has an Istio that can't become the wanted one; nothing was changed:",
+        _too_far(mesh, stack, planes),
+    )
+    refuse(
+        f"{where} is Kubernetes {kubernetes.removeprefix('v')}, which doesn't serve what stack "
+        f"{ownership.stack()} is made of; nothing was changed:",
+        dict.fromkeys(
+            reason
+            for istio in planes.releases
+            for reason in kubernetes_needs.unserved(stack, istio, kubernetes)
+        ),
+    )
     refuse(
         f"{where} has what the gateways of stack {ownership.stack()} would fail on; nothing was "
         "changed:",
@@ -46,10 +60,6 @@ def check(
         f"{where} lacks namespaces that stack {ownership.stack()} has mutual TLS policies for; "
         "nothing was changed:",
         security.homeless(stack, mesh.namespaces),
-    )
-    refuse(
-        f"{where} has an Istio that can't become the wanted one; nothing was changed:",
-        _too_far(mesh, stack, planes),
     )
     refuse(
         f"{where} still uses what stack {ownership.stack()} would remove; nothing was changed:",

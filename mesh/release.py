@@ -10,44 +10,74 @@ from typing import Any
 import pulumi
 import yaml
 
+from mesh import bookinfo
+
 PROJECT = Path(__file__).resolve().parent.parent
 SOURCE = "SOURCE"  # one line, written by the downloader: where the release came from
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Where a generation of releases keeps its parts, relative to the release's folder."""
+    """Where a generation of releases keeps its parts, relative to the release's folder.
+
+    And what of its time is not on disk, or spelled differently: the one table of such facts.
+    """
 
     crds: str
     """A file of CRDs in plain YAML."""
-    base: str
+    base: str | None = None
     """The chart of what a cluster has once, whatever runs in it."""
-    istiod: str
+    istiod: str | None = None
     """The chart of one istiod, of one revision."""
-    gateway: str
+    gateway: str | None = None
     """The chart of one gateway."""
-    addons: str
+    umbrella: str | None = None
+    """The one chart of a whole mesh, in place of the three above."""
+    networking: str = "networking.istio.io/v1"
+    """The API version of its routes."""
+    istioctl_version: tuple[str, ...] = ("version", "--remote=false", "--short")
+    """What makes its istioctl print its own version, without asking a cluster."""
+    sample: bookinfo.Sample = bookinfo.TODAY
+    """Bookinfo, as the release ships it."""
+    addons: str = "samples/addons"
     """The telemetry add-ons, one file each; a folder of charts only has none."""
     node_agents: Mapping[str, str] = field(default_factory=dict)
     """The charts of what each node may run, by release name; early releases lack some."""
 
     def missing_from(self, folder: Path) -> list[str]:
         """List what a folder lacks to be a release of this layout."""
-        charts = [f"{chart}/Chart.yaml" for chart in (self.base, self.istiod, self.gateway)]
+        charts = [
+            f"{chart}/Chart.yaml"
+            for chart in (self.base, self.istiod, self.gateway, self.umbrella)
+            if chart
+        ]
         return [part for part in (self.crds, *charts) if not (folder / part).is_file()]
 
 
+TODAY = Layout(
+    crds="manifests/charts/base/files/crd-all.gen.yaml",
+    base="manifests/charts/base",
+    istiod="manifests/charts/istio-control/istio-discovery",
+    gateway="manifests/charts/gateway",
+    node_agents={
+        "istio-cni": "manifests/charts/istio-cni",
+        "ztunnel": "manifests/charts/ztunnel",
+    },
+)
 LAYOUTS = (
+    TODAY,
+    # 1.0 to 1.4
     Layout(
-        crds="manifests/charts/base/files/crd-all.gen.yaml",
-        base="manifests/charts/base",
-        istiod="manifests/charts/istio-control/istio-discovery",
-        gateway="manifests/charts/gateway",
-        addons="samples/addons",
-        node_agents={
-            "istio-cni": "manifests/charts/istio-cni",
-            "ztunnel": "manifests/charts/ztunnel",
-        },
+        crds="install/kubernetes/helm/istio/templates/crds.yaml",
+        umbrella="install/kubernetes/helm/istio",
+        networking="networking.istio.io/v1alpha3",
+        istioctl_version=("version", "--short"),
+        sample=bookinfo.Sample(
+            hub="docker.io/istio",
+            tag="1.8.0",
+            deployments="extensions/v1beta1",
+            is_bare=True,
+        ),
     ),
 )
 
@@ -63,17 +93,36 @@ class Release:
     @property
     def base_chart(self) -> Path:
         """The chart of what a cluster has once."""
-        return self.folder / self.layout.base
+        return self._part(self.layout.base)
 
     @property
     def istiod_chart(self) -> Path:
         """The chart of one istiod."""
-        return self.folder / self.layout.istiod
+        return self._part(self.layout.istiod)
 
     @property
     def gateway_chart(self) -> Path:
         """The chart of one gateway."""
-        return self.folder / self.layout.gateway
+        return self._part(self.layout.gateway)
+
+    @property
+    def is_umbrella(self) -> bool:
+        """Whether one chart holds the whole mesh, in place of one for each part."""
+        return self.layout.umbrella is not None
+
+    @property
+    def umbrella_chart(self) -> Path:
+        """The one chart of the whole mesh."""
+        return self._part(self.layout.umbrella)
+
+    @property
+    def charts(self) -> tuple[Path, ...]:
+        """The charts of the parts that every stack has."""
+        return self.base_chart, self.istiod_chart, self.gateway_chart
+
+    def _part(self, path: str | None) -> Path:
+        assert path is not None  # noqa: S101 - who asks knows the layout
+        return self.folder / path
 
     def node_agent_chart(self, name: str) -> Path:
         """Return the chart of what each node may run, or refuse a release that lacks it."""
@@ -147,7 +196,7 @@ def find(
 def _insist_on(release: Release, addons: AbstractSet[str]) -> None:
     """Refuse a release that is charts only, when the stack deploys of its samples too."""
     missing = [name for name in sorted(addons) if not release.addon(name).is_file()]
-    if missing:
+    if missing and not release.is_umbrella:  # mesh.umbrella says where its add-ons are
         folder = release.folder / release.layout.addons
         raise pulumi.RunError(
             f"Istio {release.version} is on disk without the add-ons that the stack deploys: "

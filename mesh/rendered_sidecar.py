@@ -35,7 +35,10 @@ def render(
     plane = planes.names[proxies.revision]
     istioctl = _istioctl(workspace, plane.release)
     microservice = next(each for each in MICROSERVICES if each.name == service)
-    deployment = bookinfo_deployment.make(stack, row(microservice, version), version, proxies.mark)
+    sample = plane.release.layout.sample
+    deployment = bookinfo_deployment.make(
+        stack, sample, row(microservice, version), version, proxies.mark
+    )
     injected = manual_injection.kube_inject(
         istioctl,
         _config(stack, plane),

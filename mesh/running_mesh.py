@@ -4,13 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from lightkube import Client
+from lightkube.core.resource import ApiInfo, ResourceDef
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.operators import exists
-from lightkube.resources.admissionregistration_v1 import MutatingWebhookConfiguration
+from lightkube.resources.admissionregistration_v1 import (
+    MutatingWebhookConfiguration,
+    ValidatingWebhookConfiguration,
+)
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Namespace, Pod
 
-from mesh import ownership, skew
+from mesh import kubernetes_apis, ownership, skew
 from mesh.revisions import DEFAULT
 
 REVISION, TAG = "istio.io/rev", "istio.io/tag"
@@ -19,6 +23,42 @@ ISTIOCTL = "istio-operator"
 """The field manager of `istioctl install` (istio's operator/pkg/install/install.go)."""
 # What the charts of a source tree say of themselves, whatever they install.
 PLACEHOLDER = "1.0.0"
+# What istiod is before 1.5, and its injector, then a program of its own.
+ISTIODS = ("istio-pilot", "istiod")
+INJECTORS = ("istio-sidecar-injector", "sidecar-injector")
+
+
+ADMISSION = "admissionregistration.k8s.io"
+
+
+class EarlyMutatingWebhookConfiguration(MutatingWebhookConfiguration):
+    """An injector, as a Kubernetes before 1.16 has it."""
+
+    _api_info = ApiInfo(
+        resource=ResourceDef(ADMISSION, "v1beta1", "MutatingWebhookConfiguration"),
+        plural="mutatingwebhookconfigurations",
+        verbs=["list"],
+    )
+
+
+class EarlyValidatingWebhookConfiguration(ValidatingWebhookConfiguration):
+    """A validator, as a Kubernetes before 1.16 has it."""
+
+    _api_info = ApiInfo(
+        resource=ResourceDef(ADMISSION, "v1beta1", "ValidatingWebhookConfiguration"),
+        plural="validatingwebhookconfigurations",
+        verbs=["list"],
+    )
+
+
+Webhooks = tuple[type[MutatingWebhookConfiguration], type[ValidatingWebhookConfiguration]]
+
+
+def webhooks(kubernetes: str) -> Webhooks:
+    """Return the two kinds of webhook configurations, as a Kubernetes has them."""
+    if kubernetes_apis.serves(kubernetes, (f"{ADMISSION}/v1", "MutatingWebhookConfiguration")):
+        return MutatingWebhookConfiguration, ValidatingWebhookConfiguration
+    return EarlyMutatingWebhookConfiguration, EarlyValidatingWebhookConfiguration
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +101,9 @@ class RunningMesh:
     """Namespace and name of the Deployments that somebody scaled to nothing."""
 
     @classmethod
-    def read(cls, client: Client) -> "RunningMesh":
-        """Look. CRDs alone are no mesh: a destroy keeps them."""
+    def read(cls, client: Client, kubernetes: str) -> "RunningMesh":
+        """Look, by the APIs of a Kubernetes. CRDs alone are no mesh: a destroy keeps them."""
+        injector, _ = webhooks(kubernetes)
         namespaces = {n.name: n for n in map(_metadata, client.list(Namespace)) if n.name}
         return cls(
             namespaces={name: _part("Namespace", live, name) for name, live in namespaces.items()},
@@ -79,14 +120,9 @@ class RunningMesh:
                 name: asked for name, live in namespaces.items() if (asked := _asked_for(live))
             },
             istiods=tuple(
-                map(_istiod, client.list(Deployment, namespace="*", labels={"app": "istiod"}))
+                map(_istiod, client.list(Deployment, namespace="*", labels={"app": ISTIODS}))
             ),
-            injectors=tuple(
-                map(
-                    _injector,
-                    client.list(MutatingWebhookConfiguration, labels={"app": "sidecar-injector"}),
-                )
-            ),
+            injectors=tuple(map(_injector, client.list(injector, labels={"app": INJECTORS}))),
             # The charts' istiods and gateways both have it.
             stopped=frozenset(
                 (str(_metadata(live).namespace), str(_metadata(live).name))

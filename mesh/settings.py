@@ -89,7 +89,6 @@ Name = Annotated[str, AfterValidator(_name)]
 Percentage = Annotated[float, Field(ge=0, le=100)]
 Version = Annotated[str, AfterValidator(_version)]
 Hub = Annotated[str, AfterValidator(_hub)]
-Tag = Annotated[str, Field(min_length=1), AfterValidator(_tag)]
 OptionalTag = Annotated[str | None, _empty_is_unset, AfterValidator(_tag)]
 Host = Annotated[str, AfterValidator(app_names.host)]
 OptionalName = Annotated[str | None, _empty_is_unset]
@@ -118,6 +117,8 @@ class ChartValues(BaseModel):
     istiod: dict[str, Any] = {}
     cni: dict[str, Any] = {}
     ztunnel: dict[str, Any] = {}
+    istio: dict[str, Any] = {}
+    """The umbrella chart of a release before 1.5."""
 
 
 class Settings(BaseModel):
@@ -142,8 +143,8 @@ class Settings(BaseModel):
     bookinfo_ratings: Annotated[Database | None, _empty_is_unset]
     bookinfo_mysql_password: Annotated[SecretStr | None, _empty_is_unset]
     bookinfo_details_v2: bool
-    bookinfo_hub: Hub
-    bookinfo_tag: Tag
+    bookinfo_hub: Annotated[Hub | None, _empty_is_unset]
+    bookinfo_tag: OptionalTag
     bookinfo_replicas: Annotated[int, Field(ge=1)]
     bookinfo_resources: Json[Resources]
     bookinfo_probes: bool
@@ -178,6 +179,15 @@ class Settings(BaseModel):
     bookinfo_revision: Annotated[RevisionOrTag | None, _empty_is_unset]
     adopt: bool
     delete_crds: bool
+
+    @classmethod
+    def defaults(cls) -> "Settings":
+        """Return what a stack has that decides nothing."""
+        return cls.model_validate(_declared())
+
+    def value(self, key: str) -> Any:
+        """Return the value of a key, as Pulumi.yaml spells keys."""
+        return next(getattr(self, n) for n in type(self).model_fields if to_camel(n) == key)
 
     @property
     def bookinfo_versions(self) -> Versions:
@@ -366,10 +376,9 @@ def _secrecy(prefix: str, config: Mapping[str, str]) -> list[str]:
 
 def _beside(prefix: str, config: Mapping[str, str], wrong: set[str]) -> list[str]:
     """List the mistakes in what isn't wrong by itself, as if what is were not set."""
-    declared = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
-    defaults = {key: declared[key]["default"] for key in wrong & declared.keys()}
+    declared = _declared()
     right = {key: value for key, value in config.items() if key not in wrong}
-    right |= {key: v if isinstance(v, str) else json.dumps(v) for key, v in defaults.items()}
+    right |= {key: declared[key] for key in wrong & declared.keys()}
     try:
         settings = Settings.model_validate(right)
     except ValidationError:  # something has neither a value nor a default
@@ -378,6 +387,13 @@ def _beside(prefix: str, config: Mapping[str, str], wrong: set[str]) -> list[str
     if wrong & {"istioVersion", "releaseDir"}:
         return found
     return found + _against_release_if_found(prefix, settings)
+
+
+def _declared() -> dict[str, str]:
+    """Read the defaults, as the engine hands them over."""
+    declared = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
+    defaults = {key: declaration["default"] for key, declaration in declared.items()}
+    return {key: v if isinstance(v, str) else json.dumps(v) for key, v in defaults.items()}
 
 
 def _against_release_if_found(prefix: str, settings: Settings) -> list[str]:

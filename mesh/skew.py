@@ -11,6 +11,10 @@ PROXY_BEHIND = 1
 """Minors that a proxy may be older than its istiod; newer it can't be (Istio's support policy)."""
 
 
+ISTIOD = (1, 5)
+"""The minor that put one istiod in the place of pilot, citadel, galley and the injector."""
+
+
 def parse(version: str) -> tuple[int, int, int] | None:
     """Return a version's numbers, without what a distribution adds; None if it isn't one."""
     found = re.match(r"v?(\d+)\.(\d+)\.(\d+)(?![\d.])", version)
@@ -25,6 +29,12 @@ def in_place(running: str, wanted: str) -> str | None:
     minors = _minors_apart(running, wanted)
     if minors is None or 0 <= minors <= IN_PLACE:
         return None
+    if minors > 0 and _minor_of(running) < ISTIOD <= _minor_of(wanted):
+        return (
+            "no upgrade leads from a release before 1.5 to one of today: make a stack of its own "
+            "for the new one, on a cluster of its own, move the applications, and destroy this "
+            "stack: docs/istio-1.0.md"
+        )
     beside = "run the new one beside it as a canary, and move the pods over"
     if minors < 0:
         reason = "a minor is never taken back in place"
@@ -60,6 +70,10 @@ def _minors_apart(one: str, other: str) -> int | None:
         return None
     # A major version would be as far as any number of minors; there has been no second one.
     return (after[0] - before[0]) * 1000 + after[1] - before[1]
+
+
+def _minor_of(version: str) -> tuple[int, ...]:
+    return (parse(version) or ())[:2]
 
 
 def _minor(version: str, *, plus: int = 0) -> str:

@@ -7,18 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from lightkube import Client
-from lightkube.resources.admissionregistration_v1 import (
-    MutatingWebhookConfiguration,
-    ValidatingWebhookConfiguration,
-)
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Pod, Service
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mesh import mesh_checks, pod_checks, stack_settings, webhook_trial
-from mesh.cluster_client import connect
+from mesh import mesh_checks, pod_checks, running_mesh, stack_settings, webhook_trial
+from mesh.cluster_client import connect, kubernetes_version
 from mesh.mesh_checks import Finding, Snapshot
 from mesh.revisions import DEFAULT
 from mesh.running_mesh import RunningMesh
@@ -45,7 +41,7 @@ def verify(workspace: Workspace, *, as_json: bool = False) -> bool:
     """
     stack = stack_settings.read(workspace)
     with console.alive("looking at the mesh"), connect(workspace.cluster) as client:
-        findings = list(_check(client, stack))
+        findings = list(_check(client, stack, kubernetes_version(workspace.cluster)))
     is_healthy = all(finding.status != "wrong" for finding in findings)
     if as_json:
         told = {"healthy": is_healthy, "findings": [dataclasses.asdict(f) for f in findings]}
@@ -55,8 +51,8 @@ def verify(workspace: Workspace, *, as_json: bool = False) -> bool:
     return is_healthy
 
 
-def _check(client: Client, stack: Settings) -> Iterator[Finding]:
-    snapshot = _look(client, stack)
+def _check(client: Client, stack: Settings, kubernetes: str) -> Iterator[Finding]:
+    snapshot = _look(client, stack, kubernetes)
     yield from mesh_checks.control_plane(snapshot, stack)
     yield from mesh_checks.webhooks(snapshot)
     if mesh_checks.has_istiod(stack):
@@ -67,16 +63,16 @@ def _check(client: Client, stack: Settings) -> Iterator[Finding]:
     yield from mesh_checks.leftovers(snapshot, stack)
 
 
-def _look(client: Client, stack: Settings) -> Snapshot:
+def _look(client: Client, stack: Settings, kubernetes: str) -> Snapshot:
     webhooks = [
-        {**live.to_dict(), "kind": kind.__name__}
-        for kind in (MutatingWebhookConfiguration, ValidatingWebhookConfiguration)
+        {**live.to_dict(), "kind": kind.__name__.removeprefix("Early")}
+        for kind in running_mesh.webhooks(kubernetes)
         for app in ISTIO
         for live in client.list(kind, labels={"app": app})
     ]
     pods = [pod.to_dict() for pod in client.list(Pod, namespace="*")]
     return Snapshot(
-        mesh=RunningMesh.read(client),
+        mesh=RunningMesh.read(client, kubernetes),
         deployments=_dicts(client.list(Deployment, namespace=stack.istio_namespace)),
         webhooks=webhooks,
         services=_dicts(client.list(Service, namespace="*")),

@@ -19,9 +19,9 @@ import yaml
 from mesh import cluster
 from mesh.cluster import SANDBOX, Cluster
 from mesh.release import PROJECT
-from sandbox import console, toolchain
+from sandbox import console, control_plane, toolchain
 from sandbox.cluster import HOME, Sandbox
-from sandbox.programs import ARCHITECTURE, CLUSTER, HELM, ISTIOCTL, PULUMI
+from sandbox.programs import ARCHITECTURE, HELM, ISTIOCTL, PULUMI
 
 Plugin = Literal["auto", "official", "stand-in"]
 PROGRAM = "pulumi-resource-kubernetes"
@@ -81,8 +81,13 @@ class Workspace:
 
     @property
     def sandbox(self) -> Sandbox | None:
-        """The stack's sandbox, or None when it has a cluster of its own."""
-        return None if self.context else Sandbox(self.sandbox_name)
+        """The stack's sandbox, or None when it has a cluster of its own.
+
+        A stack for an older Kubernetes that sandboxes have gets one beside the named one.
+        """
+        if self.context:
+            return None
+        return Sandbox(control_plane.sandbox_for(self.sandbox_name, self.setting("kubeVersion")))
 
     @property
     def cluster(self) -> Cluster:
@@ -107,7 +112,7 @@ class Workspace:
         # All at once: what has to be built is built side by side.
         programs = toolchain.ensure(
             (
-                *(CLUSTER if self.sandbox else ()),
+                *(self.sandbox.control_plane.families if self.sandbox else ()),
                 PULUMI,
                 *((HELM,) if stand_in else ()),
                 *((ISTIOCTL,) if self._lacks_istioctl() else ()),

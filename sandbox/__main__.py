@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from sandbox import console, toolchain
+from sandbox import console, control_plane, toolchain
 from sandbox.cluster import Sandbox, SandboxError
 from sandbox.programs import CLUSTER, HELM, ISTIOCTL, PILOT_AGENT, PULUMI
 from sandbox.toolchain import ToolchainError
@@ -61,9 +61,15 @@ def logs(
 
 
 @app.command()
-def programs() -> None:
+def programs(
+    kubernetes: Annotated[
+        list[str] | None, typer.Option(help="An older one to be ready for too, such as 1.15.")
+    ] = None,
+) -> None:
     """Get all programs that a sandbox, its stacks and traffic run, before something waits."""
-    toolchain.ensure((*CLUSTER, PULUMI, HELM, PILOT_AGENT, ISTIOCTL))
+    older = [family for each in kubernetes or () for family in control_plane.older(each).families]
+    wanted = (*CLUSTER, PULUMI, HELM, PILOT_AGENT, ISTIOCTL, *older)
+    toolchain.ensure(tuple(dict.fromkeys(wanted)))
     toolchain.envoy_program()
 
 

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -10,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +22,8 @@ import platformdirs
 import psutil
 import yaml
 
-from sandbox import console, toolchain
-from sandbox.programs import CLUSTER, KUBERNETES
+from sandbox import console, control_plane, toolchain
+from sandbox.control_plane import SandboxError
 
 HOME = Path(os.environ.get("MESH_STATE") or platformdirs.user_state_path("istio-mesh"))
 """Outside every checkout: what the sandboxes and their stacks hold."""
@@ -36,10 +37,6 @@ ADVERTISED = "192.0.2.1"
 
 NETWORKS = range(20, 120)
 """Second parts of the loopback networks 127.x.0.0/16 that sandboxes take their Services from."""
-
-
-class SandboxError(Exception):
-    """The sandbox can't do what was asked; the message says why and what helps."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +53,13 @@ class Sandbox:
     """One sandbox by its name; several run side by side."""
 
     def __init__(self, name: str) -> None:
-        if not name.replace("-", "").isalnum() or not name.islower() or len(name) > 30:
+        if not re.fullmatch(r"[a-z0-9-]{1,30}(-\d+\.\d+)?", name):
             raise SandboxError(
-                f"a sandbox's name is up to 30 lower-case letters, digits and '-': got {name!r}"
+                "a sandbox's name is up to 30 lower-case letters, digits and '-', and may end in a "
+                f"version of Kubernetes: got {name!r}"
             )
         self.name = name
+        self.control_plane = control_plane.of_sandbox(name)
         self.folder = HOME / "sandboxes" / name
         self.kubeconfig = self.folder / "kubeconfig"
         self.context = f"kwok-{name}"
@@ -76,14 +75,14 @@ class Sandbox:
 
         Raises ToolchainError or SandboxError.
         """
-        programs = toolchain.ensure(CLUSTER)
+        programs = toolchain.ensure(self.control_plane.families)
         with self._locked():
             began = time.monotonic()
-            if self._answers() and self._keeper() is not None:
+            if self._is_whole() and self._keeper() is not None:
                 console.done("sandbox", f"{self.name} is up")
                 return
             self._forget_dead_pids()
-            if not self._answers():
+            if not self._is_whole():
                 if self._cluster.exists():
                     self._kwokctl(programs, "start", "cluster", "--wait", "60s")
                 else:
@@ -114,26 +113,34 @@ class Sandbox:
 
     def components(self) -> list[Component]:
         """Return its processes, those that should run and don't among them."""
+        found = self._kwok_components()
+        keeper = self._keeper()
+        found.append(
+            Component("keeper", keeper.pid if keeper else None, self.folder / "keeper.log")
+        )
+        for pid_file in sorted(self.folder.glob("*/*/pid")):
+            process = self._own_process(pid_file)
+            found.append(
+                Component(
+                    f"{pid_file.parent.parent.name} {pid_file.parent.name}",
+                    process.pid if process else None,
+                    pid_file.parent / "log",
+                )
+            )
+        return found
+
+    def _kwok_components(self) -> list[Component]:
         found = []
         for log in sorted(self.logs.glob("*.log")):
             name = log.stem
             pid_file = self._cluster / "pids" / f"{name}.pid"
             process = self._own_process(pid_file)
             found.append(Component(name, process.pid if process else None, log))
-        keeper = self._keeper()
-        found.append(
-            Component("keeper", keeper.pid if keeper else None, self.folder / "keeper.log")
-        )
-        for pid_file in sorted((self.folder / "istiod").glob("*/pid")):
-            process = self._own_process(pid_file)
-            found.append(
-                Component(
-                    f"istiod {pid_file.parent.name}",
-                    process.pid if process else None,
-                    pid_file.parent / "log",
-                )
-            )
         return found
+
+    def _is_whole(self) -> bool:
+        # Some of them end when the API server was away for too long.
+        return self._answers() and all(component.pid for component in self._kwok_components())
 
     def is_up(self) -> bool:
         """Whether its API server answers."""
@@ -145,8 +152,18 @@ class Sandbox:
         self.folder.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(HOME / "create.lock"):
             network = self._free_network()
+            arguments = (
+                f"kube-apiserver=service-cluster-ip-range={network}",
+                # Else it looks for a default route, and there may be none: nobody dials it.
+                f"kube-apiserver=advertise-address={ADVERTISED}",
+                # There is one of each: else it ends when it can't renew its lease, because the
+                # API server was killed.
+                "kube-controller-manager=leader-elect=false",
+                "kube-scheduler=leader-elect=false",
+                *self.control_plane.arguments,
+            )
             config = self.folder / "kwokctl.yaml"
-            config.write_text(yaml.safe_dump(_kwokctl_configuration()))
+            config.write_text(yaml.safe_dump(_kwokctl_configuration(arguments)))
             with console.alive(f"sandbox {self.name}: starting a control plane"):
                 self._kwokctl(
                     programs,
@@ -162,24 +179,22 @@ class Sandbox:
                             ("kwok-controller", "kwok"),
                         )
                     ),
-                    *("--extra-args", f"kube-apiserver=service-cluster-ip-range={network}"),
-                    # Else it looks for a default route, and there may be none: nobody dials it.
-                    *("--extra-args", f"kube-apiserver=advertise-address={ADVERTISED}"),
-                    # The keeper is the kubelet of istiod's pods.
-                    "--extra-args",
-                    "kwok-controller=disregard-status-with-label-selector=app=istiod",
                 )
             self._kwokctl(
                 programs,
                 *("scale", "node", "--replicas", str(NODES)),
                 # istiod asks the nodes whether they know native sidecars.
-                *("--param", f'.nodeInfo.kubeletVersion="v{KUBERNETES.version}"'),
+                *("--param", f'.nodeInfo.kubeletVersion="v{self.control_plane.version}"'),
             )
-        self.state.mkdir(exist_ok=True)
+        self.keep_state()
+        (self.folder / "sandbox.json").write_text(json.dumps({"network": network}))
+
+    def keep_state(self) -> None:
+        """Make the place of the stacks' state, which needs no cluster."""
+        self.state.mkdir(parents=True, exist_ok=True)
         if not self.passphrase_file.exists():
             self.passphrase_file.touch(mode=0o600)
             self.passphrase_file.write_text(secrets.token_urlsafe(24))
-        (self.folder / "sandbox.json").write_text(json.dumps({"network": network}))
 
     def _free_network(self) -> str:
         taken = {
@@ -221,7 +236,7 @@ class Sandbox:
             process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "sandbox.keeper"),
-                    *(str(self.folder), str(programs["pilot-discovery"])),
+                    *(str(self.folder), str(programs[self.control_plane.injector])),
                 ],
                 cwd=Path(__file__).parent.parent,
                 stdin=subprocess.DEVNULL,
@@ -249,7 +264,8 @@ class Sandbox:
         server = clusters.get(self.context, {}).get("server")
         try:
             # What is asked is public on every API server, and it is our own on loopback.
-            return httpx2.get(f"{server}/readyz", verify=False, timeout=2).is_success
+            # /readyz came with Kubernetes 1.16.
+            return httpx2.get(f"{server}/healthz", verify=False, timeout=2).is_success
         except httpx2.HTTPError:
             return False
 
@@ -305,11 +321,19 @@ class Sandbox:
             lock.release()
 
 
-def _kwokctl_configuration() -> dict[str, object]:
+def _kwokctl_configuration(arguments: Iterable[str]) -> dict[str, object]:
+    # Not by --extra-args: kwokctl 0.8 gives them to the wrong component when several have several.
+    patches: dict[str, list[dict[str, str]]] = {}
+    for argument in arguments:
+        component, key, value = argument.split("=", 2)
+        patches.setdefault(component, []).append({"key": key, "value": value})
     return {
         "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
         "kind": "KwokctlConfiguration",
         "options": {"bindAddress": "127.0.0.1", "disableQPSLimits": True},
+        "componentsPatches": [
+            {"name": component, "extraArgs": extra} for component, extra in patches.items()
+        ],
     }
 
 

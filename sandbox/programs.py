@@ -47,6 +47,16 @@ class Family:
     """A family that goes into the same folder, and that the official archive holds too."""
 
     @property
+    def parts(self) -> tuple["Family", ...]:
+        """The families whose pins decide what is built."""
+        return (self, self.beside) if self.beside else (self,)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What its builds set for Go."""
+        return {}
+
+    @property
     def all_programs(self) -> tuple[str, ...]:
         """Its programs, and those of the family beside it."""
         return (*self.programs, *(self.beside.programs if self.beside else ()))
@@ -65,6 +75,27 @@ class Family:
         """The version as people write it: a pseudo-version is cut to its commit."""
         pseudo = re.fullmatch(r"0\.0\.0-\d{14}-([0-9a-f]{12})", self.pin)
         return pseudo[1] if pseudo else self.pin
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GeneratedFamily(Family):
+    """Programs whose module lacks a package that upstream generates before it compiles."""
+
+    generator: Family
+    """The openapi-gen that makes it."""
+    generated: str
+    """The package's path in the module."""
+    linker_flags: tuple[str, ...]
+
+    @property
+    def parts(self) -> tuple[Family, ...]:
+        """The families whose pins decide what is built."""
+        return (*super().parts, self.generator)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What its builds set for Go: its index of a module misses what is generated into one."""
+        return {"GODEBUG": "goindex=0"}
 
 
 ETCD = Family(
@@ -101,6 +132,30 @@ KUBERNETES = Family(
         "k8s.io/component-base/version.gitMajor={major}",
         "k8s.io/component-base/version.gitMinor={minor}",
     ),
+)
+
+# The last that serves what Istio 1.0 needs, and the first with a go.mod. Its packages reach into
+# Go's own by names, which today's linker refuses unless told otherwise.
+KUBERNETES_1_15 = GeneratedFamily(
+    name="kubernetes-1.15",
+    module="k8s.io/kubernetes",
+    programs=KUBERNETES.programs,
+    version_args=("--version",),
+    downloads=KUBERNETES.downloads,
+    linker_symbols=tuple(
+        f"k8s.io/{package}/pkg/version.{symbol}"
+        # What --version prints, and what the API server answers its clients.
+        for package in ("kubernetes", "client-go")
+        for symbol in ("gitVersion=v{version}", "gitMajor={major}", "gitMinor={minor}")
+    ),
+    linker_flags=("-checklinkname=0",),
+    generator=Family(
+        name="openapi-gen",
+        module="k8s.io/kube-openapi",
+        programs={"openapi-gen": "k8s.io/kube-openapi/cmd/openapi-gen"},
+        version_args=(),
+    ),
+    generated="pkg/generated/openapi",
 )
 
 # KWOK publishes no checksums beside its programs, so it is built: go.sum holds the hashes.
@@ -189,5 +244,16 @@ PILOT_AGENT = Family(
     scripts=(("istio.io/istio", "tools/packaging/common/envoy_bootstrap.json"),),
 )
 
+# The injector of Istio 1.0 can't be built any more: this one renders what the chart injects.
+SIDECAR_INJECTOR = Family(
+    name="sidecar-injector",
+    module="k8s.io/api",
+    programs={"sidecar-injector": "."},
+    version_args=(),
+)
+
 CLUSTER = (KUBERNETES, ISTIOD, KWOK, ETCD)
 """What a sandbox runs, the longest build first."""
+
+CLUSTER_1_15 = (KUBERNETES_1_15, SIDECAR_INJECTOR, KWOK, ETCD)
+"""What one of 2019 runs, for releases of Istio whose objects today's Kubernetes doesn't serve."""

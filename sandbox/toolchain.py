@@ -22,8 +22,8 @@ import filelock
 import httpx2
 import platformdirs
 
-from sandbox import console
-from sandbox.programs import ARCHITECTURE, BUILDS, Family
+from sandbox import console, openapi
+from sandbox.programs import ARCHITECTURE, BUILDS, Family, GeneratedFamily
 
 CACHE = Path(os.environ.get("MESH_CACHE") or platformdirs.user_cache_path("istio-mesh"))
 """Outside every checkout, so that a second one builds nothing."""
@@ -122,11 +122,10 @@ def _in_cache(family: Family) -> Found | None:
 def _cache_folder(family: Family) -> Path:
     """Name the folder by everything that decides what is in it: a changed pin is a new folder."""
     key = hashlib.sha256(repr(family).encode())
-    for part in (family, family.beside):
-        if part is not None:
-            for pattern in ("go.mod", "go.sum", "*.go"):
-                for file in sorted((BUILDS / part.name).glob(pattern)):
-                    key.update(file.read_bytes())
+    for part in family.parts:
+        for pattern in ("go.mod", "go.sum", "*.go"):
+            for file in sorted((BUILDS / part.name).glob(pattern)):
+                key.update(file.read_bytes())
     first = next(iter(family.programs))
     return CACHE / "programs" / f"{first}-{family.version}-{ARCHITECTURE}-{key.hexdigest()[:12]}"
 
@@ -258,8 +257,12 @@ def build(family: Family, into: Path) -> None:
         f"-X {symbol.format(version=family.version, major=major, minor=minor)}"
         for symbol in family.linker_symbols
     ]
+    flags = ["-s", "-w"]
     # What the next family needs is downloaded while one is compiled, which takes every core.
     _run_go(go, family, ["list", "-deps", *family.programs.values()])
+    if isinstance(family, GeneratedFamily):
+        flags += family.linker_flags
+        _generate(go, family)
     with _compiling:
         _run_go(
             go,
@@ -267,24 +270,31 @@ def build(family: Family, into: Path) -> None:
             [
                 *("build", "-v", "-trimpath", "-mod=readonly", "-buildvcs=false"),
                 # What would be stripped isn't made.
-                *("-gcflags", "all=-dwarf=false", "-ldflags", " ".join(["-s", "-w", *symbols])),
+                *("-gcflags", "all=-dwarf=false", "-ldflags", " ".join([*flags, *symbols])),
                 # A folder names each program by its package; one program is named by us.
                 *("-o", str(into / one if len(family.programs) == 1 else into)),
                 *family.programs.values(),
             ],
         )
     for module, path in family.scripts:
-        folder = subprocess.run(
-            [go, "list", "-m", "-f", "{{.Dir}}", module],
-            cwd=BUILDS / family.name,
-            env=_go_environment(),
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
         target = into / Path(path).name
-        shutil.copyfile(Path(folder) / path, target)
+        shutil.copyfile(_folder_of(go, family, module) / path, target)
         target.chmod(0o755)
+
+
+def _generate(go: str, family: GeneratedFamily) -> None:
+    """Make the package that the family's module lacks, in the module's folder.
+
+    That folder is in a module cache of ours, which is removed when all is built.
+    """
+    package = f"{family.module}/{family.generated}"
+    folder = _folder_of(go, family, family.module) / family.generated
+    with tempfile.TemporaryDirectory(dir=CACHE) as tools:
+        build(family.generator, Path(tools))
+        generator = Path(tools, *family.generator.programs)
+        listed = _list(go, family, "-deps", "-f", openapi.LIST_FORM, *family.programs.values())
+        _run(family, openapi.command(generator, package, folder, listed))
+    openapi.adapt(folder)
 
 
 def module_folder(family: Family) -> Path:
@@ -294,15 +304,22 @@ def module_folder(family: Family) -> Path:
     """
     go = go_program()
     _run_go(go, family, ["mod", "download", family.module])
-    listed = subprocess.run(
-        [go, "list", "-m", "-f", "{{.Dir}}", family.module],
+    return _folder_of(go, family, family.module)
+
+
+def _folder_of(go: str, family: Family, module: str) -> Path:
+    return Path(_list(go, family, "-m", "-f", "{{.Dir}}", module).strip())
+
+
+def _list(go: str, family: Family, *arguments: str) -> str:
+    return subprocess.run(
+        [go, "list", *arguments],
         cwd=BUILDS / family.name,
-        env=_go_environment(),
+        env={**_go_environment(), **family.environment},
         capture_output=True,
         text=True,
         check=True,
-    )
-    return Path(listed.stdout.strip())
+    ).stdout
 
 
 def download_module(module: str, version: str, checksum: str, cache: Path) -> Path:
@@ -414,13 +431,17 @@ _running: set[subprocess.Popen[str]] = set()
 
 
 def _run_go(go: str, family: Family, arguments: list[str]) -> None:
+    _run(family, [go, *arguments])
+
+
+def _run(family: Family, command: list[str]) -> None:
     if _interrupted.is_set():
         raise ToolchainError(f"{family.name}: the set-up was interrupted")
     # A session of its own: Ctrl-C reaches us alone, and we end the compilers as a group.
     process = subprocess.Popen(
-        [go, *arguments],
+        command,
         cwd=BUILDS / family.name,
-        env=_go_environment(),
+        env={**_go_environment(), **family.environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -438,8 +459,9 @@ def _run_go(go: str, family: Family, arguments: list[str]) -> None:
         raise ToolchainError(f"{family.name}: the build was interrupted")
     if code:
         said = "\n".join(f"  {line}" for line in tail)
+        doing = f"{Path(command[0]).name} {command[1]}"
         raise ToolchainError(
-            f"{family.name} {family.version} can't be built: go {arguments[0]} ended with {code}\n"
+            f"{family.name} {family.version} can't be built: {doing} ended with {code}\n"
             f"{said}\nIt needs the Go module proxy (GOPROXY) and {CACHE} to be writable."
         )
 
@@ -454,6 +476,8 @@ def _go_environment() -> dict[str, str]:
     # Caches of our own, removed afterwards: the user's are left alone, and no 20 GB stay behind.
     return {
         **os.environ,
+        # The generator runs it too.
+        "PATH": os.pathsep.join([str(Path(go_program()).parent), os.environ["PATH"]]),
         "GOCACHE": str(CACHE / "go-build"),
         "GOMODCACHE": str(CACHE / "go-mod"),
         "GOFLAGS": "-modcacherw",

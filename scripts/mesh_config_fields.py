@@ -15,7 +15,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from mesh.mesh_config import FIELDS, ROOT
 from mesh.release import PROJECT
-from sandbox.toolchain import go_program
+from scripts.go_module import download
 
 MODULE = "istio.io/api"
 PROTO = "mesh/v1alpha1/config.proto"
@@ -82,7 +82,7 @@ class Table:
 
 def make(version: str, protoc: Path) -> Path:
     """Write the table of a version's minor, and return its file."""
-    module = _download(version)
+    module = download(MODULE, version)
     with tempfile.NamedTemporaryFile() as compiled:
         subprocess.run(
             [
@@ -103,19 +103,6 @@ def make(version: str, protoc: Path) -> Path:
     target = FIELDS / f"{version.rpartition('.')[0]}.json"
     target.write_text(json.dumps(content, indent=1) + "\n")
     return target
-
-
-def _download(version: str) -> Path:
-    answer = subprocess.run(
-        [go_program(), "mod", "download", "-json", f"{MODULE}@v{version}"],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    told = json.loads(answer.stdout)
-    if "Error" in told:
-        sys.exit(f"{MODULE} v{version} can't be had: {told['Error']}")
-    return Path(told["Dir"])
 
 
 def main() -> None:

@@ -26,18 +26,20 @@ class Resource(Model):
     namespace: str
     spec: Model
 
-    def manifest(self) -> dict[str, Any]:
-        """Return it as Kubernetes takes it."""
+    def manifest(self, api_version: str | None = None) -> dict[str, Any]:
+        """Return it as Kubernetes takes it, in an older version of its API if need be."""
         return {
-            "apiVersion": self.api_version,
+            "apiVersion": api_version or self.api_version,
             "kind": self.kind,
             "metadata": {"name": self.name, "namespace": self.namespace},
             "spec": self.spec.model_dump(mode="json", by_alias=True, exclude_none=True),
         }
 
-    def make(self, resource_name: str, opts: pulumi.ResourceOptions) -> CustomResource:
+    def make(
+        self, resource_name: str, opts: pulumi.ResourceOptions, api_version: str | None = None
+    ) -> CustomResource:
         """Register it with Pulumi."""
-        manifest = self.manifest()
+        manifest = self.manifest(api_version)
         return CustomResource(
             resource_name,
             api_version=manifest["apiVersion"],

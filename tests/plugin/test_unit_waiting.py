@@ -160,6 +160,25 @@ def test_a_deployment_is_ready_with_its_revision(obj, replicas, ready):
     assert awaiter.ready() is ready
 
 
+@pytest.mark.parametrize(
+    ("status", "ready"),
+    [
+        ({"replicas": 1, "updatedReplicas": 1}, True),
+        ({"replicas": 1, "updatedReplicas": 1, "unavailableReplicas": 1}, False),
+        ({"replicas": 2, "updatedReplicas": 1}, False),
+    ],
+)
+def test_a_deployment_without_a_deadline_is_ready_when_all_pods_are_new(status, ready):
+    """Such as one of extensions/v1beta1, as provider/pkg/await/deployment.go has it."""
+    obj = deployment("2", **AVAILABLE)
+    obj["spec"] = {"replicas": 1, "progressDeadlineSeconds": 2**31 - 1}
+    obj["status"] |= status
+    awaiter = DeploymentAwaiter(obj)
+    awaiter.handle(Event("own", "ADDED", obj))
+    awaiter.handle(Event("replica set", "ADDED", replica_set(1, revision="2")))
+    assert awaiter.ready() is ready
+
+
 def test_a_deployment_says_why_it_is_not_ready():
     """The reasons name the controller's and the containers' complaints."""
     obj = deployment(Available=("False", "MinimumReplicasUnavailable"))

@@ -24,7 +24,7 @@ def rendered(
     monkeypatch: pytest.MonkeyPatch, release_dir: Path, **settings: Any
 ) -> dict[str, dict[str, Any]]:
     """Render stack dev with a config of its own; objects by kind and name."""
-    monkeypatch.setenv(cluster.RENDER, "true")
+    monkeypatch.setenv(cluster.RENDER, "rendered")
     config = {"releaseDir": str(release_dir), **settings}
     monkeypatch.setattr(Workspace, "config", {f"mesh:{k}": v for k, v in config.items()})
     found = render.objects(Workspace("dev", "none"))

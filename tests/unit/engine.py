@@ -33,7 +33,7 @@ def find_release(version: str) -> Path:
         PROJECT.parent / "shared" / "istio" / version,
     )
     for candidate in candidates:
-        if (candidate / "manifests").is_dir():
+        if (candidate / ("install" if version.startswith("1.0.") else "manifests")).is_dir():
             return candidate
     pytest.skip(f"no Istio {version}: set ISTIO_RELEASE_DIR, or get it with `make release`")
 
@@ -107,6 +107,30 @@ CHARTS: dict[str, list[dict[str, Any]]] = {
             "kind": "ConfigMap",
             "metadata": {"name": "istio-sidecar-injector", "namespace": "istio-system"},
             "data": {"config": "defaultTemplates: [sidecar]", "values": "{}"},
+        },
+    ],
+    "istio": [
+        {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {
+                "name": "istio-cleanup-secrets",
+                "namespace": "istio-system",
+                "annotations": {"helm.sh/hook": "post-delete"},
+            },
+            "spec": {},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "istio", "namespace": "istio-system"},
+            "data": {"mesh": ""},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "istio-sidecar-injector", "namespace": "istio-system"},
+            "data": {"config": "policy: enabled"},
         },
     ],
     "istio-cni": [
@@ -271,7 +295,7 @@ def _without_schemas(file: Path) -> list[dict[str, Any]]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     crds = [crd for crd in yaml.load_all(file.read_bytes(), loader) if crd]
     for crd in crds:
-        for version in crd["spec"]["versions"]:
+        for version in crd["spec"].get("versions", ()):  # none before apiextensions v1
             del version["schema"]
     return crds
 

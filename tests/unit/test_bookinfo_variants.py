@@ -258,7 +258,6 @@ def test_probes_ask_for_health(sized: Objects, deployed: RecordingEngine) -> Non
         ),
         ({"bookinfoReplicas": "0"}, "mesh:bookinfoReplicas: must be greater than or equal to 1"),
         ({"bookinfoReplicas": "two"}, "mesh:bookinfoReplicas: must be a valid integer"),
-        ({"bookinfoTag": ""}, "mesh:bookinfoTag: "),
         ({"bookinfoTag": "1.20.3:x"}, "mesh:bookinfoTag: a tag is up to 128 letters"),
         ({"bookinfoHub": "https://example.com"}, "mesh:bookinfoHub: a hub is REGISTRY/PATH"),
         ({"bookinfoProbes": "perhaps"}, "mesh:bookinfoProbes: must be a valid boolean"),

@@ -117,3 +117,19 @@ def test_a_file_that_is_no_kubeconfig_is_named(tmp_path: Path, content: str) -> 
     file.write_text(content)
 
     assert f"{file} is no kubeconfig" in refusal("home", file)
+
+
+@pytest.mark.parametrize(("kube_version", "given"), [("1.15.12", False), ("1.18.0", None)])
+def test_an_old_api_server_is_sent_no_server_side_apply(
+    monkeypatch: pytest.MonkeyPatch, kube_version: str, *, given: bool | None
+) -> None:
+    """The plugin doesn't ask the server: provider/pkg/provider/provider.go, its Configure."""
+    options: dict[str, object] = {}
+    monkeypatch.setattr(
+        cluster.kubernetes, "Provider", lambda _, **arguments: options.update(arguments)
+    )
+    target = Cluster(kubeconfig=Path("k"), context="c")
+
+    cluster.provider("cluster", target, kube_version=kube_version)
+
+    assert options["enable_server_side_apply"] is given

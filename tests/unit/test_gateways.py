@@ -61,6 +61,7 @@ def kubernetes_gateways(
     bundle.mkdir(parents=True)
     notes = "annotations: {gateway.networking.k8s.io/bundle-version: v1.5.1}"
     (bundle / "crds.yaml").write_text(
+        "apiVersion: apiextensions.k8s.io/v1\n"
         f"kind: CustomResourceDefinition\nmetadata: {{name: {KNOWN_BY}, {notes}}}\n"
         "spec: {group: gateway.networking.k8s.io}\n---\n"
         "kind: ValidatingAdmissionPolicy\nmetadata: {name: safe-upgrades}\n"

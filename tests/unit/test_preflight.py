@@ -1,12 +1,14 @@
 """What a preview refuses before anything changes, asked of a small HTTP server."""
 
 import json
+import os
 import socket
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any, cast
+from urllib.parse import unquote_plus
 
 import pulumi
 import pytest
@@ -17,7 +19,9 @@ from mesh.cluster import Cluster
 from mesh.control_planes import ControlPlane, ControlPlanes
 from mesh.gateway_api_bundle import CHANNEL, KNOWN_BY, VERSION, Bundle
 from mesh.ownership import ANNOTATION
-from mesh.release import Layout, Release
+from mesh.release import Layout, Release, find
+
+from .engine import find_release
 
 Kubeconfig = Callable[[str], Cluster]
 NAMESPACES = ("istio-system", "bookinfo")
@@ -59,6 +63,8 @@ class FakeAPIServer(ThreadingHTTPServer):
         self.injectors: list[dict[str, Any]] = []
         self.gateway_api: dict[str, Any] | None = None
         self.pods: list[dict[str, Any]] | None = None
+        self.version = "v1.36.3"
+        self.webhooks = "v1"
         super().__init__(("127.0.0.1", 0), Answer)
 
     @property
@@ -68,20 +74,21 @@ class FakeAPIServer(ThreadingHTTPServer):
 
     def items(self, path: str) -> list[dict[str, Any]]:
         """Return what lies under a path and its label selector."""
+        path = unquote_plus(path)
         if path == "/api/v1/pods":
             assert self.pods is not None, "a large cluster's pods are listed only where it matters"
             return self.pods
         return {
             "/api/v1/namespaces": self.namespaces,
-            "/api/v1/namespaces?labelSelector=istio-injection%3Ddisabled": [
+            "/api/v1/namespaces?labelSelector=istio-injection=disabled": [
                 namespace
                 for namespace in self.namespaces
                 if namespace["metadata"]["labels"].get("istio-injection") == "disabled"
             ],
-            "/apis/apps/v1/deployments?labelSelector=app%3Distiod": self.deployments,
+            "/apis/apps/v1/deployments?labelSelector=app in (istio-pilot,istiod)": self.deployments,
             "/apis/apps/v1/deployments?labelSelector=istio": [*self.deployments, *self.gateways],
-            "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
-            "?labelSelector=app%3Dsidecar-injector": self.injectors,
+            f"/apis/admissionregistration.k8s.io/{self.webhooks}/mutatingwebhookconfigurations"
+            "?labelSelector=app in (istio-sidecar-injector,sidecar-injector)": self.injectors,
         }[path]
 
 
@@ -95,6 +102,8 @@ class Answer(BaseHTTPRequestHandler):
         if self.path == f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{KNOWN_BY}":
             status = 200 if server.gateway_api else 404
             body = server.gateway_api or {"kind": "Status", "message": "none", "code": status}
+        elif self.path == "/version":
+            body = {"gitVersion": server.version}
         else:
             body = {"metadata": {}, "items": server.items(self.path)}
         if server.status != 200:
@@ -193,7 +202,7 @@ def gateway_api(version: str, channel: str = "standard") -> dict[str, Any]:
 
 def plane(revision: str = "default", version: str = "1.30.3", *tags: str) -> ControlPlane:
     """Return a control plane that a stack wants."""
-    layout = Layout(crds="", base="", istiod="", gateway="", addons="")
+    layout = Layout(crds=os.devnull, base="", istiod="", gateway="")
     release = Release(version=version, folder=Path(), layout=layout)
     return ControlPlane(release=release, revision=revision, tag=version, tags=tags)
 
@@ -685,3 +694,71 @@ def test_what_has_no_pods_is_found(
     for stopped in (*api.deployments, *api.gateways):
         stopped["spec"]["replicas"] = 0
     assert check(kubeconfig(api.url)) == {"istiod", "istio-ingressgateway"}
+
+
+def pilot(tag: str = "1.0.5") -> dict[str, Any]:
+    """Return what was istiod before 1.5, as the chart of that time has it."""
+    made = istiod("istio-system", tag)
+    made["metadata"] |= {"name": "istio-pilot", "labels": {"app": "istio-pilot"}}
+    return made
+
+
+def test_no_upgrade_leads_from_a_release_before_1_5(
+    api: FakeAPIServer, kubeconfig: Kubeconfig
+) -> None:
+    """The preview says what does: a stack beside it; on that Kubernetes nothing else could."""
+    api.version, api.webhooks = "v1.15.12", "v1beta1"
+    ours(api, pilot())
+
+    message = refusal(kubeconfig(api.url))
+
+    assert "istio-pilot is 1.0.5, wanted 1.30.3; no upgrade leads from a release" in message
+    assert "make a stack of its own for the new one, on a cluster of its own" in message
+    assert "docs/istio-1.0.md" in message
+
+
+def test_a_kubernetes_that_lacks_an_api_is_refused(
+    api: FakeAPIServer, kubeconfig: Kubeconfig
+) -> None:
+    """Which API of which object, who serves it, and what to do."""
+    release = find("1.0.5", find_release("1.0.5"))
+    wanted = ControlPlane(release=release, revision="default", tag="1.0.5", tags=())
+
+    message = refusal(kubeconfig(api.url), wanted=planes(wanted))
+
+    assert "is Kubernetes 1.36.3, which doesn't serve what stack mesh/test is made of" in message
+    assert (
+        "apiextensions.k8s.io/v1beta1 CustomResourceDefinition (virtualservices.networking.istio.io"
+        in message
+    )
+    assert "and 46 more): last served by Kubernetes 1.21" in message
+    assert "extensions/v1beta1 Deployment (Bookinfo's, istio-sidecar-injector, " in message
+    assert "last served by Kubernetes 1.15" in message
+    assert "MutatingWebhookConfiguration (istio-sidecar-injector)" in message
+    assert "use a cluster of Kubernetes 1.15 or older, or a newer Istio" in message
+
+
+def test_a_kubernetes_of_that_time_is_fine_for_it(
+    api: FakeAPIServer, kubeconfig: Kubeconfig
+) -> None:
+    """The newest that serves it all, asked in the API versions that it has."""
+    release = find("1.0.5", find_release("1.0.5"))
+    wanted = ControlPlane(release=release, revision="default", tag="1.0.5", tags=())
+    api.version, api.webhooks = "v1.15.12", "v1beta1"
+
+    check(kubeconfig(api.url), wanted=planes(wanted))
+
+
+def test_a_kubernetes_that_is_too_old_for_today_is_refused(
+    api: FakeAPIServer, kubeconfig: Kubeconfig, release_dir: Path
+) -> None:
+    """An API that came later is as absent as one that went."""
+    release = find("1.30.3", release_dir)
+    wanted = ControlPlane(release=release, revision="default", tag="1.30.3", tags=())
+    api.version, api.webhooks = "v1.15.12-gke.3", "v1beta1"
+
+    message = refusal(kubeconfig(api.url), wanted=planes(wanted))
+
+    assert "apiextensions.k8s.io/v1 CustomResourceDefinition (" in message
+    assert "served since Kubernetes 1.16" in message
+    assert "use a cluster of a newer Kubernetes, or an older Istio" in message

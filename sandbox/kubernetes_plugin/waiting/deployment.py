@@ -20,6 +20,7 @@ from .session import Session, is_same
 REVISION = "deployment.kubernetes.io/revision"
 REPLICA_SET = Gvk("apps", "v1", "ReplicaSet")
 CLAIM = Gvk("", "v1", "PersistentVolumeClaim")
+NO_DEADLINE = 2**31 - 1
 _TOO_FEW = "Minimum number of live Pods was not attained"
 _NOT_LIVE = "Minimum number of Pods to consider the application live was not attained"
 
@@ -92,11 +93,21 @@ class DeploymentAwaiter:
         return any(c["type"] == kind and c.get("status") == "True" for c in self._conditions())
 
     def _is_rolled_out(self) -> bool:
+        # What was made by extensions/v1beta1 has no deadline by default, and so no progress.
+        if pluck(self.object, "spec", "progressDeadlineSeconds") == NO_DEADLINE:
+            return self._is_complete()
         return any(
             condition["type"] == "Progressing"
             and condition.get("status") == "True"
             and condition.get("reason") == "NewReplicaSetAvailable"
             for condition in self._conditions()
+        )
+
+    def _is_complete(self) -> bool:
+        status = pluck(self.object, "status") or {}
+        wanted = pluck(self.object, "spec", "replicas")
+        return not status.get("unavailableReplicas") and (
+            status.get("replicas", 0) == status.get("updatedReplicas", 0) == wanted
         )
 
     def _replica_set_is_ready(self) -> bool:

@@ -1,0 +1,72 @@
+"""The one chart that Istio's releases before 1.5 consist of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_kubernetes.core.v1 import Service
+
+from mesh import chart, manual_injection, umbrella
+from mesh.cluster import Cluster
+from mesh.control_planes import ControlPlane
+from mesh.deletion_hooks import DeletionHooks
+from mesh.ordering import Ready, all_ready
+from mesh.settings import Settings
+
+INGRESS = "istio-ingressgateway"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UmbrellaChartArgs:
+    """What a stack decides about the chart."""
+
+    stack: Settings
+    control_plane: ControlPlane
+    cluster: Cluster
+    stopped: frozenset[str]
+    """Deployments that somebody scaled to nothing, to be started again."""
+
+
+class UmbrellaChart(pulumi.ComponentResource):
+    """The whole mesh: control plane, gateways, telemetry, and the rules that tie them together."""
+
+    injector: manual_injection.Injector
+    """What the sidecar injector injects, for those who don't want to leave it to it."""
+    gateways: Mapping[str, pulumi.Output[Service | None]]
+    """The Service of the ingress gateway, by its name; None where the values have none."""
+    ready: Ready
+    """Every object of the chart, its installation's jobs done."""
+
+    def __init__(
+        self, name: str, args: UmbrellaChartArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("mesh:index:UmbrellaChart", name, None, opts)
+
+        wanted = chart.ChartArgs(
+            path=umbrella.repaired(args.control_plane.release.umbrella_chart),
+            namespace=args.stack.istio_namespace,
+            kube_version=args.stack.kube_version,
+            values=umbrella.values(args.stack, args.control_plane.release),
+            stopped=args.stopped,
+        )
+        # Before the chart, so that on a destroy they run after all of it is gone.
+        hooks = DeletionHooks(
+            f"{name}-deletion-hooks",
+            args.cluster,
+            chart.deletion_hooks(umbrella.NAME, wanted, pulumi.InvokeOptions(parent=self)),
+            pulumi.ResourceOptions(parent=self),
+        )
+        rendered = chart.make(
+            umbrella.NAME, wanted, pulumi.ResourceOptions(parent=self, depends_on=[hooks])
+        )
+
+        self.injector = manual_injection.injector(
+            rendered,
+            release=args.control_plane.release,
+            namespace=args.stack.istio_namespace,
+            kube_version=args.stack.kube_version,
+        )
+        key = f"v1/Service:{args.stack.istio_namespace}/{INGRESS}"
+        self.gateways = {INGRESS: rendered.resources.apply(lambda made: made.get(key))}
+        self.ready = all_ready(pulumi.Output.from_input([hooks]), rendered.ready)
+        self.register_outputs({"version": args.control_plane.release.version})

@@ -1,0 +1,85 @@
+"""The control planes that a sandbox can run: today's Kubernetes, and one of 2019."""
+
+import re
+from dataclasses import dataclass
+
+from sandbox.programs import CLUSTER, CLUSTER_1_15, Family
+
+
+class SandboxError(Exception):
+    """The sandbox can't do what was asked; the message says why and what helps."""
+
+
+KUBELET = "kwok-controller=disregard-status-with-label-selector"
+"""The label of the pods whose kubelet is the keeper."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlPlane:
+    """A version of Kubernetes, and what goes with it."""
+
+    families: tuple[Family, ...]
+    """All that a sandbox of it runs, Kubernetes first."""
+    injector: str
+    """The program that the keeper runs for Istio's injector."""
+    arguments: tuple[str, ...]
+    """Of its components: `COMPONENT=ARGUMENT`."""
+
+    @property
+    def version(self) -> str:
+        """The version of Kubernetes."""
+        return self.families[0].version
+
+
+TODAY = ControlPlane(
+    families=CLUSTER, injector="pilot-discovery", arguments=(f"{KUBELET}=app=istiod",)
+)
+OF_2019 = ControlPlane(
+    families=CLUSTER_1_15,
+    injector="sidecar-injector",
+    arguments=(
+        f"{KUBELET}=istio=sidecar-injector",
+        # Ports of fixed numbers and without TLS, two of them on all addresses: gone since 1.24.
+        "kube-apiserver=insecure-port=0",
+        "kube-controller-manager=port=0",
+        "kube-scheduler=port=0",
+    ),
+)
+
+
+def minor(version: str) -> str:
+    """Return the first two parts of a version."""
+    return ".".join(version.split(".")[:2])
+
+
+OTHERS = {minor(plane.version): plane for plane in (OF_2019,)}
+"""Those that a sandbox runs when its name says so."""
+
+
+def older(version: str) -> ControlPlane:
+    """Return the control plane of a minor version.
+
+    Raises SandboxError when sandboxes have none.
+    """
+    if version not in OTHERS:
+        raise SandboxError(
+            f"a sandbox runs Kubernetes {TODAY.version}, or one of {', '.join(OTHERS)} when its "
+            f"name ends in it: got {version}"
+        )
+    return OTHERS[version]
+
+
+def of_sandbox(name: str) -> ControlPlane:
+    """Return the control plane that a sandbox's name asks for.
+
+    A name that ends in a version, such as default-1.15, asks for that; others for today's.
+    """
+    version = re.search(r"-(\d+\.\d+)$", name)
+    return TODAY if version is None else older(version[1])
+
+
+def sandbox_for(name: str, kubernetes: str) -> str:
+    """Return the name of the sandbox, beside the named one, that serves a Kubernetes version."""
+    version = minor(kubernetes)
+    suffix = f"-{version}"
+    return name if version not in OTHERS or name.endswith(suffix) else name + suffix

@@ -1,0 +1,186 @@
+"""The keeper's process: gives addresses and volumes, and has the injectors run.
+
+LoadBalancer Services get an address and claims a volume; every Deployment of the injector (istiod,
+of any revision) gets a real process.
+"""
+
+import logging
+import signal
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import lightkube
+import msgspec
+from lightkube.core.exceptions import ApiError
+from lightkube.models.core_v1 import (
+    HostPathVolumeSource,
+    ObjectReference,
+    PersistentVolumeSpec,
+)
+from lightkube.models.meta_v1 import ObjectMeta, Status
+from lightkube.resources.apps_v1 import Deployment
+from lightkube.resources.core_v1 import (
+    ConfigMap,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    Pod,
+    Secret,
+    Service,
+    ServiceStatus,
+)
+from lightkube.types import PatchType
+
+from sandbox.keeper.istiod import Istiod
+from sandbox.keeper.servers import Servers, expecting
+from sandbox.keeper.sidecar_injector import SidecarInjector
+
+log = logging.getLogger("keeper")
+
+RESYNC_SECONDS = 5.0
+"""How often all is looked at when no event came."""
+PROBE_SECONDS = 0.2
+"""How often a process that isn't ready is asked."""
+WATCH_SECONDS = 60
+"""How long one watch lasts; the next one takes over."""
+
+
+@dataclass
+class Keeper:
+    """Compares what the cluster asks for with what is there, and mends the difference."""
+
+    client: lightkube.Client
+    injectors: Servers
+
+    def mend(self) -> bool:
+        """Make one round; returns whether every injector is ready."""
+        self._give_addresses()
+        self._give_volumes()
+        return self.injectors.mend()
+
+    def _give_addresses(self) -> None:
+        for service in self.client.list(Service, namespace="*"):
+            status = service.status or ServiceStatus()
+            has_address = status.loadBalancer is not None and status.loadBalancer.ingress
+            if service.spec.type == "LoadBalancer" and not has_address:
+                self.client.patch(
+                    Service.Status,
+                    service.metadata.name,
+                    {"status": {"loadBalancer": {"ingress": [{"ip": service.spec.clusterIP}]}}},
+                    namespace=service.metadata.namespace,
+                    patch_type=PatchType.MERGE,
+                )
+
+    def _give_volumes(self) -> None:
+        for claim in self.client.list(PersistentVolumeClaim, namespace="*"):
+            if claim.status.phase == "Pending":
+                self._give_volume(claim)
+        for volume in self.client.list(PersistentVolume):
+            if volume.status.phase == "Released":
+                with expecting(404):
+                    self.client.delete(PersistentVolume, str(volume.metadata.name))
+
+    def _give_volume(self, claim: PersistentVolumeClaim) -> None:
+        """Make a volume for a claim alone, with nothing behind it: pods here write nothing."""
+        metadata = claim.metadata
+        volume = PersistentVolume(
+            metadata=ObjectMeta(name=f"{metadata.namespace}-{metadata.name}"),
+            spec=PersistentVolumeSpec(
+                accessModes=claim.spec.accessModes,
+                capacity=claim.spec.resources.requests,
+                claimRef=ObjectReference(
+                    namespace=metadata.namespace, name=metadata.name, uid=metadata.uid
+                ),
+                hostPath=HostPathVolumeSource(path="/nowhere"),
+                persistentVolumeReclaimPolicy="Retain",
+                storageClassName=claim.spec.storageClassName,
+            ),
+        )
+        with expecting(409):  # made already, and being bound
+            self.client.create(volume)
+
+
+def _wake_on_events(
+    config: lightkube.KubeConfig, wake: threading.Event, label: dict[str, str]
+) -> None:
+    """Set `wake` whenever something changed that the keeper looks at."""
+    client = lightkube.Client(config=config, timeout=httpx2.Timeout(10, read=2 * WATCH_SECONDS))
+
+    def follow(kind: type, labels: dict[str, str] | None) -> None:
+        while True:
+            try:
+                events = client.watch(
+                    kind, namespace="*", labels=labels, server_timeout=WATCH_SECONDS
+                )
+                for _ in events:
+                    wake.set()
+            except (ApiError, httpx2.HTTPError) as error:
+                log.info("watching %s again: %s", kind.__name__, error)
+                time.sleep(1)
+
+    for kind, labels in (
+        (Deployment, label),
+        (Pod, label),
+        (Service, None),
+        (PersistentVolumeClaim, None),
+    ):
+        threading.Thread(target=follow, args=(kind, labels), daemon=True).start()
+
+
+def _prepare_decoding() -> None:
+    """Let msgspec study the kinds before there are threads.
+
+    It does so at the first object of a kind, and two threads at once end in a segmentation fault
+    (seen with 0.22, when watches find objects that are older than the keeper).
+    """
+    volumes = (PersistentVolume, PersistentVolumeClaim)
+    for kind in (ConfigMap, Deployment, Pod, Secret, Service, Status, *volumes):
+        msgspec.json.Decoder(kind)
+
+
+def main(folder: Path, binary: Path) -> None:
+    """Keep, with a program for injectors, until SIGTERM or until the sandbox's folder is gone."""
+    _prepare_decoding()
+    config = lightkube.KubeConfig.from_file(folder / "kubeconfig")
+    # A request that hangs while the API server starts must not stop the keeper for ever.
+    client = lightkube.Client(config=config, timeout=httpx2.Timeout(10), field_manager="keeper")
+    wake, ended = threading.Event(), threading.Event()
+    program = (
+        SidecarInjector(client)
+        if binary.name == "sidecar-injector"
+        else Istiod(client, folder / "kubeconfig")
+    )
+    injectors = Servers(program, binary, folder, client, wake)
+    keeper = Keeper(client, injectors)
+
+    def keep() -> None:
+        while not ended.is_set() and (folder / "kubeconfig").exists():
+            wake.clear()
+            all_ready = False
+            try:
+                all_ready = keeper.mend()
+            except (ApiError, httpx2.HTTPError) as error:
+                log.warning("the cluster didn't do as asked: %r", error)
+            wake.wait(RESYNC_SECONDS if all_ready else PROBE_SECONDS)
+        injectors.end()
+
+    _wake_on_events(config, wake, program.label)
+    keeping = threading.Thread(target=keep)
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, lambda *_: sys.exit())
+    try:
+        keeping.start()
+        keeping.join()
+    finally:
+        ended.set()
+        wake.set()
+        keeping.join()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

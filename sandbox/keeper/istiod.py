@@ -1,0 +1,98 @@
+"""istiod for real: how the keeper starts the process of an istiod Deployment, of any revision."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+import lightkube
+import yaml
+from lightkube.core.exceptions import ApiError
+from lightkube.models.core_v1 import Container
+from lightkube.resources.apps_v1 import Deployment
+from lightkube.resources.core_v1 import ConfigMap, Service
+
+from sandbox.keeper.servers import Spec
+
+START_UP_SETTINGS = ("configSources", "ingressService", "rootNamespace", "trustDomain")
+"""Mesh settings that istiod reads at its start only; it follows changes of the others."""
+
+
+@dataclass(frozen=True)
+class Istiod:
+    """pilot-discovery, on the ClusterIP of the Deployment's Service."""
+
+    client: lightkube.Client
+    kubeconfig: Path
+    name: str = "istiod"
+    label: dict[str, str] = field(default_factory=lambda: {"app": "istiod"})
+
+    def spec(self, deployment: Deployment, folder: Path) -> Spec | None:
+        """Return how to start the Deployment's istiod, or None while something is missing."""
+        service = self._service(deployment)
+        container = next(
+            (c for c in deployment.spec.template.spec.containers if c.name == "discovery"), None
+        )
+        if service is None or container is None:
+            return None
+        address = service.spec.clusterIP
+        options = {
+            "kubeconfig": str(self.kubeconfig),
+            "httpsAddr": f"{address}:443",
+            "secureGRPCAddr": f"{address}:15012",
+            "grpcAddr": f"{address}:15010",
+            "httpAddr": f"{address}:8080",
+            "monitoringAddr": f"{address}:15014",
+            "ctrlz_address": address,
+        }
+        own = [a for a in container.args or [] if a.lstrip("-").split("=")[0] not in options]
+        return Spec(
+            address=address,
+            arguments=(*own, *(f"--{name}={value}" for name, value in options.items())),
+            environment=tuple(_environment(container, deployment)),
+            start_up_settings=self._start_up_settings(deployment),
+        )
+
+    def is_ready(self, deployment: Deployment, spec: Spec, folder: Path) -> bool:
+        """Tell whether it answers; it writes what else is needed into the cluster itself."""
+        try:
+            return httpx2.get(f"http://{spec.address}:8080/ready", timeout=1).is_success
+        except httpx2.HTTPError:
+            return False
+
+    def _service(self, deployment: Deployment) -> Service | None:
+        labels = deployment.spec.template.metadata.labels or {}
+        for service in self.client.list(Service, namespace=deployment.metadata.namespace):
+            selector = service.spec.selector or {}
+            is_istiod = selector.get("app") == "istiod" and selector.items() <= labels.items()
+            # Several can match: a revision's own, and the one of its tag.
+            if is_istiod and service.metadata.name == deployment.metadata.name:
+                return service
+        return None
+
+    def _start_up_settings(self, deployment: Deployment) -> str:
+        revision = (deployment.metadata.labels or {}).get("istio.io/rev", "default")
+        name = "istio" if revision == "default" else f"istio-{revision}"
+        try:
+            config = self.client.get(ConfigMap, name, namespace=deployment.metadata.namespace)
+        except ApiError:
+            return ""
+        mesh = yaml.safe_load((config.data or {}).get("mesh", "")) or {}
+        return json.dumps({key: mesh.get(key) for key in START_UP_SETTINGS}, sort_keys=True)
+
+
+def _environment(container: Container, deployment: Deployment) -> Iterator[tuple[str, str]]:
+    fields = {
+        "metadata.name": deployment.metadata.name,
+        "metadata.namespace": deployment.metadata.namespace,
+        "spec.serviceAccountName": deployment.spec.template.spec.serviceAccountName,
+    }
+    for variable in container.env or []:
+        source = variable.valueFrom
+        if variable.name == "KUBECONFIG":  # a path in the container; ours is an argument
+            continue
+        if source is None:
+            yield variable.name, variable.value or ""
+        elif source.fieldRef is not None and source.fieldRef.fieldPath in fields:
+            yield variable.name, fields[source.fieldRef.fieldPath] or ""

@@ -1,0 +1,42 @@
+"""The description of Kubernetes' API, which upstream generates before it compiles.
+
+Modules of Kubernetes hold all that is written, and not what is generated: an API server of 2019
+doesn't compile without.
+"""
+
+import os
+from pathlib import Path
+
+FILE = "zz_generated.openapi.go"
+LIST_FORM = "{{if .Module}}{{.ImportPath}} {{.Dir}}{{end}}"
+"""What `go list -f` is to print of each package."""
+
+
+def command(generator: Path, package: str, folder: Path, listed: str) -> list[str]:
+    """Return what generates the package from those that were listed, into a folder."""
+    described = [
+        name
+        for name, _, where in (line.partition(" ") for line in listed.splitlines())
+        if name.startswith("k8s.io/") and _is_described(Path(where))
+    ]
+    return [
+        *(str(generator), "--output-pkg", package),
+        *("--output-dir", str(folder), "--output-file", FILE),
+        *("--go-header-file", os.devnull, "--report-filename", os.devnull),
+        *described,
+    ]
+
+
+def adapt(folder: Path) -> None:
+    """Make what today's generator wrote compile with the packages of 2019."""
+    file = folder / FILE
+    text = file.read_text()
+    file.write_text(
+        text.replace("k8s.io/kube-openapi/pkg/validation/spec", "github.com/go-openapi/spec")
+    )
+
+
+def _is_described(package: Path) -> bool:
+    """Tell whether a package's types are part of the API: it says so itself."""
+    tag = "\n// +k8s:openapi-gen=true\n"
+    return any(tag in file.read_text() for file in package.glob("*.go"))

@@ -1,0 +1,52 @@
+"""Which Kubernetes a sandbox runs: its name says it, and a stack's kubeVersion the name."""
+
+import pytest
+
+from mesh.workspace import Workspace
+from sandbox import control_plane
+from sandbox.cluster import Sandbox, SandboxError
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [("default", "1.36."), ("e2e-123", "1.36."), ("default-1.15", "1.15."), ("a-b-1.15", "1.15.")],
+)
+def test_a_sandbox_runs_what_its_name_ends_in(name: str, version: str) -> None:
+    """Fixed when it is made: `down` and `logs` of the same name need to be told nothing more."""
+    assert Sandbox(name).control_plane.version.startswith(version)
+
+
+@pytest.mark.parametrize("name", ["default-1.20", "default-1.36"])
+def test_a_version_that_cannot_be_run_is_refused(name: str) -> None:
+    """With those that can be."""
+    with pytest.raises(SandboxError, match=r"Kubernetes 1\.36\.\d+, or one of 1\.15 "):
+        Sandbox(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "kubernetes", "wanted"),
+    [
+        ("default", "1.36.0", "default"),
+        ("default", "1.35.1", "default"),
+        ("default", "1.15.12", "default-1.15"),
+        ("default-1.15", "1.15.12", "default-1.15"),
+    ],
+)
+def test_a_stack_gets_a_sandbox_of_its_kubernetes(
+    monkeypatch: pytest.MonkeyPatch, name: str, kubernetes: str, wanted: str
+) -> None:
+    """Beside the named one, where sandboxes have that version; the charts' version is no other."""
+    monkeypatch.setattr(Workspace, "config", {"mesh:kubeVersion": kubernetes})
+    sandbox = Workspace("dev", name).sandbox
+
+    assert sandbox is not None
+    assert sandbox.name == wanted
+
+
+def test_ports_without_tls_are_closed() -> None:
+    """Of 2019's components, which open them on fixed numbers, two of them to the network."""
+    assert {
+        "kube-apiserver=insecure-port=0",
+        "kube-controller-manager=port=0",
+        "kube-scheduler=port=0",
+    } <= set(control_plane.OF_2019.arguments)

@@ -1,0 +1,64 @@
+"""Why a Deployment gets no pods is said while Pulumi waits for it."""
+
+import time
+
+import pytest
+
+from mesh import stalled
+from mesh.workspace import Workspace, WorkspaceError
+
+REFUSED = 'Internal error occurred: failed calling webhook "sidecar-injector.istio.io": refused'
+DEPLOYMENTS = {
+    "istio-system": "istio-pilot\t\n",
+    "bookinfo": f"details-v1\t\nratings-v1\t{REFUSED}\nreviews-v1\texceeded quota: pods=1\n",
+}
+
+
+@pytest.fixture
+def workspace(monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """Return a stack's workspace whose kubectl prints the above."""
+
+    def query(_: Workspace, *arguments: str) -> str:
+        return DEPLOYMENTS[arguments[arguments.index("--namespace") + 1]]
+
+    monkeypatch.setattr(Workspace, "query", query)
+    monkeypatch.setattr(Workspace, "config", {})
+    return Workspace("dev", "default")
+
+
+def test_the_reason_is_the_api_servers(workspace: Workspace) -> None:
+    """With where to look when it is a webhook that doesn't answer."""
+    ratings, reviews = stalled.reasons(workspace)
+
+    assert ratings.startswith(f"bookinfo/ratings-v1 gets no pods: {REFUSED}\n")
+    assert "kubectl get pods --namespace istio-system" in ratings
+    assert reviews == "bookinfo/reviews-v1 gets no pods: exceeded quota: pods=1"
+
+
+def test_each_reason_is_said_once(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However long the update waits."""
+    monkeypatch.setattr(stalled, "PAUSE", 0.01)
+    looks = []
+    monkeypatch.setattr(
+        stalled, "reasons", lambda _: looks.append(None) or ["bookinfo/ratings-v1 gets no pods"]
+    )
+    with stalled.told(workspace):
+        while len(looks) < 3:
+            time.sleep(0.01)
+
+    assert capsys.readouterr().err.count("ratings-v1 gets no pods") == 1
+
+
+def test_a_silent_cluster_is_left_to_the_update(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own error is the one that a person needs."""
+
+    def query(*_: object) -> str:
+        raise WorkspaceError("kubectl: connection refused")
+
+    monkeypatch.setattr(Workspace, "query", query)
+
+    assert stalled.reasons(workspace) == []
