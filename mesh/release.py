@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -155,13 +155,10 @@ class Release:
         note = self.folder / SOURCE
         return note.read_text().strip() if note.is_file() else f"the folder {self.folder}"
 
-    @cached_property
+    @property
     def crds(self) -> list[dict[str, Any]]:
         """The CustomResourceDefinitions as the release ships them."""
-        # libyaml's loader: the pure Python one takes seconds for this one megabyte.
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        documents = yaml.load_all((self.folder / self.layout.crds).read_bytes(), loader)
-        return [document for document in documents if document]
+        return _read_all(self.folder / self.layout.crds)
 
     @property
     def crd_names(self) -> list[str]:
@@ -203,3 +200,10 @@ def _insist_on(release: Release, addons: AbstractSet[str]) -> None:
             f"{folder} lacks {', '.join(f'{name}.yaml' for name in missing)}; put the whole "
             "release there, or drop them: pulumi config rm addons"
         )
+
+
+@cache  # checked, and then deployed
+def _read_all(file: Path) -> list[dict[str, Any]]:
+    # libyaml's loader: the pure Python one takes seconds for a megabyte of CRDs.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return [document for document in yaml.load_all(file.read_bytes(), loader) if document]

@@ -93,7 +93,7 @@ def values(settings: Settings, istio: Release) -> dict[str, Any]:
     # Else the file of CRDs asks for Tiller's version, which helm has no more; helm leaves the CRDs
     # out in any case, as hooks of a kind that it doesn't know.
     decided: dict[str, Any] = {"global": {**images, "crds": True}}
-    if settings.ca_secret is not None:
+    if settings.cacerts is not None:
         decided["security"] = {"selfSigned": False}
     profile = _profile(istio.umbrella_chart, settings.profile)
     return chart.merged(profile, settings.values.istio, decided)

@@ -63,7 +63,8 @@ def check(configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> Ca
     def check(found: RunningMesh, **config: str) -> None:
         configure(mode="app", platformContract=json.dumps(CONTRACT), **config)
         monkeypatch.setattr(app_preflight, "connect", lambda _: contextlib.nullcontext())
-        monkeypatch.setattr(RunningMesh, "read", lambda _: found)
+        monkeypatch.setattr(app_preflight, "kubernetes_version", lambda _: "v1.36.3")
+        monkeypatch.setattr(RunningMesh, "read", lambda *_: found)
         stack = settings.read()
         assert stack.platform_contract is not None
         cluster = Cluster(kubeconfig=Path("/kubeconfig"), context="test")
