@@ -4,8 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Literal
 
-import yaml
-
+from mesh import project
 from mesh.mistakes import wrong
 from mesh.release import PROJECT
 
@@ -83,10 +82,7 @@ def contradictions(
 
     `hidden` are the keys whose value no message may show.
     """
-    # libyaml's loader: the pure Python one takes eight times as long.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    project = yaml.load((PROJECT / "Pulumi.yaml").read_text(), loader)  # noqa: S506 - both are safe
-    declared = project["config"]
+    declared = project.read(PROJECT)["config"]
     for key, value in config.items():
         if settings.mode in MODES_OF[key] or _is(value, declared[key]["default"]):
             continue

@@ -1,13 +1,11 @@
 """The stack's config as one typed, checked object."""
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pulumi
-import yaml
 from pulumi.runtime.config import CONFIG, is_config_secret
 from pydantic import (
     AfterValidator,
@@ -30,6 +28,7 @@ from mesh import (
     mistakes,
     modes,
     platform_contract,
+    project,
     release,
     revisions,
     secrets,
@@ -183,7 +182,7 @@ class Settings(BaseModel):
     @classmethod
     def defaults(cls) -> "Settings":
         """Return what a stack has that decides nothing."""
-        return cls.model_validate(_declared())
+        return cls.model_validate(project.defaults(PROJECT))
 
     def value(self, key: str) -> Any:
         """Return the value of a key, as Pulumi.yaml spells keys."""
@@ -376,7 +375,7 @@ def _secrecy(prefix: str, config: Mapping[str, str]) -> list[str]:
 
 def _beside(prefix: str, config: Mapping[str, str], wrong: set[str]) -> list[str]:
     """List the mistakes in what isn't wrong by itself, as if what is were not set."""
-    declared = _declared()
+    declared = project.defaults(PROJECT)
     right = {key: value for key, value in config.items() if key not in wrong}
     right |= {key: declared[key] for key in wrong & declared.keys()}
     try:
@@ -387,13 +386,6 @@ def _beside(prefix: str, config: Mapping[str, str], wrong: set[str]) -> list[str
     if wrong & {"istioVersion", "releaseDir"}:
         return found
     return found + _against_release_if_found(prefix, settings)
-
-
-def _declared() -> dict[str, str]:
-    """Read the defaults, as the engine hands them over."""
-    declared = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
-    defaults = {key: declaration["default"] for key, declaration in declared.items()}
-    return {key: v if isinstance(v, str) else json.dumps(v) for key, v in defaults.items()}
 
 
 def _against_release_if_found(prefix: str, settings: Settings) -> list[str]:

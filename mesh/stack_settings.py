@@ -1,14 +1,12 @@
 """A stack's settings for the commands around Pulumi: read as the program does, with no engine."""
 
-import json
 from typing import Any
 
 import pulumi
-import yaml
 from pulumi.runtime.settings import Settings as Runtime
 from pulumi.runtime.settings import configure
 
-from mesh import settings
+from mesh import project, settings
 from mesh.release import PROJECT
 from mesh.secrets import CertificateAuthority
 from mesh.settings import Settings
@@ -36,29 +34,21 @@ def read(workspace: Workspace) -> Settings:
 
 def project_name() -> str:
     """Name the project, as every key of its config begins."""
-    return str(_project()["name"])
+    return str(project.read(PROJECT)["name"])
 
 
 def load(workspace: Workspace) -> None:
     """Hand the stack's config to the SDK as the engine does, with stand-ins for its secrets."""
-    project = _project()
-    prefix = f"{project['name']}:"
+    prefix = f"{project_name()}:"
     given = {key.removeprefix(prefix): value for key, value in workspace.config.items()}
-    defaults = {key: declared["default"] for key, declared in project["config"].items()}
+    defaults = project.defaults(PROJECT)
     config = {
         f"{prefix}{key}": _readable(key, value) for key, value in {**defaults, **given}.items()
     }
     pulumi.runtime.set_all_config(
-        {
-            key: value if isinstance(value, str) else json.dumps(value)
-            for key, value in config.items()
-        },
+        {key: project.as_text(value) for key, value in config.items()},
         [f"{prefix}{key}" for key, value in given.items() if _has_secret(value)],
     )
-
-
-def _project() -> dict[str, Any]:
-    return yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())
 
 
 def _readable(key: str, value: Any) -> Any:

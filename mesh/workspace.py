@@ -16,7 +16,7 @@ from typing import Any, Literal
 import httpx2
 import yaml
 
-from mesh import cluster
+from mesh import cluster, project
 from mesh.cluster import SANDBOX, Cluster
 from mesh.release import PROJECT
 from sandbox import console, control_plane, toolchain
@@ -56,11 +56,11 @@ class Workspace:
         return str(self._value(key))
 
     def _value(self, key: str) -> Any:
-        project = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())
-        for name in (f"{project['name']}:{key}", key):
+        declared = project.read(PROJECT)
+        for name in (f"{declared['name']}:{key}", key):
             if name in self.config:
                 return self.config[name]
-        return project["config"][key]["default"]
+        return declared["config"][key]["default"]
 
     @property
     def releases(self) -> list[tuple[str, str]]:

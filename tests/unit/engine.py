@@ -18,7 +18,7 @@ from pulumi.runtime import get_root_resource
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
-from mesh import app_preflight, garbage, preflight
+from mesh import app_preflight, garbage, preflight, project
 from mesh.cluster import SANDBOX
 from mesh.release import Release
 
@@ -40,11 +40,7 @@ def find_release(version: str) -> Path:
 
 def defaults() -> dict[str, str]:
     """Read the defaults from their one home, in the form the engine hands them to a program."""
-    declared = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
-    return {
-        f"mesh:{key}": value if isinstance(value, str) else json.dumps(value)
-        for key, value in ((key, declaration["default"]) for key, declaration in declared.items())
-    }
+    return {f"mesh:{key}": value for key, value in project.defaults(PROJECT).items()}
 
 
 # What a platform says of itself to app stacks.
