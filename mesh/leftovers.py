@@ -2,7 +2,8 @@
 
 import json
 
-from mesh import ownership
+from mesh import kubernetes_apis, ownership
+from mesh.cluster import SERVER_SIDE_APPLY
 from mesh.workspace import Workspace, WorkspaceError
 from sandbox import console
 
@@ -32,11 +33,18 @@ def show(workspace: Workspace) -> None:
     if workspace.setting("mode") == "app":
         return
     names = [name for name, _ in _named(workspace, "crds")]
+    adopts = kubernetes_apis.minor(workspace.setting("kubeVersion")) >= SERVER_SIDE_APPLY
+    then = (
+        "an `up` takes them over"
+        if adopts
+        else "this Kubernetes can't have them taken over: delete them before the next `up`, or set "
+        "deleteCrds before a destroy"
+    )
     for owner, group in (("Istio", ISTIO), ("the Gateway API", GATEWAY_API)):
         if kept := [name for name in names if name.endswith(group)]:
             console.say(
                 f"kept, for others' resources are of their kinds: {len(kept)} CRDs of {owner}, "
-                f"such as {kept[0]}; an `up` takes them over"
+                f"such as {kept[0]}; {then}"
             )
     for name in CONFIG_MAPS:
         namespaces = [
