@@ -3,12 +3,14 @@
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, get_args
 
 import jsonschema
 import typer
 import yaml
 
+from mesh.modes import Mode
+from mesh.workspace import Workspace
 from policy.rule import Level, Object, Options, Rule, Stack
 from policy.rules import RULES
 from sandbox import console
@@ -26,9 +28,8 @@ def check(
     folder: Annotated[Path, typer.Argument(help="What `make render` wrote, or any such YAML.")],
     stack: Annotated[str, typer.Option(envvar="STACK", help="Which stack it is of.")] = "dev",
     mode: Annotated[
-        Literal["platform", "app", "standalone"],
-        typer.Option(envvar="MODE", help="That stack's mode."),
-    ] = "standalone",
+        Mode | None, typer.Option(envvar="MODE", help="Its mode, if its file doesn't say it.")
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(envvar="POLICY_CONFIG", help="The policy config, as JSON.")
     ] = None,
@@ -36,12 +37,13 @@ def check(
     """Check Kubernetes objects against the rules; the exit code is 1 when a mandatory one fails."""
     objects = read(folder)
     levels = configured(_read_config(config) if config else {})
+    judged = Stack(name=stack, mode=mode or _mode_of(stack))
     found = {"mandatory": 0, "advisory": 0}
     for rule in RULES:
         level, options = levels[rule.name]
         if level == "disabled" or rule.reads_config:
             continue
-        for violation in rule.check(objects, Stack(name=stack, mode=mode), options):
+        for violation in rule.check(objects, judged, options):
             found[level] += 1
             typer.echo(f"[{level}] {rule.name}: {rule.says}: {rule.reason}.")
             typer.echo(f"    {rule.message(violation)}")
@@ -51,6 +53,17 @@ def check(
     )
     if found["mandatory"]:
         raise typer.Exit(1)
+
+
+def _mode_of(stack: str) -> str:
+    """Read the mode in the stack's file: without it, an app's rules would pass in silence."""
+    own = Workspace(stack, "none")
+    found = own.setting("mode")
+    if found not in get_args(Mode):
+        raise RenderedError(
+            f"{own.config_file.name}: mode is {found}: one of {', '.join(get_args(Mode))}"
+        )
+    return found
 
 
 def read(folder: Path) -> list[Object]:

@@ -12,6 +12,7 @@ import yaml
 from pulumi_policy import EnforcementLevel, ResourceValidationArgs, StackValidationArgs
 from typer.testing import CliRunner
 
+from mesh import workspace
 from policy import pack, rendered
 from policy.rule import Rule
 from policy.rules import RULES
@@ -146,6 +147,27 @@ def test_rendered_yaml_is_judged_by_the_team_s_config(folder: Path, tmp_path: Pa
     assert code == 0
     assert "[advisory] images-pinned: " in said
     assert "probes-set" not in said
+
+
+def test_rendered_yaml_of_an_app_is_judged_as_one(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the mode in the stack's file; without a file it is the default, unless MODE says else."""
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {}}
+    (folder / "c.yaml").write_text(yaml.safe_dump(role))
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "Pulumi.yaml").write_text((PROJECT / "Pulumi.yaml").read_text())
+    (project / "Pulumi.ann.yaml").write_text("config: {mesh:mode: app}")
+    (project / "Pulumi.bob.yaml").write_text("config: {mesh:mode: apps}")
+    monkeypatch.setattr(workspace, "PROJECT", project)
+    told = "[mandatory] app-stacks-own-no-cluster-objects: "
+
+    assert told in _run(str(folder), "--stack", "ann")[1]
+    assert told not in _run(str(folder), "--stack", "none")[1]
+    assert told in _run(str(folder), "--stack", "none", "--mode", "app")[1]
+    with pytest.raises(rendered.RenderedError, match=r"Pulumi.bob.yaml: mode is apps: one of plat"):
+        rendered.check(folder, "bob", None, None)
 
 
 @pytest.mark.parametrize(
