@@ -74,3 +74,13 @@ def test_a_preview_from_elsewhere_is_read(tmp_path: Path) -> None:
 
     assert result.exit_code == 0
     assert "**1 to create**" in (tmp_path / "comment.md").read_text()
+
+
+def test_no_token_is_no_comment_and_no_failure(tmp_path: Path) -> None:
+    """A project at GitLab that set none up finds the text in the job's artifacts."""
+    arguments = ["post-gitlab", "c.md", "--merge-request", "7", "--project", "5"]
+
+    result = CliRunner().invoke(ci.app, arguments, env={"MR_TOKEN": None})
+
+    assert result.exit_code == 0
+    assert "MR_TOKEN isn't set: no comment is posted; its text is in c.md" in result.output
