@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from mesh import (
     release_download,
     render,
     rendered_files,
+    review_comment,
     sidecar_diff,
     stalled,
     tables,
@@ -42,6 +44,13 @@ PolicyPack = Annotated[
 PolicyPackConfig = Annotated[
     Path | None, typer.Option(envvar="POLICY_CONFIG", help="What the team decides about them.")
 ]
+PlatformStack = Annotated[str, typer.Option(envvar="PLATFORM_STACK", help="The platform's stack.")]
+Domain = Annotated[
+    str, typer.Option(envvar="APP_DOMAIN", help="The host is the stack's name in this domain.")
+]
+CommentFile = Annotated[
+    Path | None, typer.Option(help="Write what a pull request is told of it to this file.")
+]
 Arguments = Annotated[list[str] | None, typer.Argument(help="Passed on to pulumi.")]
 
 
@@ -57,9 +66,7 @@ def up(
 ) -> None:
     """Set up what is missing, deploy the stack and show its services and pods."""
     rules = _rules(policy_pack, policy_pack_config)
-    # Some rules see a stack as a whole only, which is at the end: of a preview, not of `up`.
-    previewed = ("--skip-preview=false",) if rules else ()
-    _up(_ready(stack, sandbox, plugin), *previewed, *rules, *(arguments or ()))
+    _up(_ready(stack, sandbox, plugin), *(arguments or ()), rules=rules)
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -103,33 +110,59 @@ def hand_over(
     handover.hand_over(Workspace(stack, sandbox), do=yes)
 
 
-@app.command()
-def dev(name: Person = "", sandbox: SandboxName = "default", plugin: PluginChoice = "auto") -> None:
+@app.command(context_settings={"ignore_unknown_options": True})
+def dev(
+    name: Person = "",
+    sandbox: SandboxName = "default",
+    plugin: PluginChoice = "auto",
+    *,
+    platform_stack: PlatformStack = developer.PLATFORM,
+    domain: Domain = "",
+    policy_pack: PolicyPack = None,
+    policy_pack_config: PolicyPackConfig = None,
+    comment: CommentFile = None,
+    arguments: Arguments = None,
+) -> None:
     """Bring up a developer's own Bookinfo; before it the platform, where the sandbox has none."""
+    rules = _rules(policy_pack, policy_pack_config)
     own = developer.workspace(name, sandbox, plugin)
-    platform = Workspace(developer.PLATFORM, sandbox, plugin)
+    platform = Workspace(platform_stack, sandbox, plugin)
     # On another cluster the platform is somebody's who runs it.
     if platform.sandbox:
-        platform = _ready(developer.PLATFORM, sandbox, plugin)
+        platform = _ready(platform_stack, sandbox, plugin)
         if developer.lacks_platform(platform):
             console.say(f"sandbox {sandbox} has no platform: bringing it up first, half a minute")
             _up(platform)
-    developer.write_config(own, platform)
+    developer.write_config(own, platform, domain)
     own = _ready(own.stack, sandbox, plugin)
-    _up(own)
-    developer.show_url(own)
+    _up(own, *(arguments or ()), rules=rules)
+    url = developer.show_url(own)
+    if comment:
+        comment.write_text(review_comment.brought_up(own.stack, url))
 
 
-@app.command("dev-rm")
+@app.command("dev-rm", context_settings={"ignore_unknown_options": True})
 def remove_dev(
-    name: Person = "", sandbox: SandboxName = "default", plugin: PluginChoice = "auto"
+    name: Person = "",
+    sandbox: SandboxName = "default",
+    plugin: PluginChoice = "auto",
+    *,
+    platform_stack: PlatformStack = developer.PLATFORM,
+    comment: CommentFile = None,
+    arguments: Arguments = None,
 ) -> None:
     """Remove a developer's own Bookinfo, its stack and the stack's file."""
     own = developer.workspace(name, sandbox, plugin)
-    if not own.config_file.exists():
-        raise WorkspaceError(f"there is no {own.config_file.name}: `make dev` makes one")
-    destroy(own.stack, sandbox, plugin)
-    developer.remove(own)
+    # Another machine's checkout lacks the file, which says on which cluster the stack is.
+    developer.write_config(own, Workspace(platform_stack, sandbox, plugin))
+    own = Workspace(own.stack, sandbox, plugin)
+    if own.is_known:
+        destroy(own.stack, sandbox, plugin, arguments)
+        developer.remove(own)
+    else:
+        developer.forget(own)
+    if comment:
+        comment.write_text(review_comment.removed(own.stack))
 
 
 @app.command("tables")
@@ -224,12 +257,14 @@ def _rules(pack: Path | None, config: Path | None) -> list[str]:
     return [f"{option}={path}" for option, path in named.items() if path is not None]
 
 
-def _up(workspace: Workspace, *arguments: str) -> None:
+def _up(workspace: Workspace, *arguments: str, rules: Sequence[str] = ()) -> None:
     recovery.recover(workspace)
     # The sandbox is the developer's own: nothing there is worth a question.
     unasked = ("--yes", "--skip-preview") if workspace.sandbox else ()
+    # Some rules see a stack as a whole only, which is at the end: of a preview, not of `up`.
+    previewed = ("--skip-preview=false",) if rules else ()
     with stalled.told(workspace):
-        _run(workspace, "up", *unasked, *arguments)
+        _run(workspace, "up", *unasked, *previewed, *rules, *arguments)
     tables.show(workspace)
 
 

@@ -10,6 +10,7 @@ from mesh.workspace import Plugin, Workspace, WorkspaceError
 from sandbox import console
 
 PLATFORM = "platform"
+"""The platform's stack where nobody names another one, and in the template."""
 TEMPLATE = PROJECT / "examples" / "Pulumi.app.yaml"
 
 
@@ -30,13 +31,17 @@ def workspace(name: str, sandbox: str, plugin: Plugin) -> Workspace:
     return own
 
 
-def write_config(own: Workspace, platform: Workspace) -> None:
+def write_config(own: Workspace, platform: Workspace, domain: str = "") -> None:
     """Write the stack's file from the template, unless it is there."""
     if own.config_file.exists():
         return
-    where = {key: platform.setting(key) for key in ("context", "kubeconfig")}
-    lines = [f"  mesh:{key}: {json.dumps(value)}\n" for key, value in where.items() if value]
-    own.config_file.write_text(TEMPLATE.read_text() + "".join(lines))
+    given = {key: platform.setting(key) for key in ("context", "kubeconfig")}
+    if domain:
+        given["bookinfoHost"] = f"{own.stack}.{domain}"
+    lines = [f"  mesh:{key}: {json.dumps(value)}\n" for key, value in given.items() if value]
+    stands_on = "mesh:platformStack: "
+    text = TEMPLATE.read_text().replace(f"{stands_on}{PLATFORM}", f"{stands_on}{platform.stack}")
+    own.config_file.write_text(text + "".join(lines))
     console.done("stack file", f"{own.config_file.name}  from {TEMPLATE.relative_to(PROJECT)}")
 
 
@@ -45,9 +50,17 @@ def lacks_platform(platform: Workspace) -> bool:
     return OUTPUT not in platform.outputs()
 
 
-def show_url(own: Workspace) -> None:
+def show_url(own: Workspace) -> str:
     """Say where the application is."""
-    console.say(f"{own.stack}'s Bookinfo: {own.outputs()['bookinfoUrl']}")
+    url = own.outputs()["bookinfoUrl"]
+    console.say(f"{own.stack}'s Bookinfo: {url}")
+    return url
+
+
+def forget(own: Workspace) -> None:
+    """Remove the file of a stack that isn't there."""
+    own.config_file.unlink()
+    console.say(f"there is no stack {own.stack}: nothing to remove")
 
 
 def remove(own: Workspace) -> None:

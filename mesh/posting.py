@@ -1,11 +1,12 @@
-"""One comment on a pull request at GitHub or GitLab: written once, and then edited."""
+"""One comment of a kind on a pull request at GitHub or GitLab: written once, and then edited.
+
+Its first line, which nobody sees, says of which kind it is.
+"""
 
 from collections.abc import Generator
 from contextlib import contextmanager
 
 import httpx2
-
-from mesh.preview_comment import MARKER
 
 AUTHOR = "github-actions[bot]"
 """Whom a workflow's own token speaks for; anybody else's comment is left alone."""
@@ -22,7 +23,7 @@ def to_github(body: str, *, api: str, repository: str, pull_request: int, token:
     right = "`permissions: pull-requests: write`, which a fork's never has"
     with _client(api, headers, right) as client:
         comments = f"/repos/{repository}/issues/{pull_request}/comments"
-        earlier = _find(client, f"{comments}?per_page=100", "user", "login", AUTHOR)
+        earlier = _find(client, f"{comments}?per_page=100", body, ("user", "login", AUTHOR))
         if earlier is None:
             answer = client.post(comments, json={"body": body})
         else:
@@ -37,7 +38,7 @@ def to_gitlab(body: str, *, api: str, project: str, merge_request: int, token: s
     with _client(api, {"PRIVATE-TOKEN": token}, right) as client:
         user = client.get("/user").raise_for_status().json()["username"]
         notes = f"/projects/{project}/merge_requests/{merge_request}/notes"
-        earlier = _find(client, f"{notes}?per_page=100", "author", "username", user)
+        earlier = _find(client, f"{notes}?per_page=100", body, ("author", "username", user))
         if earlier is None:
             answer = client.post(notes, json={"body": body})
         else:
@@ -61,13 +62,15 @@ def _client(api: str, headers: dict[str, str], right: str) -> Generator[httpx2.C
             raise CommentError(f"{api} doesn't answer: {reason}; run the job again") from error
 
 
-def _find(client: httpx2.Client, page: str, role: str, name: str, author: str) -> int | None:
-    """Look for the author's comment through all pages."""
+def _find(client: httpx2.Client, page: str, body: str, by: tuple[str, str, str]) -> int | None:
+    """Look for the author's comment of the same kind through all pages."""
+    role, name, author = by
+    marker = body.partition("\n")[0]
     next_page: str | None = page
     while next_page:
         answer = client.get(next_page).raise_for_status()
         for found in answer.json():
-            if found[role][name] == author and found["body"].startswith(MARKER):
+            if found[role][name] == author and found["body"].startswith(marker):
                 return int(found["id"])
         next_page = answer.links.get("next", {}).get("url")
     return None

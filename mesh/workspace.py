@@ -208,12 +208,11 @@ class Workspace:
 
     def make_stack(self) -> None:
         """Make the stack in the backend when it isn't there."""
+        if self.is_known:
+            return
         if self.sandbox is None:
             # The backend is the person's own, and so is its way with secrets.
-            if self.stack not in {s.split("/")[-1] for s in self._stacks()}:
-                self.query("pulumi", "stack", "init", self.stack, "--non-interactive")
-            return
-        if self.stack in self._stacks():
+            self.query("pulumi", "stack", "init", self.stack, "--non-interactive")
             return
         # `stack init` writes a salt into Pulumi.<stack>.yaml: not into the one under git.
         with tempfile.TemporaryDirectory() as elsewhere:
@@ -235,9 +234,13 @@ class Workspace:
             self._salt_file.unlink(missing_ok=True)
             (self.sandbox.folder / self.config_file.name).unlink(missing_ok=True)
 
-    def _stacks(self) -> set[str]:
+    @property
+    def is_known(self) -> bool:
+        """Whether the backend has the stack."""
+        if self.sandbox is not None and not self.sandbox.state.exists():
+            return False
         listed = self.query("pulumi", "stack", "ls", "--json", "--non-interactive")
-        return {entry["name"] for entry in yaml.safe_load(listed)}
+        return self.stack in {entry["name"].split("/")[-1] for entry in yaml.safe_load(listed)}
 
     @property
     def config_file(self) -> Path:

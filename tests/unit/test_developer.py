@@ -1,12 +1,18 @@
-"""A developer's own stack: whose name it gets, and what its file says."""
+"""A developer's own stack, or a pull request's: its name, its file, and what is done with it."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
-from mesh import developer, workspace
+from mesh import developer, tables, workspace
+from mesh.__main__ import app
 from mesh.workspace import Workspace, WorkspaceError
+
+URL = "http://pr-7.review.example.com/productpage"
 
 
 @pytest.fixture(autouse=True)
@@ -49,3 +55,85 @@ def test_the_file_is_the_template_on_the_platforms_cluster(checkout: Path) -> No
     own.config_file.write_text("config: {mesh:mode: app}\n")
     developer.write_config(own, platform)
     assert own.config_file.read_text() == "config: {mesh:mode: app}\n"
+
+
+def test_the_platform_and_the_domain_may_be_others(checkout: Path) -> None:
+    """The host is the stack's name in the domain, lest two stacks ask for the same one."""
+    (checkout / "Pulumi.prod.yaml").write_text("config: {mesh:context: eu-1}\n")
+    own = Workspace("pr-7", "default")
+
+    developer.write_config(own, Workspace("prod", "default"), "review.example.com")
+
+    assert yaml.safe_load(own.config_file.read_text())["config"] == {
+        "mesh:mode": "app",
+        "mesh:platformStack": "prod",
+        "mesh:context": "eu-1",
+        "mesh:bookinfoHost": "pr-7.review.example.com",
+    }
+
+
+@pytest.fixture
+def run(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[tuple[str, ...]]]:
+    """Run a command as a workflow does, on the platform `prod`; return what Pulumi was told."""
+    (checkout / "Pulumi.prod.yaml").write_text("config: {mesh:context: eu-1}\n")
+    told: list[tuple[str, ...]] = []
+
+    def run(*arguments: str, stacks: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+        def pulumi(self: Workspace, *words: str) -> int:
+            assert self.config_file.exists()
+            told.append((*words, self.stack))
+            return 0
+
+        def query(_: Workspace, *words: str) -> str:
+            told.extend([(*words[1:3], words[3])] if words[2] in ("init", "rm") else [])
+            answers = {"ls": [{"name": f"team/{name}"} for name in stacks]}
+            return json.dumps(answers.get(words[2], {"bookinfoUrl": URL}))
+
+        monkeypatch.setattr(Workspace, "environment", {})
+        monkeypatch.setattr(Workspace, "pulumi", pulumi)
+        monkeypatch.setattr(Workspace, "query", query)
+        monkeypatch.setattr(tables, "show", lambda _: None)
+        environment = {"PLATFORM_STACK": "prod", "APP_DOMAIN": None, "POLICY": "policy"}
+        answer = CliRunner().invoke(app, arguments, env=environment)
+        assert answer.exit_code == 0, answer.output
+        return told
+
+    return run
+
+
+def test_a_review_stack_is_brought_up_without_a_question(
+    run: Callable[..., list[tuple[str, ...]]], checkout: Path, tmp_path: Path
+) -> None:
+    """Made in the backend when it isn't there, judged by the rules, and the comment has its URL."""
+    comment = tmp_path / "review.md"
+
+    told = run("dev", "--name", "pr-7", "--comment", str(comment), "--", "--yes")
+
+    assert told == [
+        ("stack", "init", "pr-7"),
+        ("up", "--skip-preview=false", "--policy-pack=policy", "--yes", "pr-7"),
+    ]
+    assert "mesh:platformStack: prod" in (checkout / "Pulumi.pr-7.yaml").read_text()
+    assert comment.read_text().endswith(f"Review stack `pr-7` is up, as of the last push: {URL}\n")
+
+
+def test_a_review_stack_is_removed_where_its_file_never_was(
+    run: Callable[..., list[tuple[str, ...]]], checkout: Path, tmp_path: Path
+) -> None:
+    """Another machine brought it up; the file is only there as long as it is needed."""
+    comment = tmp_path / "review.md"
+    arguments = ("dev-rm", "--name", "pr-7", "--comment", str(comment), "--", "--yes")
+
+    told = run(*arguments, stacks=("prod", "pr-7"))
+
+    assert told == [("destroy", "--yes", "pr-7"), ("stack", "rm", "pr-7")]
+    assert not (checkout / "Pulumi.pr-7.yaml").exists()
+    assert comment.read_text().endswith("Review stack `pr-7` is removed.\n")
+
+
+def test_a_stack_that_is_not_there_is_removed_already(
+    run: Callable[..., list[tuple[str, ...]]], checkout: Path
+) -> None:
+    """Its first `up` may have failed before there was one: no new one is made for it."""
+    assert run("dev-rm", "--name", "pr-7", "--", "--yes", stacks=("prod",)) == []
+    assert not (checkout / "Pulumi.pr-7.yaml").exists()

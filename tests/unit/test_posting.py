@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from mesh import posting
+from mesh import posting, review_comment
 from mesh.posting import CommentError
 from mesh.preview_comment import MARKER
 
@@ -78,10 +78,11 @@ def test_the_comment_is_edited_not_repeated(post: Callable[..., None]) -> None:
         ("somebody", BODY),
         (posting.AUTHOR, f"> {MARKER}\n\nwhat is this?"),
         (posting.AUTHOR, "another workflow's"),
+        (posting.AUTHOR, review_comment.removed("pr-7")),
     ],
 )
 def test_others_comments_are_left_alone(post: Callable[..., None], login: str, body: str) -> None:
-    """Somebody may quote the marker, and the same author writes for every workflow."""
+    """Somebody may quote the marker; the same author writes for every workflow, and of stacks."""
     github = GitHub((login, body))
 
     post(github.answer)
