@@ -208,7 +208,8 @@ def render_stack(
 ) -> None:
     """Write what the stack would apply as YAML, without a cluster."""
     workspace = Workspace(stack, "none")
-    get_release(workspace)
+    for each in render.stacks(workspace):
+        get_release(each)
     os.environ |= {cluster.RENDER: str(out), "PATH": workspace.render_path()}
     with console.alive(f"rendering stack {stack}"):
         count = rendered_files.write(render.objects(workspace), out)

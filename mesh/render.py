@@ -7,12 +7,14 @@ import asyncio
 import contextlib
 import json
 import runpy
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 import pulumi
 from google.protobuf import json_format
+from pulumi.runtime import get_root_resource
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
-from pulumi.runtime.stack import run_pulumi_func
+from pulumi.runtime.stack import Stack, run_pulumi_func
 
 from mesh import redaction, stack_settings
 from mesh.release import PROJECT
@@ -27,10 +29,38 @@ class RenderError(Exception):
     """The stack can't be rendered; the message says why and what helps."""
 
 
+def stacks(workspace: Workspace) -> list[Workspace]:
+    """List the stack whose program is to be run, and before it the platform that it stands on.
+
+    Raises RenderError when the platform's file is elsewhere.
+    """
+    name = workspace.setting("platformStack")
+    if workspace.setting("mode") != "app" or not name:
+        return [workspace]
+    project = stack_settings.project_name()
+    *_, of_project, stack = (project, *name.split("/"))
+    platform = Workspace(stack, workspace.sandbox_name)
+    if of_project != project or not platform.config_file.exists():
+        raise RenderError(
+            f"stack {workspace.stack} stands on {name}, whose file isn't in this checkout, and a "
+            "render asks no backend: to render it, say what the platform is by platformContract"
+        )
+    return [platform, workspace]
+
+
 def objects(workspace: Workspace) -> list[Object]:
     """Run the program as for a preview of a new stack, and return what it would apply."""
+    outputs: dict[str, Object] = {}
+    found: list[Object] = []
+    for each in stacks(workspace):
+        found, outputs[each.stack] = _run(each, outputs)
+    return found
+
+
+def _run(workspace: Workspace, others: Mapping[str, Object]) -> tuple[list[Object], Object]:
+    """Return a stack's objects and its outputs; `others` are other stacks' outputs."""
     stack_settings.load(workspace)
-    monitor = _Recorder(_NoCluster())
+    monitor = _Recorder(_NoCluster(others))
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     # A preview: what only a cluster can tell stays unknown, and what is made of it.
@@ -43,10 +73,18 @@ def objects(workspace: Workspace) -> list[Object]:
     )
     with contextlib.closing(loop):
         try:
-            loop.run_until_complete(run_pulumi_func(_program))
+            outputs = loop.run_until_complete(_outputs())
         except (pulumi.RunError, ResourceError) as error:
             raise RenderError(str(error)) from error
-    return monitor.objects
+    return monitor.objects, outputs
+
+
+async def _outputs() -> Object:
+    """Run the program, and return what it exports, as another stack would read it."""
+    await run_pulumi_func(_program)
+    exported = cast("Stack", get_root_resource()).outputs
+    sent = await pulumi.runtime.rpc.serialize_properties(exported, {})
+    return _plain(json_format.MessageToDict(sent), hidden=False)
 
 
 def _program() -> None:
@@ -56,12 +94,18 @@ def _program() -> None:
 class _NoCluster(Mocks):
     """Knows of a resource what it was asked for, and renders charts as the plugin does."""
 
+    def __init__(self, others: Mapping[str, Object]) -> None:
+        """Know other stacks' outputs."""
+        self.others = others
+
     def new_resource(self, args: MockResourceArgs) -> tuple[str, Object]:
         """Take the inputs for all that is known before an update."""
         return "", args.inputs
 
     def call(self, args: MockCallArgs) -> tuple[Object, list[tuple[str, str]]]:
-        """Render a chart."""
+        """Tell another stack's outputs, or render a chart."""
+        if args.token == "pulumi:pulumi:readStackOutputs":  # noqa: S105 - a name
+            return {"outputs": self.others[args.args["name"].rpartition("/")[2]]}, []
         if args.token != "kubernetes:helm:template":  # noqa: S105 - a name
             raise RenderError(f"{args.token} needs an engine: what it tells can't be rendered")
         rendered = helm.template(json.loads(args.args["jsonOpts"]), None)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import yaml
@@ -112,6 +113,18 @@ def test_a_platform_in_use_is_not_destroyed(stacks: Checkout) -> None:
     said = stacks.fails("destroy", stack="platform")
 
     assert "platform of mesh/ann, mesh/bob, mesh/cy: remove those first" in said
+
+
+def test_the_render_of_an_app_is_what_up_applied(stacks: Checkout, tmp_path: Path) -> None:
+    """The platform's program says what a backend would: gateway, port, trust domain, revision."""
+    applied = [each for each in stacks.state("bob") if each["type"].startswith("kubernetes:")]
+
+    said = stacks.mesh("render", str(tmp_path / "bob"), stack="bob")
+
+    assert f"{len(applied)} objects in" in said
+    # Fails where anything differs.
+    options = "--server-side --force-conflicts --recursive"
+    stacks.shell(f"kubectl diff {options} --filename {tmp_path / 'bob'}")
 
 
 def test_removing_one_leaves_nothing_of_it(stacks: Checkout) -> None:
