@@ -1,16 +1,23 @@
 """The diff of two commits' renders: each by its own program, for every stack."""
 
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from mesh import render_diff
+from mesh import render_diff, workspace
 from mesh.workspace import WorkspaceError
 
 PROGRAM = """
 import pathlib, sys
+if "--help" in sys.argv:
+    sys.exit()
 _, command, out, _, stack = sys.argv
+if stack == "left" and "VERSION" == "1.30.3":
+    sys.exit("error: old")
+if stack == "app":
+    sys.exit("error: platform\\nelsewhere")
 if stack == "broken":
     sys.exit("error: mtls")
 assert command == "render" and pathlib.Path("releases").is_dir()
@@ -27,6 +34,10 @@ def project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     (project / "mesh").mkdir(parents=True)
     (project / ".gitignore").write_text("releases\n")
     monkeypatch.setattr(render_diff, "PROJECT", project)
+    monkeypatch.setattr(workspace, "PROJECT", project)
+    (project / "Pulumi.yaml").write_text(
+        "{name: mesh, config: {mode: {default: standalone}, platformStack: {default: ''}}}"
+    )
     git(project, "init", "--quiet", "--initial-branch", "main")
     commit(project, "1.30.3", "dev", "gone")
     git(project, "switch", "--quiet", "--create", "branch")
@@ -70,9 +81,61 @@ def test_what_a_branch_changes_in_every_stack(project: Path, tmp_path: Path) -> 
     assert len(git(project, "worktree", "list").splitlines()) == 1
 
 
-def test_a_stack_that_cannot_be_rendered_is_named(project: Path, tmp_path: Path) -> None:
-    """With its own message; the worktree is removed all the same."""
-    (project / "Pulumi.broken.yaml").touch()
+def test_a_stack_with_a_mistake_fails_after_all_others(project: Path, tmp_path: Path) -> None:
+    """With its own message, and no sign of a deletion; the worktree is removed all the same."""
+    out = tmp_path / "out"
+    (project / "Pulumi.dev.yaml").rename(project / "Pulumi.broken.yaml")
+    (out / "before" / "broken").mkdir(parents=True)
+    (out / "before" / "broken" / "service.yaml").write_text("version: 1.30.3\n")
 
-    with pytest.raises(WorkspaceError, match="after: stack broken: error: mtls"):
-        render_diff.write("main", tmp_path / "out")
+    with pytest.raises(WorkspaceError, match="not rendered, for what is said above: broken"):
+        render_diff.write("main", out)
+
+    found = (out / "diff.patch").read_text()
+    assert found.startswith("# stack broken is left out: error: mtls\ndiff --git ")
+    assert "broken/" not in found
+    assert "after/new/service.yaml" in found
+    assert len(git(project, "worktree", "list").splitlines()) == 1
+
+
+def test_an_app_of_a_platform_elsewhere_is_left_out(project: Path, tmp_path: Path) -> None:
+    """Nothing is wrong with it: the others are compared, and the job succeeds."""
+    app = "config: {mesh:mode: app, mesh:platformStack: team/other/platform}"
+    (project / "Pulumi.app.yaml").write_text(app)
+
+    found = render_diff.write("main", tmp_path / "out")
+
+    assert found.startswith("# stack app is left out: error: platform\n# elsewhere\ndiff --git ")
+    assert "+version: 1.30.4\n stack: dev\n" in found
+
+
+def test_a_mistake_of_the_base_is_no_fault_of_the_branch(project: Path, tmp_path: Path) -> None:
+    """A branch may be there to mend it: the stack shows as new, and the diff says why."""
+    git(project, "switch", "--quiet", "--detach", "main~1")
+    commit(project, "1.30.3", "left")
+    git(project, "switch", "--quiet", "--create", "mended")
+    commit(project, "1.30.4", "left")
+    git(project, "branch", "--force", "main", "mended~1")
+
+    found = render_diff.write("main", tmp_path / "out")
+
+    assert re.match(
+        "# stack left shows as new, for [0-9a-f]{12} doesn't render it: error: old", found
+    )
+    assert "+version: 1.30.4\n+stack: left\n" in found
+
+
+def test_a_base_without_the_command_is_nothing_to_compare_with(
+    project: Path, tmp_path: Path
+) -> None:
+    """The pull request that brings it succeeds, and has its own render."""
+    git(project, "switch", "--quiet", "main")
+    (project / "mesh" / "__main__.py").write_text("raise SystemExit(2)")
+    git(project, "commit", "--quiet", "--all", "--message", "no render")
+    git(project, "switch", "--quiet", "--create", "first")
+    commit(project, "1.30.4", "dev")
+
+    found = render_diff.write("main", tmp_path / "out")
+
+    assert re.fullmatch("# nothing to compare with: [0-9a-f]{12} has no command `render`\n", found)
+    assert (tmp_path / "out" / "after" / "dev" / "service.yaml").exists()
