@@ -70,9 +70,9 @@ class Checkout:
         assert "Traceback" not in said, said
         return said
 
-    def mesh(self, *arguments: str, stack: str = "dev") -> str:
+    def mesh(self, *arguments: str, stack: str = "dev", **environment: str) -> str:
         """Run a command that must succeed, and return what it said."""
-        process = self.start(*arguments, stack=stack)
+        process = self.start(*arguments, stack=stack, **environment)
         said, _ = process.communicate(timeout=900)
         assert process.returncode == 0, said
         return said

@@ -127,6 +127,40 @@ def test_the_render_of_an_app_is_what_up_applied(stacks: Checkout, tmp_path: Pat
     stacks.shell(f"kubectl diff {options} --filename {tmp_path / 'bob'}")
 
 
+def test_a_review_stack_comes_and_goes_from_machine_to_machine(
+    stacks: Checkout, tmp_path: Path
+) -> None:
+    """As a workflow has it: a context, a backend, nobody to ask, and no file from the last run."""
+    before = _generations(stacks)
+    sandbox = stacks.sandbox
+    given = {
+        "KUBECONFIG": str(sandbox.kubeconfig),
+        "PULUMI_BACKEND_URL": sandbox.state.as_uri(),
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(sandbox.passphrase_file),
+        "PULUMI_HOME": str(tmp_path / "pulumi"),
+    }
+    platform = {"mesh:mode": "platform", "mesh:context": sandbox.context}
+
+    def runner(*arguments: str) -> str:
+        """Run a command in a checkout that nobody used before, and return the comment."""
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        folder.mkdir()
+        machine = Checkout.make(folder, sandbox)
+        (folder / "Pulumi.platform.yaml").write_text(yaml.safe_dump({"config": platform}))
+        named = ("--name", "pr-7", "--comment", "review.md")
+        machine.mesh(*arguments, *named, "--", "--yes", "--skip-preview", **given)
+        return (folder / "review.md").read_text()
+
+    url = "http://pr-7.review.example.com"
+    for _ in ("opened", "pushed to"):
+        assert url in runner("dev", "--domain", "review.example.com")
+    assert "is removed" in runner("dev-rm")
+
+    assert _generations(stacks) == before
+    assert "pr-7" not in stacks.pulumi("stack", "ls").split()
+    assert "is removed" in runner("dev-rm")
+
+
 def test_removing_one_leaves_nothing_of_it(stacks: Checkout) -> None:
     """No namespace, stack or file; the others, and the platform, are as they were."""
     before = _generations(stacks)

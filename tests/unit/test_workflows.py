@@ -22,6 +22,7 @@ JOBS = [
     for job_name, job in workflow["jobs"].items()
 ]
 ON = True  # what YAML 1.1 makes of the key `on`
+CHANGES = re.compile(r"mesh (up|destroy|dev|dev-rm) ")
 VARIABLES = (
     *("CI_KUBECONFIG", "CI_MERGE_REQUEST_IID", "CI_PROJECT_ID", "GITHUB_REPOSITORY"),
     *("GITHUB_TOKEN", "KUBECONFIG", "MR_TOKEN"),
@@ -71,17 +72,56 @@ def test_no_secret_is_in_a_forks_reach(workflow: dict[Any, Any], job: dict[str, 
     # An environment's secrets can be kept to some branches, and behind an approval.
     assert job["environment"]
     if "pull_request" in workflow[ON]:
-        assert SAME_REPOSITORY in job["if"]
-        assert "||" not in job["if"]
+        parts = _without_brackets(job["if"]).split("&&")
+        assert SAME_REPOSITORY in map(str.strip, parts)
+
+
+def _without_brackets(condition: str) -> str:
+    """Leave what must all hold: an alternative is one within brackets."""
+    shorter = re.sub(r"\([^()]*\)", "", condition)
+    if shorter != condition:
+        return _without_brackets(shorter)
+    assert "||" not in condition
+    return condition
 
 
 @pytest.mark.parametrize(("workflow", "job"), JOBS)
 def test_updates_wait_for_each_other(workflow: dict[Any, Any], job: dict[str, Any]) -> None:
     """And none is broken off half-way, while a preview may be."""
-    changes = any(re.search(r"mesh (up|destroy)\b", each.get("run", "")) for each in job["steps"])
-    assert workflow["concurrency"]["group"]
-    if changes:
-        assert workflow["concurrency"]["cancel-in-progress"] is False
+    concurrency = job.get("concurrency") or workflow["concurrency"]
+    assert concurrency["group"]
+    if any(CHANGES.search(each.get("run", "")) for each in job["steps"]):
+        assert concurrency["cancel-in-progress"] is False
+
+
+def test_a_review_stack_is_never_brought_up_and_removed_at_once() -> None:
+    """One lock for each pull request, on the jobs: another label's event must not end a wait."""
+    review = WORKFLOWS["review"]
+    locks = [job["concurrency"]["group"] for job in review["jobs"].values()]
+
+    assert locks == ["review-${{ github.event.pull_request.number }}"] * 2
+    assert "concurrency" not in review
+    assert len({GITLAB[name]["resource_group"] for name in ("review", "review-rm")}) == 1
+
+
+def test_a_review_stack_goes_when_its_label_or_its_pull_request_does() -> None:
+    """By the base's code, on a runner that never saw it; at GitLab, by the environment's stop."""
+    up, down = (WORKFLOWS["review"]["jobs"][name] for name in ("up", "down"))
+
+    assert {"labeled", "unlabeled", "closed"} <= set(
+        WORKFLOWS["review"][ON]["pull_request"]["types"]
+    )
+    assert "github.event.pull_request.state == 'open'" in _without_brackets(up["if"])
+    assert "github.event.action == 'closed'" in down["if"]
+    assert "github.event.action == 'unlabeled'" in down["if"]
+    assert down["steps"][0]["with"]["ref"] == "${{ github.event.pull_request.base.sha }}"
+    assert GITLAB["review"]["environment"]["on_stop"] == "review-rm"
+    stop = GITLAB["review-rm"]["environment"]
+    assert stop == {"name": GITLAB["review"]["environment"]["name"], "action": "stop"}
+    for line in (*steps("run"), *GITLAB["review"]["script"], *GITLAB["review-rm"]["script"]):
+        # Nobody is there to be asked.
+        if CHANGES.search(line):
+            assert line.endswith(" -- --yes")
 
 
 def test_no_expression_is_pasted_into_a_shell() -> None:
@@ -132,18 +172,18 @@ def test_what_is_merged_keeps_to_the_rules() -> None:
     """Previews of pull requests and updates run the policy pack; an update previews first."""
     judged = [
         step
-        for name in ("pull-request", "merge")
+        for name in ("pull-request", "merge", "review")
         for job in WORKFLOWS[name]["jobs"].values()
         for step in job["steps"]
-        if re.search(r"mesh (ci preview|up)\b", step.get("run", ""))
+        if re.search(r"mesh (ci preview|up|dev) ", step.get("run", ""))
     ]
 
-    assert len(judged) >= 2
+    assert len(judged) >= 3
     for step in judged:
         assert step["env"]["POLICY"] == "policy"
         assert "--skip-preview" not in step["run"]
     for job in GITLAB.values():
-        if "mesh up" in " ".join(job.get("script", ())):
+        if re.search(r"mesh (up|dev) ", " ".join(job.get("script", ()))):
             assert job["variables"]["POLICY"] == "policy"
             assert "--skip-preview" not in " ".join(job["script"])
     assert GITLAB["preview"]["variables"]["POLICY"] == "policy"
