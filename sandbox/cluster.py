@@ -21,6 +21,8 @@ import httpx2
 import platformdirs
 import psutil
 import yaml
+from lightkube import Client, KubeConfig
+from lightkube.resources.core_v1 import Node
 
 from sandbox import console, control_plane, toolchain
 from sandbox.control_plane import SandboxError
@@ -87,6 +89,17 @@ class Sandbox:
                     self._kwokctl(programs, "start", "cluster", "--wait", "60s")
                 else:
                     self._create(programs)
+                    if not self._nodes_get_ready():
+                        # kwokctl chose a free port, and somebody else had it first.
+                        console.say(f"{self._what_ended()} Starting over.")
+                        _end(self._processes(), patience=1)
+                        shutil.rmtree(self._cluster)
+                        self._create(programs)
+                if not self._nodes_get_ready():
+                    raise SandboxError(
+                        f"{self._what_ended()} The components' logs are in {self.logs}; "
+                        f"`make sandbox-down SANDBOX={self.name}` starts over."
+                    )
             self._start_keeper(programs)
             self._await_ready()
             seconds = time.monotonic() - began
@@ -188,6 +201,33 @@ class Sandbox:
             )
         self.keep_state()
         (self.folder / "sandbox.json").write_text(json.dumps({"network": network}))
+
+    def _nodes_get_ready(self) -> bool:
+        """Wait until the nodes are Ready, or a component has ended."""
+        with console.alive(f"sandbox {self.name}: waiting for its nodes"):
+            for _ in range(300):
+                if not all(component.pid for component in self._kwok_components()):
+                    return False
+                if self._ready_nodes() == NODES:
+                    return True
+                time.sleep(0.1)
+        return False
+
+    def _ready_nodes(self) -> int:
+        config = KubeConfig.from_file(self.kubeconfig).get(self.context)
+        try:
+            with Client(config, timeout=httpx2.Timeout(10)) as client:
+                nodes = list(client.list(Node))
+        except httpx2.HTTPError:
+            return 0
+        conditions = [c for node in nodes if node.status for c in node.status.conditions or []]
+        return sum((c.type, c.status) == ("Ready", "True") for c in conditions)
+
+    def _what_ended(self) -> str:
+        ended = [component for component in self._kwok_components() if not component.pid]
+        reasons = [f"{each.name} ended: {_last_line(each.log)}" for each in ended]
+        why = "; ".join(reasons) or "in 30 s"
+        return f"sandbox {self.name} has no nodes that are Ready: {why}."
 
     def keep_state(self) -> None:
         """Make the place of the stacks' state, which needs no cluster."""
@@ -350,6 +390,10 @@ def _can_listen(address: str) -> bool:
                 ) from error
             return False
     return True
+
+
+def _last_line(log: Path) -> str:
+    return next(iter(log.read_text().splitlines()[-1:]), "it said nothing")
 
 
 def _end(processes: list[psutil.Process], patience: float) -> None:

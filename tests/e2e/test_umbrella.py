@@ -1,6 +1,7 @@
 """Istio 1.0.5: rendered without a cluster, and refused by a cluster that it can't run on."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def settings() -> dict[str, str]:
 @pytest.fixture
 def offline(tmp_path: Path) -> Iterator[Checkout]:
     """Return a checkout whose sandbox is never started."""
-    sandbox = Sandbox("e2e-offline")
+    sandbox = Sandbox(f"offline-{os.getpid()}-1.15")
     yield Checkout.make(tmp_path, sandbox)
     sandbox.down()
 

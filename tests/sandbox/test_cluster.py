@@ -35,6 +35,27 @@ def test_two_run_side_by_side_on_loopback_only(cluster: Sandbox) -> None:
     assert cluster.is_up()
 
 
+def test_one_that_lost_a_port_starts_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kwokctl chooses free ports, and somebody else may take one before its component does."""
+    create, made = Sandbox._create, []
+
+    def create_and_lose_one(sandbox: Sandbox, programs: dict[str, Path]) -> None:
+        create(sandbox, programs)
+        if not made:
+            pids = {component.name: component.pid for component in sandbox.components()}
+            psutil.Process(pids["kwok-controller"]).kill()
+        made.append(sandbox)
+
+    monkeypatch.setattr(Sandbox, "_create", create_and_lose_one)
+    other = Sandbox(f"again-{os.getpid()}")
+    other.up()
+    try:
+        assert len(made) == 2
+        assert None not in [component.pid for component in other.components()]
+    finally:
+        other.down()
+
+
 def test_the_nodes_say_the_version_of_the_cluster(cluster: Sandbox) -> None:
     """As real ones do: istiod makes native sidecars by what the kubelets say."""
     config = KubeConfig.from_file(cluster.kubeconfig).get(cluster.context)
