@@ -173,6 +173,10 @@ class Sandbox:
                 # API server was killed.
                 "kube-controller-manager=leader-elect=false",
                 "kube-scheduler=leader-elect=false",
+                # Nodes of no machine don't fail. After a restart kwok waits for the lease of the
+                # one before, as long as this is by default, and a pod that is once not Ready, for
+                # its node isn't, stays so.
+                "kube-controller-manager=node-monitor-grace-period=24h",
                 *self.control_plane.arguments,
             )
             config = self.folder / "kwokctl.yaml"
