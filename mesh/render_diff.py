@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
-from mesh import render
+from mesh import render, workspace
 from mesh.release import PROJECT
 from mesh.workspace import Workspace, WorkspaceError
 from sandbox import console
@@ -74,8 +74,7 @@ def _render_all(project: Path, out: Path) -> dict[str, str]:
     """Render all stacks of a checkout, and return why which of them can't be."""
     out.mkdir(parents=True, exist_ok=True)
     failed = {}
-    for file in sorted(project.glob("Pulumi.*.yaml")):
-        stack = file.name.split(".")[1]
+    for stack in workspace.stacks(project):
         with console.alive(f"rendering stack {stack}"):
             answer = _mesh(project, "render", str(out / stack), "--stack", stack)
         if answer.returncode:
@@ -87,12 +86,13 @@ def _render_all(project: Path, out: Path) -> dict[str, str]:
 
 
 def _stands_elsewhere(stack: str) -> bool:
-    """Tell whether nothing is wrong with a stack, and its platform is of another repository."""
+    """Tell whether nothing is wrong with a stack: its platform, or its release, is elsewhere."""
     try:
-        render.stacks(Workspace(stack, "none"))
+        needed = render.stacks(Workspace(stack, "none"))
     except render.RenderError:
         return True
-    return False
+    folders = [folder for each in needed for _, folder in each.releases if folder]
+    return not all((PROJECT / Path(folder).expanduser()).is_dir() for folder in folders)
 
 
 def _difference(out: Path) -> str:

@@ -4,6 +4,7 @@ import fnmatch
 import subprocess
 from collections.abc import Iterable
 
+from mesh import workspace
 from mesh.release import PROJECT
 from mesh.workspace import Workspace, WorkspaceError
 
@@ -16,8 +17,7 @@ UNREAD = (
 
 def all_stacks() -> list[str]:
     """Name the stacks with a cluster of their own: others live on a developer's sandbox."""
-    names = sorted(file.name.split(".")[1] for file in PROJECT.glob("Pulumi.*.yaml"))
-    return [name for name in names if Workspace(name, "default").context]
+    return [name for name in workspace.stacks(PROJECT) if Workspace(name, "default").context]
 
 
 def touched(changed: Iterable[str], stacks: Iterable[str]) -> list[str]:

@@ -36,6 +36,12 @@ class WorkspaceError(Exception):
     """The stack can't be worked on; the message says why and what helps."""
 
 
+def stacks(folder: Path) -> list[str]:
+    """Name the stacks that have a file in a checkout; a name may have dots, as a version has."""
+    files = folder.glob("Pulumi.*.yaml")
+    return sorted(file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in files)
+
+
 @dataclass(frozen=True)
 class Workspace:
     """A stack of this project, on the sandbox unless its config names a context."""

@@ -18,6 +18,8 @@ if stack == "left" and "VERSION" == "1.30.3":
     sys.exit("error: old")
 if stack == "app":
     sys.exit("error: platform\\nelsewhere")
+if stack == "istio-1.0.5":
+    sys.exit("error: no such folder")
 if stack == "broken":
     sys.exit("error: mtls")
 assert command == "render" and pathlib.Path("releases").is_dir()
@@ -36,7 +38,8 @@ def project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(render_diff, "PROJECT", project)
     monkeypatch.setattr(workspace, "PROJECT", project)
     (project / "Pulumi.yaml").write_text(
-        "{name: mesh, config: {mode: {default: standalone}, platformStack: {default: ''}}}"
+        "{name: mesh, config: {mode: {default: standalone}, platformStack: {default: ''}, "
+        "istioVersion: {default: 1.30.3}, releaseDir: {default: ''}, canary: {default: ''}}}"
     )
     git(project, "init", "--quiet", "--initial-branch", "main")
     commit(project, "1.30.3", "dev", "gone")
@@ -107,6 +110,19 @@ def test_an_app_of_a_platform_elsewhere_is_left_out(project: Path, tmp_path: Pat
 
     assert found.startswith("# stack app is left out: error: platform\n# elsewhere\ndiff --git ")
     assert "+version: 1.30.4\n stack: dev\n" in found
+
+
+def test_a_stack_whose_release_is_elsewhere_is_left_out(project: Path, tmp_path: Path) -> None:
+    """By its whole name, which may have dots; a release that is there excuses no mistake."""
+    file = project / "Pulumi.istio-1.0.5.yaml"
+    file.write_text("config: {mesh:releaseDir: ../elsewhere}")
+
+    found = render_diff.write("main", tmp_path / "out")
+    assert found.startswith("# stack istio-1.0.5 is left out: error: no such folder\ndiff --git ")
+
+    (tmp_path / "elsewhere").mkdir()
+    with pytest.raises(WorkspaceError, match=r"not rendered, .*: istio-1\.0\.5"):
+        render_diff.write("main", tmp_path / "again")
 
 
 def test_a_mistake_of_the_base_is_no_fault_of_the_branch(project: Path, tmp_path: Path) -> None:

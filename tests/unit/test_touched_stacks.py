@@ -36,12 +36,13 @@ def test_a_change_touches_what_reads_it(changed: list[str], stacks: list[str]) -
 def test_sandbox_stacks_are_not_previewed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """They live on a developer's machine; only a stack with a context has a cluster to ask."""
     (tmp_path / "Pulumi.prod.yaml").write_text("config: {mesh:context: eu-1}")
+    (tmp_path / "Pulumi.old-1.0.5.yaml").write_text("config: {mesh:context: eu-1}")
     (tmp_path / "Pulumi.dev.yaml").write_text("config: {}")
     (tmp_path / "Pulumi.yaml").write_text("{name: mesh, config: {context: {default: ''}}}")
     monkeypatch.setattr("mesh.touched_stacks.PROJECT", tmp_path)
     monkeypatch.setattr("mesh.workspace.PROJECT", tmp_path)
 
-    assert touched_stacks.all_stacks() == ["prod"]
+    assert touched_stacks.all_stacks() == ["old-1.0.5", "prod"]
 
 
 def test_the_branchs_own_changes_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
