@@ -1,6 +1,6 @@
 """Property values as they travel between the engine and a plugin, and as plain Python."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice, zip_longest
 from typing import Any
 
@@ -186,13 +186,21 @@ def _plain(value: Value) -> Any:
         fields = value.struct_value.fields
         return {key: _plain(fields[key]) for key in fields}
     if kind == "list_value":
-        return [_plain(item) for item in value.list_value.values]
+        return _plain_items(value.list_value.values)
     if kind == "number_value":
         number = value.number_value
         return int(number) if number.is_integer() else number
     if kind == "string_value":
         return text
     return value.bool_value if kind == "bool_value" else None
+
+
+def _plain_items(values: Sequence[Value]) -> list[Any]:
+    # Neighbours have much in common: the versions of a CRD are large, and hardly differ.
+    items: list[Any] = []
+    for value, before in zip(values, (None, *values), strict=False):
+        items.append(_plain(value) if before is None else _shared(value, before, items[-1]))
+    return items
 
 
 def shared_fields(

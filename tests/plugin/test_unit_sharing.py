@@ -72,6 +72,14 @@ def test_sharing_changes_nothing_of_what_is_written(values, others):
     assert to_struct(like.object, like) == to_struct(like.object)
 
 
+def test_what_neighbours_have_in_common_is_read_once():
+    """A CRD's versions have one large schema each, and it is mostly the same."""
+    versions = [{"name": name, "schema": {"type": "object"}} for name in ("v1", "v1beta1")]
+    first, second = Properties(to_struct({"versions": versions})).object["versions"]
+    assert [first, second] == versions
+    assert second["schema"] is first["schema"]
+
+
 def test_true_is_not_written_as_one():
     """Python takes the two for equal; a state that did would hide somebody's edit."""
     like = Properties(to_struct({"a": {"b": True, "c": [1]}, "d": "e"}))
