@@ -21,7 +21,8 @@ from .objects import (
     pluck,
     set_metadata,
 )
-from .properties import UNKNOWN, Properties, has_secret, mark_secrets, to_struct
+from .properties import UNKNOWN, Properties, has_secret, mark_secrets
+from .writing import to_struct
 
 _HOOK = "helm.sh/hook"
 _MANAGED_BY = "app.kubernetes.io/managed-by"
@@ -80,8 +81,7 @@ class Checker:
         mark_secrets(inputs, new.secrets)
         if self._connection.renders and has_secret(inputs):
             self._engine.warn(urn, "rendered YAML will contain a secret value in plaintext")
-        unchanged = new.plain is new.struct and inputs == new.object
-        return new.struct if unchanged else to_struct(inputs, new)
+        return new.dashed() if inputs == new.object and not new.secrets else to_struct(inputs)
 
     def _check_patch(self, urn: str, inputs: Object) -> None:
         if not is_patch(urn, inputs):

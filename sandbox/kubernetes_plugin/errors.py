@@ -88,7 +88,7 @@ class PartialError(Exception):
         message: str,
         *,
         resource_id: str,
-        state: bytes,
+        state: Struct,
         cause: Exception,
         inputs: Struct | None = None,
     ) -> None:
@@ -105,9 +105,9 @@ def abort_partial(context: grpc.ServicerContext, error: PartialError) -> NoRetur
     detail = provider_pb2.ErrorResourceInitFailed(
         id=error.resource_id,
         reasons=error.reasons,
+        properties=error.state,
         inputs=error.inputs,
     )
-    detail.properties.MergeFromString(error.state)
     packed = AnyMessage()
     packed.Pack(detail)
     status = Status(code=grpc.StatusCode.UNKNOWN.value[0], message=message, details=[packed])

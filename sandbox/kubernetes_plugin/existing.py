@@ -30,11 +30,12 @@ from .objects import (
     set_metadata,
     split_id,
 )
-from .properties import Properties, copy, mark_secrets, to_struct
+from .properties import Properties, copy, equal, mark_secrets
 from .resources import LAST_APPLIED
 from .state import checkpoint, field_manager, initial_version, read
 from .waiting.deletion import wait_until_gone
 from .waiting.readiness import check_once
+from .writing import to_struct
 
 _REVISION = "deployment.kubernetes.io/revision"
 _NOT_INPUTS = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "uid")
@@ -53,7 +54,7 @@ class Existing:
 
     def read(
         self, urn: str, resource_id: str, state: Struct, old_given: Properties
-    ) -> tuple[str, bytes, Struct] | None:
+    ) -> tuple[str, Struct, Struct] | None:
         """Read an object; give its ID, state and inputs, or None when it is gone.
 
         Raises:
@@ -101,7 +102,8 @@ class Existing:
             inputs = _without_read_only(inputs)
         now = checkpoint(inputs, live, old_given, initial_version=version, manager=manager)
         mark_secrets(inputs, old_given.secrets)
-        seen = to_struct(inputs, old_given)
+        same = equal(inputs, old_given.object) and not old_given.secrets
+        seen = old_given.dashed() if same else to_struct(inputs)
         if error is not None:
             raise PartialError(
                 str(error),
@@ -133,7 +135,7 @@ class Existing:
 
     def _read_unreachable(
         self, urn: str, resource_id: str, state: Struct, old_given: Properties
-    ) -> tuple[str, bytes, Struct] | None:
+    ) -> tuple[str, Struct, Struct] | None:
         connection = self._connection
         reason = f"configured Kubernetes cluster is unreachable: {connection.unreachable}"
         self._engine.warn(urn, reason)
@@ -150,7 +152,7 @@ class Existing:
                 "configured Kubernetes cluster is unreachable and the `skipUnreachable` option is "
                 "enabled. Returned data could not reflect the actual cluster configuration.",
             )
-            return resource_id, state.SerializeToString(), old_given.struct
+            return resource_id, state, old_given.struct
         raise UnreachableError(
             "failed to read resource state due to unreachable cluster. If the cluster was "
             f"deleted, {_DELETE_HINT}"

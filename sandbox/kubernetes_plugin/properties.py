@@ -1,6 +1,6 @@
 """Property values as they travel between the engine and a plugin, and as plain Python."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice, zip_longest
 from typing import Any
 
@@ -40,14 +40,15 @@ DASHED: dict[str, str] = {
 }
 
 
+UNDERSCORED = {dashed: name for name, dashed in DASHED.items()}
+
+
 def _on_the_wire(name: str) -> bytes:
     # A map's key, and the tag of its value: no text of a manifest holds these control characters.
     return b"\n" + bytes([len(name)]) + name.encode() + b"\x12"
 
 
 _SPELLINGS = [(_on_the_wire(name), _on_the_wire(dashed)) for name, dashed in DASHED.items()]
-_UNDERSCORED_START = b"x_kubernetes_"
-_DASHED_START = b"x-kubernetes-"
 # On the wire: a mark, or the text "Secret" (field 3, six letters), which may be a kind.
 _SECRET_SIGNS = (SIGNATURE.encode(), b"\x1a\x06Secret")
 
@@ -130,9 +131,9 @@ class Properties:
 
     def __init__(self, struct: Struct, like: "Properties | None" = None) -> None:
         """Read a struct; parts that are the same in `like` are shared with it, not read again."""
-        self.plain = unmarked(struct)
-        """The struct as it says the same as the object, in the same words; None with marks."""
         self.struct = struct
+        self.plain = unmarked(struct)
+        """The same in the spelling of the state, to be compared with; None with marks."""
         self.secrets: dict[str, Any] = from_struct(struct) if self.plain is None else {}
         """The values with their marks; empty when nothing can be secret."""
         if self.plain is None:
@@ -140,29 +141,27 @@ class Properties:
         else:
             self.object = read_fields(self.plain.fields, like)
 
+    def dashed(self) -> Struct:
+        """Give the struct in the spelling of Kubernetes."""
+        raw = self.struct.SerializeToString()
+        return _respelled(raw, _SPELLINGS) if b"x_kubernetes_" in raw else self.struct
+
 
 def unmarked(struct: Struct) -> Struct | None:
-    """Spell a struct's keys as the object does; None when something in it may be secret."""
+    """Spell a struct as the state does; None when something in it may be secret."""
     # Marks are rare and the search is quick: most structs are read without looking for them.
     raw = struct.SerializeToString()
     if any(sign in raw for sign in _SECRET_SIGNS):
         return None
-    return _dashed(raw) if _UNDERSCORED_START in raw else struct
+    if b"x-kubernetes-" not in raw:
+        return struct
+    return _respelled(raw, [(dashed, name) for name, dashed in _SPELLINGS])
 
 
-def _dashed(raw: bytes) -> Struct:
-    for underscored, dashed in _SPELLINGS:
-        raw = raw.replace(underscored, dashed)
+def _respelled(raw: bytes, spellings: Iterable[tuple[bytes, bytes]]) -> Struct:
+    for spelling, other in spellings:
+        raw = raw.replace(spelling, other)
     return Struct.FromString(raw)
-
-
-def underscored(struct: Struct) -> bytes:
-    """Spell an object's keys as the SDK's classes do, and so the state; give it as it is sent."""
-    raw = struct.SerializeToString()
-    if _DASHED_START in raw:
-        for name, dashed in _SPELLINGS:
-            raw = raw.replace(dashed, name)
-    return raw
 
 
 def read_fields(fields: Mapping[str, Value], like: Properties | None) -> dict[str, Any]:
@@ -173,7 +172,7 @@ def read_fields(fields: Mapping[str, Value], like: Properties | None) -> dict[st
 
 
 def _plain_fields(fields: Mapping[str, Value]) -> dict[str, Any]:
-    return {key: _plain(fields[key]) for key in fields}
+    return {DASHED.get(key, key): _plain(fields[key]) for key in fields}
 
 
 def _plain(value: Value) -> Any:
@@ -184,7 +183,7 @@ def _plain(value: Value) -> Any:
     kind = value.WhichOneof("kind")
     if kind == "struct_value":
         fields = value.struct_value.fields
-        return {key: _plain(fields[key]) for key in fields}
+        return {DASHED.get(key, key): _plain(fields[key]) for key in fields}
     if kind == "list_value":
         return _plain_items(value.list_value.values)
     if kind == "number_value":
@@ -207,10 +206,12 @@ def shared_fields(
     fields: Mapping[str, Value], others: Mapping[str, Value], known: dict[str, Any]
 ) -> dict[str, Any]:
     """Read fields; parts that are the same in `others`, read as `known`, are shared with it."""
-    return {
-        key: _shared(fields[key], others[key], known[key]) if key in others else _plain(fields[key])
-        for key in fields
-    }
+    read = {}
+    for key in fields:
+        name = DASHED.get(key, key)
+        twin = key in others
+        read[name] = _shared(fields[key], others[key], known[name]) if twin else _plain(fields[key])
+    return read
 
 
 def _shared(value: Value, other: Value, known: Any) -> Any:
@@ -227,82 +228,6 @@ def _shared(value: Value, other: Value, known: Any) -> Any:
             for item, twin, object_ in islice(pairs, count)
         ]
     return _plain(value)
-
-
-def to_struct(values: Mapping[str, Any], like: Properties | None = None) -> Struct:
-    """Write values for the engine, `Secret` and `UNKNOWN` in the engine's own form.
-
-    Parts that are the same in `like` are copied from there, not written again.
-    """
-    struct = Struct()
-    write(struct, values, like)
-    return struct
-
-
-def write(struct: Struct, values: Mapping[str, Any], like: Properties | None = None) -> None:
-    """Write values into a struct, as `to_struct` does."""
-    if like is None or like.plain is None:
-        _fill(struct.fields, values)
-    else:
-        _fill_like(struct.fields, values, like.plain.fields, like.object)
-
-
-def _fill(fields: Any, values: Mapping[str, Any]) -> None:
-    for key, item in values.items():
-        _put(fields[key], item)
-
-
-def _put(slot: Value, item: Any) -> None:
-    if isinstance(item, str):
-        slot.string_value = item
-    elif isinstance(item, dict):
-        _fill(slot.struct_value.fields, item)
-        if not item:
-            slot.struct_value.SetInParent()
-    elif isinstance(item, bool):
-        slot.bool_value = item
-    elif isinstance(item, int | float):
-        slot.number_value = item
-    elif isinstance(item, list | tuple):
-        values = slot.list_value.values
-        slot.list_value.SetInParent()
-        for element in item:
-            _put(values.add(), element)
-    elif isinstance(item, Secret):
-        _fill(slot.struct_value.fields, {SIGNATURE: SECRET, "value": item.value})
-    elif item is UNKNOWN:
-        slot.string_value = UNKNOWN_MARK
-    elif item is None:
-        slot.null_value = 0
-    else:
-        raise TypeError(f"property of type {type(item).__name__} can't be sent to the engine")
-
-
-def _fill_like(
-    fields: Any, values: Mapping[str, Any], others: Mapping[str, Value], known: Mapping[str, Any]
-) -> None:
-    for key, item in values.items():
-        if key in others:
-            _put_like(fields[key], item, others[key], known[key])
-        else:
-            _put(fields[key], item)
-
-
-def _put_like(slot: Value, item: Any, other: Value, known: Any) -> None:
-    if equal(item, known):
-        slot.CopyFrom(other)
-    elif isinstance(item, dict) and item and isinstance(known, dict):
-        _fill_like(slot.struct_value.fields, item, other.struct_value.fields, known)
-    elif isinstance(item, list) and isinstance(known, list):
-        values, others = slot.list_value.values, other.list_value.values
-        slot.list_value.SetInParent()
-        for element, twin, object_ in islice(zip_longest(item, others, known), len(item)):
-            if twin is None:
-                _put(values.add(), element)
-            else:
-                _put_like(values.add(), element, twin, object_)
-    else:
-        _put(slot, item)
 
 
 def equal(left: Any, right: Any) -> bool:

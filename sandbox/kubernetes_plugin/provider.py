@@ -19,10 +19,11 @@ from .engine import Engine
 from .errors import PartialError, ResourceError, abort_partial
 from .existing import Existing
 from .objects import Object, gvk_kind, gvk_of, namespace_of, set_metadata, type_of_urn
-from .properties import Properties, from_struct, has_unknown, to_struct
+from .properties import Properties, from_struct, has_unknown
 from .recent import Recent
 from .resources import Resources
 from .settings import Settings, sdk_version
+from .writing import to_struct
 
 PLUGIN_VERSION = sdk_version()
 STAND_IN = "stand-in for pulumi-resource-kubernetes"
@@ -156,9 +157,7 @@ class Provider(ResourceProviderServicer):
         )
         if made is None:
             return provider_pb2.CreateResponse(properties=request.properties)
-        response = provider_pb2.CreateResponse(id=made[0])
-        response.properties.MergeFromString(made[1])
-        return response
+        return provider_pb2.CreateResponse(id=made[0], properties=made[1])
 
     @_reported
     def Read(self, request, context):  # noqa: D102, N802
@@ -171,9 +170,7 @@ class Provider(ResourceProviderServicer):
         )
         if found is None:
             return provider_pb2.ReadResponse()
-        response = provider_pb2.ReadResponse(id=found[0], inputs=found[2])
-        response.properties.MergeFromString(found[1])
-        return response
+        return provider_pb2.ReadResponse(id=found[0], properties=found[1], inputs=found[2])
 
     @_reported
     def Update(self, request, context):  # noqa: D102, N802
@@ -185,11 +182,7 @@ class Provider(ResourceProviderServicer):
             preview=request.preview,
             timeout=request.timeout,
         )
-        if state is None:
-            return provider_pb2.UpdateResponse(properties=request.news)
-        response = provider_pb2.UpdateResponse()
-        response.properties.MergeFromString(state)
-        return response
+        return provider_pb2.UpdateResponse(properties=request.news if state is None else state)
 
     @_reported
     def Delete(self, request, context):  # noqa: D102, N802

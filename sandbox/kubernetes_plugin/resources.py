@@ -27,7 +27,7 @@ from .properties import Properties, has_secret, has_unknown
 from .state import checkpoint, field_manager, initial_version, read
 from .waiting.readiness import wait_until_ready
 
-_StateOf = Callable[[Object], bytes]
+_StateOf = Callable[[Object], Struct]
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -40,7 +40,7 @@ class Resources:
 
     def create(
         self, urn: str, given: Properties, *, preview: bool, timeout: float
-    ) -> tuple[str, bytes] | None:
+    ) -> tuple[str, Struct] | None:
         """Create an object; give its ID and state, or None when a preview can't tell more.
 
         Raises:
@@ -64,7 +64,7 @@ class Resources:
         version = str(inputs.get("apiVersion") or "")
         manager = field_manager(Struct(), inputs, server_side=settings.server_side_apply)
 
-        def state_of(live: Object) -> bytes:
+        def state_of(live: Object) -> Struct:
             return checkpoint(inputs, live, given, initial_version=version, manager=manager)
 
         if connection.renders:
@@ -110,7 +110,7 @@ class Resources:
             f'resource "{urn}" was not successfully created by the Kubernetes API server: {error}'
         )
 
-    def _render(self, urn: str, inputs: Object, given: Properties, state_of: _StateOf) -> bytes:
+    def _render(self, urn: str, inputs: Object, given: Properties, state_of: _StateOf) -> Struct:
         directory = self._connection.settings.yaml_directory
         path = rendered_path(inputs, directory)
         if has_secret(given.secrets):
@@ -128,7 +128,7 @@ class Resources:
         ignored: list[str],
         preview: bool,
         timeout: float,
-    ) -> bytes | None:
+    ) -> Struct | None:
         """Update an object; give its state, or None when a preview can't tell more.
 
         Raises:
@@ -150,7 +150,7 @@ class Resources:
         server_side = settings.server_side_apply
         manager = field_manager(state, inputs, server_side=server_side)
 
-        def state_of(live: Object) -> bytes:
+        def state_of(live: Object) -> Struct:
             return checkpoint(inputs, live, given, initial_version=version, manager=manager)
 
         if connection.renders:

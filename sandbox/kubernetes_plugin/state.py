@@ -15,11 +15,9 @@ from .properties import (
     mark_secrets,
     read_fields,
     shared_fields,
-    to_struct,
-    underscored,
     unmarked,
-    write,
 )
+from .writing import write_state
 
 INPUTS = "__inputs"
 INITIAL_VERSION = "__initialApiVersion"
@@ -34,20 +32,21 @@ def checkpoint(
     *,
     initial_version: str,
     manager: str,
-) -> bytes:
-    """Make the state of a resource, as it is sent; what the engine gave as secret is so in it."""
+) -> Struct:
+    """Make the state of a resource; what the engine gave as secret is so in it."""
     markers = {INITIAL_VERSION: initial_version, FIELD_MANAGER: manager}
-    secrets = given.secrets
+    state, secrets = Struct(), given.secrets
     if not secrets and inputs.get("kind") != "Secret" and live.get("kind") != "Secret":
-        state = to_struct(live | markers, given)
-        write(state.fields[INPUTS].struct_value, inputs, given)
-        return underscored(state)
+        write_state(state, live | markers, given)
+        write_state(state.fields[INPUTS].struct_value, inputs, given)
+        return state
     shown, kept = copy(live), copy(inputs)
     mark_secrets(shown, secrets)
     mark_secrets(kept, secrets)
     if is_secret(live):
         _mark_string_data(shown, secrets)
-    return underscored(to_struct(shown | {INPUTS: kept} | markers))
+    write_state(state, shown | {INPUTS: kept} | markers)
+    return state
 
 
 def _mark_string_data(state: dict[str, Any], secrets: dict[str, Any]) -> None:
