@@ -86,14 +86,9 @@ sandbox-logs: venv/ready ## Print the ends of its processes' logs
 env: venv/ready ## Print what makes plain pulumi and kubectl work: eval "$$(make -s env)"
 	@$(run) mesh env
 
-lock: ## Pin what requirements*.in name, with hashes; scripts/lock --upgrade takes newer versions
+lock: venv/ready ## Pin what requirements*.in name, with hashes; scripts/lock --upgrade takes newer versions
 	@scripts/lock
 
 venv/ready: requirements.txt requirements-dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit("mesh needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
-	@echo "setting up venv/ (Python packages, about half a minute)" >&2
-	@while sleep 1 && kill -0 $$$$ 2>/dev/null; do printf . >&2; done & dots=$$!; \
-	  $(PYTHON) -m venv venv && $(venv)/python -m pip install --quiet --disable-pip-version-check \
-	    --require-hashes -r requirements-dev.txt; \
-	  code=$$?; kill $$dots; echo >&2; exit $$code
+	@scripts/venv $(PYTHON)
 	@touch venv/ready
