@@ -38,8 +38,6 @@ DASHED: dict[str, str] = {
         "x_kubernetes_validations",
     )
 }
-
-
 UNDERSCORED = {dashed: name for name, dashed in DASHED.items()}
 
 
