@@ -22,9 +22,11 @@ OLDER = ("global.hub=docker.io/istio", "global.tag=1.29.2")
 def taken(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Checkout]:
     """Return a checkout with an empty sandbox of its own, to install an Istio in."""
     sandbox = Sandbox(f"e2e-adoption-{id(request)}")
-    sandbox.up()
-    yield Checkout.make(tmp_path, sandbox)
-    sandbox.down()
+    try:
+        sandbox.up()
+        yield Checkout.make(tmp_path, sandbox)
+    finally:
+        sandbox.down()
 
 
 def test_helms_istio_is_taken_over(taken: Checkout) -> None:

@@ -34,10 +34,12 @@ def test_an_istiod_scaled_to_nothing_without_its_webhook_is_put_back(deployed: C
 
     What has no autoscaler has the stack's number of pods: any other is drift.
     """
+    # While the injector is there: a pod made without it would stay without a sidecar.
     deployed.shell(
+        f"kubectl scale {' '.join(REVIEWS)} --replicas=3; "
+        f"kubectl rollout status {' '.join(REVIEWS)} --timeout 60s; "
         f"kubectl scale {' '.join(ISTIOD)} --replicas=0; kubectl delete {' '.join(INJECTOR)}; "
-        f"kubectl scale {' '.join(GATEWAY)} --replicas=0; "
-        f"kubectl scale {' '.join(REVIEWS)} --replicas=3"
+        f"kubectl scale {' '.join(GATEWAY)} --replicas=0"
     )
 
     steps = _changes(deployed)

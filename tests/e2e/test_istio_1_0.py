@@ -40,9 +40,11 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     sandbox = Sandbox(f"e2e-{os.getpid()}-1.15")
     checkout = Checkout.make(tmp_path_factory.mktemp("istio-1.0"), sandbox)
     _configure(checkout, injection="off")
-    checkout.mesh("up", stack=STACK)
-    yield checkout
-    sandbox.down()
+    try:
+        checkout.mesh("up", stack=STACK)
+        yield checkout
+    finally:
+        sandbox.down()
 
 
 def test_services_and_pods_are_the_walk_throughs(old: Checkout) -> None:
