@@ -63,11 +63,8 @@ def _refuse_in_use(workspace: Workspace) -> None:
     """Refuse to take the platform from under the app stacks that stand on it."""
     if workspace.setting("mode") == "app":
         return
-    context = ("--context", workspace.context) if workspace.context else ()
     app = ",".join("=".join(label) for label in ownership.APP.items())
-    listed = workspace.query(
-        *("kubectl", *context, "get", "namespaces", "--selector", app, "-o", "json")
-    )
+    listed = workspace.kubectl("get", "namespaces", "--selector", app, "-o", "json")
     marks = [item["metadata"]["annotations"] for item in json.loads(listed)["items"]]
     if stacks := sorted(mark[ownership.ANNOTATION] for mark in marks):
         names = [stack.rpartition("/")[2] for stack in stacks]

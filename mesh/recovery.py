@@ -79,7 +79,7 @@ def _exists(workspace: Workspace, manifest: dict[str, Any]) -> bool:
     key = {part: metadata[part] for part in ("name", "namespace") if part in metadata}
     asked = {"apiVersion": manifest["apiVersion"], "kind": manifest["kind"], "metadata": key}
     try:
-        workspace.query("kubectl", "get", "-f", "-", standard_input=json.dumps(asked))
+        workspace.kubectl("get", "-f", "-", standard_input=json.dumps(asked))
     except WorkspaceError:
         return False
     return True

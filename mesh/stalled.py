@@ -62,13 +62,13 @@ def _namespaces(workspace: Workspace) -> tuple[str, ...]:
 
 
 def _refused(workspace: Workspace, namespace: str) -> list[tuple[str, str]]:
-    context = ("--context", workspace.context) if workspace.context else ()
     try:
-        printed = workspace.query(
-            *("kubectl", *context, "--namespace", namespace, "get", "deployments"),
+        printed = workspace.kubectl(
+            *("get", "deployments", "--namespace", namespace),
             *("--request-timeout", "5s", "-o", f"jsonpath={REFUSED}"),
         )
-    except WorkspaceError:  # a cluster that doesn't answer is for the update to tell
+    # A cluster that isn't there, or doesn't answer, is for the update to tell.
+    except (pulumi.RunError, WorkspaceError):
         return []
     rows = (line.partition("\t") for line in printed.splitlines())
     return [(name, message) for name, _, message in rows if message]

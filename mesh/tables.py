@@ -10,9 +10,8 @@ def show(workspace: Workspace) -> None:
     outputs = workspace.outputs()
     if "namespaces" not in outputs:
         raise WorkspaceError(f"stack {workspace.stack} has nothing deployed: `make up` does that")
-    context = ("--context", outputs["context"])
     for what in ("svc", "pods"):
-        listed = workspace.query("kubectl", *context, "get", what, "--all-namespaces")
+        listed = workspace.kubectl("get", what, "--all-namespaces")
         header, *rows = listed.splitlines()
         ours = [row for name in outputs["namespaces"] for row in rows if row.split()[0] == name]
         sys.stdout.write("\n".join(["", header, *ours, ""]))

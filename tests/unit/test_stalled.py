@@ -2,6 +2,7 @@
 
 import time
 
+import pulumi
 import pytest
 
 from mesh import stalled
@@ -18,10 +19,10 @@ DEPLOYMENTS = {
 def workspace(monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """Return a stack's workspace whose kubectl prints the above."""
 
-    def query(_: Workspace, *arguments: str) -> str:
+    def kubectl(_: Workspace, *arguments: str) -> str:
         return DEPLOYMENTS[arguments[arguments.index("--namespace") + 1]]
 
-    monkeypatch.setattr(Workspace, "query", query)
+    monkeypatch.setattr(Workspace, "kubectl", kubectl)
     monkeypatch.setattr(Workspace, "config", {})
     return Workspace("dev", "default")
 
@@ -51,14 +52,17 @@ def test_each_reason_is_said_once(
     assert capsys.readouterr().err.count("ratings-v1 gets no pods") == 1
 
 
-def test_a_silent_cluster_is_left_to_the_update(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "error", [WorkspaceError("kubectl: connection refused"), pulumi.RunError("no context 'gone'")]
+)
+def test_a_cluster_that_cant_be_asked_is_left_to_the_update(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     """Its own error is the one that a person needs."""
 
-    def query(*_: object) -> str:
-        raise WorkspaceError("kubectl: connection refused")
+    def kubectl(*_: object) -> str:
+        raise error
 
-    monkeypatch.setattr(Workspace, "query", query)
+    monkeypatch.setattr(Workspace, "kubectl", kubectl)
 
     assert stalled.reasons(workspace) == []

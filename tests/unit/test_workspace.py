@@ -35,3 +35,24 @@ def test_the_tables_of_a_stack_that_was_never_up(monkeypatch: pytest.MonkeyPatch
 
     with pytest.raises(WorkspaceError, match="stack dev has nothing deployed: `make up`"):
         tables.show(Workspace("dev", "a-sandbox-that-never-was"))
+
+
+def test_the_tables_are_of_the_cluster_that_the_config_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its context may be in a file that only the setting kubeconfig names."""
+    file = tmp_path / "config"
+    file.write_text("contexts: [{name: my-cluster}]")
+    config = {"mesh:context": "my-cluster", "mesh:kubeconfig": str(file)}
+    monkeypatch.setattr(Workspace, "config", config)
+    deployed = {"namespaces": ["istio-system"], "context": "my-cluster"}
+    monkeypatch.setattr(Workspace, "outputs", lambda _: deployed)
+    asked = []
+    monkeypatch.setattr(
+        Workspace, "query", lambda _, *words, **__: asked.append(words) or "NAMESPACE"
+    )
+
+    tables.show(Workspace("dev", "default"))
+
+    where = ("kubectl", "--kubeconfig", str(file), "--context", "my-cluster")
+    assert [words[:5] for words in asked] == [where, where]
