@@ -208,24 +208,16 @@ class Sandbox:
 
     def _nodes_get_ready(self) -> bool:
         """Wait until the nodes are Ready, or a component has ended."""
-        with console.alive(f"sandbox {self.name}: waiting for its nodes"):
+        config = KubeConfig.from_file(self.kubeconfig).get(self.context)
+        waiting = console.alive(f"sandbox {self.name}: waiting for its nodes")
+        with waiting, Client(config, timeout=httpx2.Timeout(10)) as client:
             for _ in range(300):
                 if not all(component.pid for component in self._kwok_components()):
                     return False
-                if self._ready_nodes() == NODES:
+                if _ready_nodes(client) == NODES:
                     return True
                 time.sleep(0.1)
         return False
-
-    def _ready_nodes(self) -> int:
-        config = KubeConfig.from_file(self.kubeconfig).get(self.context)
-        try:
-            with Client(config, timeout=httpx2.Timeout(10)) as client:
-                nodes = list(client.list(Node))
-        except httpx2.HTTPError:
-            return 0
-        conditions = [c for node in nodes if node.status for c in node.status.conditions or []]
-        return sum((c.type, c.status) == ("Ready", "True") for c in conditions)
 
     def _what_ended(self) -> str:
         ended = [component for component in self._kwok_components() if not component.pid]
@@ -394,6 +386,15 @@ def _can_listen(address: str) -> bool:
                 ) from error
             return False
     return True
+
+
+def _ready_nodes(client: Client) -> int:
+    try:
+        nodes = list(client.list(Node))
+    except httpx2.HTTPError:
+        return 0
+    conditions = [c for node in nodes if node.status for c in node.status.conditions or []]
+    return sum((c.type, c.status) == ("Ready", "True") for c in conditions)
 
 
 def _last_line(log: Path) -> str:
