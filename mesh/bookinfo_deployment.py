@@ -18,43 +18,10 @@ def make(
     revision_mark: Mapping[str, str],
 ) -> dict[str, Any]:
     """Describe a version's Deployment as the stack wants it, without a sidecar."""
-    whole = _whole(stack, sample, service, version, revision_mark)
-    return _bare(whole, sample) if sample.is_bare else whole
-
-
-def _whole(
-    stack: Settings,
-    sample: Sample,
-    service: Microservice,
-    version: str,
-    revision_mark: Mapping[str, str],
-) -> dict[str, Any]:
     labels = {"app": service.name, "version": version}
     mark = revision_mark if stack.data_plane.has_sidecars else {}
     annotations = {**service.annotations, **stack.data_plane.pod_annotations, **mark}
-    env: list[dict[str, Any]] = [{"name": key, "value": text} for key, text in service.env.items()]
-    if service.password:
-        key = {"name": secrets.MYSQL_SECRET, "key": secrets.MYSQL_KEY}
-        env.append({"name": service.password, "valueFrom": {"secretKeyRef": key}})
-    probe = _probe(service) if stack.bookinfo_probes else None
-    user = {"runAsUser": service.user} if service.user else {}
-    hub, tag = stack.bookinfo_hub or sample.hub, stack.bookinfo_tag or sample.tag
-    container = {
-        "name": service.name,
-        "image": f"{hub}/examples-bookinfo-{service.image_name(version)}:{tag}",
-        "imagePullPolicy": "IfNotPresent",
-        "args": list(service.args) or None,
-        "env": env or None,
-        "ports": [{"containerPort": service.port}],
-        "resources": stack.bookinfo_resources.model_dump(exclude_defaults=True) or None,
-        **dict.fromkeys(PROBES, probe),
-        "securityContext": {**pod_security.RESTRICTED_CONTAINER, **user},
-        "volumeMounts": [
-            {"name": volume, "mountPath": path} for volume, path in service.scratch.items()
-        ]
-        or None,
-    }
-    return {
+    whole = {
         "apiVersion": sample.deployments,
         "kind": "Deployment",
         "metadata": {
@@ -74,21 +41,49 @@ def _whole(
                     "serviceAccountName": (
                         None if service.account == DEFAULT_ACCOUNT else service.account
                     ),
-                    "containers": [container],
+                    "containers": [_container(stack, sample, service, version)],
                     "volumes": [{"name": volume, "emptyDir": {}} for volume in service.scratch]
                     or None,
                 },
             },
         },
     }
+    return _bare(whole) if sample.is_bare else whole
 
 
-def _bare(whole: Mapping[str, Any], sample: Sample) -> dict[str, Any]:
+def _container(
+    stack: Settings, sample: Sample, service: Microservice, version: str
+) -> dict[str, Any]:
+    env: list[dict[str, Any]] = [{"name": key, "value": text} for key, text in service.env.items()]
+    if service.password:
+        key = {"name": secrets.MYSQL_SECRET, "key": secrets.MYSQL_KEY}
+        env.append({"name": service.password, "valueFrom": {"secretKeyRef": key}})
+    probe = _probe(service) if stack.bookinfo_probes else None
+    user = {"runAsUser": service.user} if service.user else {}
+    hub, tag = stack.bookinfo_hub or sample.hub, stack.bookinfo_tag or sample.tag
+    return {
+        "name": service.name,
+        "image": f"{hub}/examples-bookinfo-{service.image_name(version)}:{tag}",
+        "imagePullPolicy": "IfNotPresent",
+        "args": list(service.args) or None,
+        "env": env or None,
+        "ports": [{"containerPort": service.port}],
+        "resources": stack.bookinfo_resources.model_dump(exclude_defaults=True) or None,
+        **dict.fromkeys(PROBES, probe),
+        "securityContext": {**pod_security.RESTRICTED_CONTAINER, **user},
+        "volumeMounts": [
+            {"name": volume, "mountPath": path} for volume, path in service.scratch.items()
+        ]
+        or None,
+    }
+
+
+def _bare(whole: Mapping[str, Any]) -> dict[str, Any]:
     """Keep no more than the sample of that time says, and what the stack's settings do."""
     (container,) = whole["spec"]["template"]["spec"]["containers"]
     kept = ("name", "image", "imagePullPolicy", "ports", "resources", *PROBES)
     return {
-        "apiVersion": sample.deployments,
+        "apiVersion": whole["apiVersion"],
         "kind": whole["kind"],
         "metadata": {key: whole["metadata"][key] for key in ("name", "namespace")},
         "spec": {
