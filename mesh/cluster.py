@@ -9,6 +9,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 import yaml
 
+from mesh import kubernetes_apis
 from mesh.release import PROJECT
 
 SANDBOX = "MESH_SANDBOX_KUBECONFIG"  # set by `make env`: the path of the sandbox's kubeconfig
@@ -65,7 +66,6 @@ def provider(
     """Make the provider that every resource gets handed down."""
     if cluster.rendered_to is not None:
         return kubernetes.Provider(name, render_yaml_to_directory=str(cluster.rendered_to))
-    major, minor = (int(part) for part in kube_version.split(".")[:2])
     return kubernetes.Provider(
         name,
         kubeconfig=str(cluster.kubeconfig),
@@ -79,9 +79,14 @@ def provider(
         suppress_helm_hook_warnings=True,
         # Else a field that another tool once set can't be changed: the update ends in a conflict.
         enable_patch_force=True,
-        enable_server_side_apply=None if (major, minor) >= SERVER_SIDE_APPLY else False,
+        enable_server_side_apply=None if applies_server_side(kube_version) else False,
         upsert_existing_objects=upsert_existing_objects,
     )
+
+
+def applies_server_side(kube_version: str) -> bool:
+    """Tell whether objects are made, and taken over, by server-side apply."""
+    return kubernetes_apis.minor(kube_version) >= SERVER_SIDE_APPLY
 
 
 def _sandbox(kubeconfig: Path) -> Cluster:

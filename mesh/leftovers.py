@@ -2,8 +2,8 @@
 
 import json
 
-from mesh import kubernetes_apis, ownership
-from mesh.cluster import SERVER_SIDE_APPLY
+from mesh import ownership
+from mesh.cluster import applies_server_side
 from mesh.workspace import Workspace, WorkspaceError
 from sandbox import console
 
@@ -33,10 +33,9 @@ def show(workspace: Workspace) -> None:
     if workspace.setting("mode") == "app":
         return
     names = [name for name, _ in _named(workspace, "crds")]
-    adopts = kubernetes_apis.minor(workspace.setting("kubeVersion")) >= SERVER_SIDE_APPLY
     then = (
         "an `up` takes them over"
-        if adopts
+        if applies_server_side(workspace.setting("kubeVersion"))
         else "this Kubernetes can't have them taken over: delete them before the next `up`, or set "
         "deleteCrds before a destroy"
     )
