@@ -108,5 +108,5 @@ def _proxy_version(spec: Manifest) -> str | None:
     """Read the proxy's version from its image's tag."""
     containers = [*spec["containers"], *(spec.get("initContainers") or ())]
     image = next((c.get("image", "") for c in containers if c["name"] == "istio-proxy"), "")
-    tag = image.partition("@")[0].rpartition("/")[2].partition(":")[2]
+    tag = skew.tag_of(image)
     return tag if skew.parse(tag) else None

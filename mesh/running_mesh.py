@@ -180,9 +180,8 @@ def _version(istiod: Deployment) -> str | None:
     """Read an istiod's version: from its image's tag, else from the label of a released chart."""
     spec = istiod.spec.template.spec if istiod.spec else None
     images = [c.image or "" for c in (spec.containers if spec else []) if c.name == "discovery"]
-    tags = [image.partition("@")[0].rpartition("/")[2].partition(":")[2] for image in images]
     label = (_metadata(istiod).labels or {}).get("app.kubernetes.io/version", PLACEHOLDER)
-    told = [*tags, *(() if label == PLACEHOLDER else (label,))]
+    told = [*map(skew.tag_of, images), *(() if label == PLACEHOLDER else (label,))]
     return next((version for version in told if skew.parse(version)), None)
 
 

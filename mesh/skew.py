@@ -21,6 +21,11 @@ def parse(version: str) -> tuple[int, int, int] | None:
     return (int(found[1]), int(found[2]), int(found[3])) if found else None
 
 
+def tag_of(image: str) -> str:
+    """Return an image's tag, which a version of Istio is most often; empty where it has none."""
+    return image.partition("@")[0].rpartition("/")[2].partition(":")[2]
+
+
 def in_place(running: str, wanted: str) -> str | None:
     """Say why an istiod can't become one of another version in place, and what can be done.
 
