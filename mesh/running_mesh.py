@@ -26,7 +26,8 @@ PLACEHOLDER = "1.0.0"
 # What istiod is before 1.5, and its injector, then a program of its own.
 ISTIODS = ("istio-pilot", "istiod")
 INJECTORS = ("istio-sidecar-injector", "sidecar-injector")
-
+OVER = ("Succeeded", "Failed")
+"""The phases of a pod that has ended."""
 
 ADMISSION = "admissionregistration.k8s.io"
 
@@ -142,7 +143,7 @@ def injected_pods(client: Client) -> Iterator[tuple[str, str]]:
     for pod in client.list(Pod, namespace="*"):
         live = _metadata(pod)
         revision = (live.annotations or {}).get(REVISION)
-        is_over = pod.status is not None and pod.status.phase in ("Succeeded", "Failed")
+        is_over = pod.status is not None and pod.status.phase in OVER
         if revision and not is_over:
             yield revision, f"{live.namespace}/{live.name}"
 

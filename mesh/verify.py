@@ -25,7 +25,6 @@ from sandbox import console
 MARKS = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "wrong": "[bold red]✗[/]"}
 ISTIO = ("sidecar-injector", "istiod", "istio-sidecar-injector", "galley")
 """What Istio's webhook configurations are labelled with as their app; the last two before 1.5."""
-OVER = ("Succeeded", "Failed")
 UNREACHED = (
     "let the API server reach istiod: see to its pods, its Service, and a firewall between "
     "(port 15017 of the pods)"
@@ -85,7 +84,7 @@ def _dicts(objects: Any) -> list[dict[str, Any]]:
 
 
 def _stays(pod: dict[str, Any]) -> bool:
-    is_over = pod.get("status", {}).get("phase") in OVER
+    is_over = pod.get("status", {}).get("phase") in running_mesh.OVER
     return not is_over and "deletionTimestamp" not in pod["metadata"]
 
 
