@@ -66,8 +66,7 @@ def _look(client: Client, stack: Settings, kubernetes: str) -> Snapshot:
     webhooks = [
         {**live.to_dict(), "kind": kind.__name__.removeprefix("Early")}
         for kind in running_mesh.webhooks(kubernetes)
-        for app in ISTIO
-        for live in client.list(kind, labels={"app": app})
+        for live in client.list(kind, labels={"app": ISTIO})
     ]
     pods = [pod.to_dict() for pod in client.list(Pod, namespace="*")]
     return Snapshot(
