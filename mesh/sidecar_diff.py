@@ -6,7 +6,6 @@ from typing import Any
 
 import pulumi
 import yaml
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -15,8 +14,8 @@ from mesh.bookinfo import FRONT
 from mesh.manual_injection import Manifest
 from mesh.settings import Settings
 from mesh.workspace import Workspace
+from sandbox import console
 
-WIDTH_WITHOUT_TERMINAL = 120  # of the summary's table
 STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -41,13 +40,11 @@ def show(workspace: Workspace, name: str = "", *, live: bool = False) -> None:
     else:
         plain, injected = rendered_sidecar.render(workspace, stack, service, version)
         title = f"Deployment {name}, as istioctl injects it"
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=WIDTH_WITHOUT_TERMINAL)
+    out = console.output()
     for line in _lines(plain, injected):
-        console.print(Text(line, style=STYLES.get(line[0], "")), soft_wrap=True)
-    console.print()
-    console.print(_table(title, plain, injected))
+        out.print(Text(line, style=STYLES.get(line[0], "")), soft_wrap=True)
+    out.print()
+    out.print(_table(title, plain, injected))
 
 
 def _choose(stack: Settings, name: str) -> tuple[str, str]:

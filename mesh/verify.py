@@ -9,7 +9,6 @@ from typing import Any
 from lightkube import Client
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Pod, Service
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -29,7 +28,6 @@ UNREACHED = (
     "let the API server reach istiod: see to its pods, its Service, and a firewall between "
     "(port 15017 of the pods)"
 )
-WIDTH_WITHOUT_TERMINAL = 160
 
 
 def verify(workspace: Workspace, *, as_json: bool = False) -> bool:
@@ -109,15 +107,13 @@ def _trials(client: Client, stack: Settings, mesh: RunningMesh) -> Iterator[Find
 
 
 def _show(findings: list[Finding]) -> None:
-    out = Console(highlight=False)
-    if not out.is_terminal:
-        out = Console(highlight=False, width=WIDTH_WITHOUT_TERMINAL)
     table = Table("", "CHECK", "OF", "FOUND", box=None, pad_edge=False)
     table.columns[1].no_wrap = True
     for finding in findings:
         table.add_row(
             MARKS[finding.status], finding.check, Text(finding.subject), Text(finding.found)
         )
+    out = console.output()
     out.print(table)
     remedies = dict.fromkeys(finding.remedy for finding in findings if finding.remedy)
     if remedies:

@@ -12,6 +12,15 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 BEAT_SECONDS = 2
+WIDTH_WITHOUT_TERMINAL = 160
+
+
+def output() -> Console:
+    """Return the standard output for tables: as wide as the terminal, or wide enough for them."""
+    out = Console(highlight=False)
+    if not out.is_terminal:
+        out.width = WIDTH_WITHOUT_TERMINAL
+    return out
 
 
 def say(text: str) -> None:

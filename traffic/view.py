@@ -3,7 +3,7 @@
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
@@ -12,16 +12,12 @@ from rich.text import Text
 from sandbox import console
 from traffic.proof import Measurement
 
-WIDTH_WITHOUT_TERMINAL = 140
-
 
 class View:
     """The measurements so far, as a live table on a terminal, else as lines and then a table."""
 
     def __init__(self) -> None:
-        self._console = Console()
-        if not self._console.is_terminal:
-            self._console = Console(width=WIDTH_WITHOUT_TERMINAL)
+        self._console = console.output()
         self._rows: list[Measurement] = []
         self._doing = ""
 
