@@ -8,8 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from mesh import libyaml
 from mesh.chart import merged
 from mesh.mistakes import below, unknown, wrong
 
@@ -63,14 +62,13 @@ class Chart:
     @cached_property
     def name(self) -> str:
         """Its name, which its folder may not have."""
-        return yaml.safe_load((self.folder / "Chart.yaml").read_text())["name"]
+        return libyaml.load((self.folder / "Chart.yaml").read_bytes())["name"]
 
     @cached_property
     def defaults(self) -> dict[str, Any]:
         """Its values.yaml."""
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         file = self.folder / "values.yaml"
-        values = yaml.load(file.read_bytes(), loader) if file.is_file() else {}  # noqa: S506 - both are
+        values = libyaml.load(file.read_bytes()) if file.is_file() else {}
         own = values.get(DEFAULTS, values)
         parts = {part.name: part.defaults for part in self.parts if part.defaults}
         return merged(parts, own)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
-import yaml
 
+from mesh import libyaml
 from mesh.release import PROJECT
 
 MODULE = "sigs.k8s.io/gateway-api"
@@ -36,11 +36,10 @@ class Bundle:
 
         Those forbid everybody in the cluster an older version: not this stack's to decide.
         """
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         return [
             document
             for file in sorted(self.folder.glob("*.yaml"))
-            for document in yaml.load_all(file.read_bytes(), loader)
+            for document in libyaml.load_all(file.read_bytes())
             if document and document["kind"] == "CustomResourceDefinition"
         ]
 

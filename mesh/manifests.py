@@ -3,9 +3,8 @@
 from typing import Any
 
 import pulumi
-import yaml
 
-from mesh import chart
+from mesh import chart, libyaml
 
 WORKLOADS = ("DaemonSet", "Deployment", "Job", "StatefulSet")
 
@@ -16,7 +15,7 @@ def make(prefix: str, text: str, opts: pulumi.ResourceOptions) -> list[pulumi.Re
     The SDK's ConfigFile makes them inside an apply and in no order: a pod whose account isn't
     there yet is refused, and retried ever later.
     """
-    manifests = [manifest for manifest in yaml.safe_load_all(text) if manifest]
+    manifests = [manifest for manifest in libyaml.load_all(text) if manifest]
     parts = [_make(prefix, m, opts) for m in manifests if m["kind"] not in WORKLOADS]
     after = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=parts))
     return [*parts, *(_make(prefix, m, after) for m in manifests if m["kind"] in WORKLOADS)]

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import pulumi
-import yaml
 from pulumi_kubernetes.core.v1 import ConfigMap
 from pulumi_kubernetes.helm.v3 import Chart
 
+from mesh import libyaml
 from mesh.release import Release
 
 Manifest = dict[str, Any]
@@ -180,7 +180,7 @@ def kube_inject(
             "given what the istiod chart renders: look into meshConfig and the chart's values, "
             "or let istiod inject: pulumi config set injection auto"
         )
-    injected = (document for document in yaml.safe_load_all(answer.stdout) if document)
+    injected = (document for document in libyaml.load_all(answer.stdout) if document)
     return {
         key: {**manifest, "spec": {**manifest["spec"], "template": _template(found)}}
         for (key, manifest), found in zip(deployments.items(), injected, strict=True)

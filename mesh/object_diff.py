@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from mesh import redaction
+from mesh import libyaml, redaction
 
 CONTEXT = 2  # lines around a change in a text
 LARGEST = 1_000_000  # characters of a text that is read as a document
@@ -17,7 +17,6 @@ VERSION_LABELS = frozenset(
     {"app.kubernetes.io/version", "chart", "helm.sh/chart", "operator.istio.io/version"}
 )
 """Labels that say which release rendered an object, and that nothing selects by."""
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 WITHIN = ":"
 """The step from a text into the document that it holds."""
 REFERENCE = re.compile(r"(^|[\s\[{,:-])[&*]\w", re.MULTILINE)
@@ -125,7 +124,7 @@ def _document(text: str) -> Any:
     except (ValueError, RecursionError):
         try:
             # References can make a small document an endless one.
-            found = None if REFERENCE.search(text) else list(yaml.load_all(text, LOADER))
+            found = None if REFERENCE.search(text) else list(libyaml.load_all(text))
         except (yaml.YAMLError, ValueError, RecursionError):
             return None
         if found and len(found) == 1:
@@ -157,8 +156,9 @@ def _yaml(found: Any) -> list[str]:
     """Write a value as YAML, a text of many lines as these."""
     if isinstance(found, str) and "\n" in found:
         return found.splitlines()
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    text = yaml.dump(found, Dumper=dumper, sort_keys=False, width=2**31 - 1, allow_unicode=True)
+    text = yaml.dump(
+        found, Dumper=libyaml.DUMPER, sort_keys=False, width=2**31 - 1, allow_unicode=True
+    )
     return text.removesuffix("\n").removesuffix("\n...").splitlines() or ['""']
 
 

@@ -6,15 +6,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from mesh import libyaml
 
 
 @cache  # several rooms look, and none changes it
 def read(folder: Path) -> Mapping[str, Any]:
     """Read the project in a folder."""
-    # libyaml's loader: the pure Python one takes as long as all other checks of a config together.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load((folder / "Pulumi.yaml").read_bytes(), loader)  # noqa: S506 - both are safe
+    return libyaml.load((folder / "Pulumi.yaml").read_bytes())
 
 
 def defaults(folder: Path) -> dict[str, str]:

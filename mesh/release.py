@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
-import yaml
 
-from mesh import bookinfo
+from mesh import bookinfo, libyaml
 
 PROJECT = Path(__file__).resolve().parent.parent
 SOURCE = "SOURCE"  # one line, written by the downloader: where the release came from
@@ -204,6 +203,4 @@ def _insist_on(release: Release, addons: AbstractSet[str]) -> None:
 
 @cache  # checked, and then deployed
 def _read_all(file: Path) -> list[dict[str, Any]]:
-    # libyaml's loader: the pure Python one takes seconds for a megabyte of CRDs.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return [document for document in yaml.load_all(file.read_bytes(), loader) if document]
+    return [document for document in libyaml.load_all(file.read_bytes()) if document]

@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from mesh import libyaml
+
 MARKER = ".rendered"
 NOTE = "Written by `make render`, which removes every .yaml here that it doesn't write.\n"
 
@@ -15,7 +17,7 @@ class FolderError(Exception):
     """The files can't be written; the message says why and what helps."""
 
 
-class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):
+class _Dumper(libyaml.DUMPER):
     """Writes texts of many lines as such, and never refers to another place."""
 
     def ignore_aliases(self, data: Any) -> bool:

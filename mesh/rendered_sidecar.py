@@ -6,9 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pulumi
-import yaml
 
-from mesh import bookinfo_deployment, control_planes, core_values, manual_injection
+from mesh import bookinfo_deployment, control_planes, core_values, libyaml, manual_injection
 from mesh.bookinfo import MICROSERVICES, row
 from mesh.control_planes import ControlPlane
 from mesh.manual_injection import Config, Manifest
@@ -87,10 +86,9 @@ def _config(stack: Settings, plane: ControlPlane) -> Config:
     )
     if answer.returncode:
         raise pulumi.RunError(f"helm can't render {chart}: {answer.stderr.strip()}")
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     data = {
         manifest["metadata"]["name"]: manifest["data"]
-        for manifest in yaml.load_all(answer.stdout, loader)
+        for manifest in libyaml.load_all(answer.stdout)
         if manifest and manifest["kind"] == "ConfigMap"
     }
     suffix = f"-{plane.chart_value}" if plane.chart_value else ""

@@ -13,12 +13,11 @@ from typing import Any, cast
 
 import pulumi
 import pytest
-import yaml
 from pulumi.runtime import get_root_resource
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
-from mesh import app_preflight, garbage, preflight, project
+from mesh import app_preflight, garbage, libyaml, preflight, project
 from mesh.cluster import SANDBOX
 from mesh.release import Release
 
@@ -288,8 +287,7 @@ def _slim_crds(release: Release) -> list[dict[str, Any]]:
 @functools.cache
 def _without_schemas(file: Path) -> list[dict[str, Any]]:
     """Read a file of CRDs, and keep their names and versions only."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    crds = [crd for crd in yaml.load_all(file.read_bytes(), loader) if crd]
+    crds = [crd for crd in libyaml.load_all(file.read_bytes()) if crd]
     for crd in crds:
         for version in crd["spec"].get("versions", ()):  # none before apiextensions v1
             del version["schema"]
