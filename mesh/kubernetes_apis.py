@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -66,12 +66,14 @@ def serves(version: str, api: Api) -> bool:
     return life is None or life.covers(minor(version))
 
 
-def read_templates(charts: Iterable[Path]) -> Iterator[tuple[Api, str]]:
-    """List what charts may make: each API with an object's name, or its file's if that is made."""
-    for folder in charts:
-        for file in sorted(folder.glob("templates/**/*.yaml")):
-            for version, kind, name in MANIFEST.findall(file.read_text()):
-                yield (version, kind), name or f"{folder.name}/{file.name}"
+@cache  # the settings are judged by it, and then the cluster
+def read_templates(chart: Path) -> tuple[tuple[Api, str], ...]:
+    """List what a chart may make: each API with an object's name, or its file's if that is made."""
+    return tuple(
+        ((version, kind), name or f"{chart.name}/{file.name}")
+        for file in sorted(chart.glob("templates/**/*.yaml"))
+        for version, kind, name in MANIFEST.findall(file.read_text())
+    )
 
 
 def unserved(needs: Iterable[tuple[Api, str]], version: str) -> list[str]:

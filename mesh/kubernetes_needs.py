@@ -41,6 +41,5 @@ def _needs(settings: Settings, istio: Release) -> Iterator[tuple[Api, str]]:
     for crd in istio.crds:
         yield (crd["apiVersion"], crd["kind"]), crd["metadata"]["name"]
     yield (istio.layout.sample.deployments, "Deployment"), "Bookinfo's"
-    yield from kubernetes_apis.read_templates(
-        umbrella.enabled(settings, istio) if istio.is_umbrella else istio.charts
-    )
+    for chart in umbrella.enabled(settings, istio) if istio.is_umbrella else istio.charts:
+        yield from kubernetes_apis.read_templates(chart)
