@@ -717,14 +717,17 @@ def test_no_upgrade_leads_from_a_release_before_1_5(
     assert "docs/istio-1.0.md" in message
 
 
+def on_disk(version: str) -> ControlPlanes:
+    """Return the control planes that a stack wants: one, of a release on disk."""
+    release = find(version, find_release(version))
+    return planes(ControlPlane(release=release, revision="default", tag=version, tags=()))
+
+
 def test_a_kubernetes_that_lacks_an_api_is_refused(
     api: FakeAPIServer, kubeconfig: Kubeconfig
 ) -> None:
     """Which API of which object, who serves it, and what to do."""
-    release = find("1.0.5", find_release("1.0.5"))
-    wanted = ControlPlane(release=release, revision="default", tag="1.0.5", tags=())
-
-    message = refusal(kubeconfig(api.url), wanted=planes(wanted))
+    message = refusal(kubeconfig(api.url), wanted=on_disk("1.0.5"))
 
     assert "is Kubernetes 1.36.3, which doesn't serve what stack mesh/test is made of" in message
     assert (
@@ -742,22 +745,18 @@ def test_a_kubernetes_of_that_time_is_fine_for_it(
     api: FakeAPIServer, kubeconfig: Kubeconfig
 ) -> None:
     """The newest that serves it all, asked in the API versions that it has."""
-    release = find("1.0.5", find_release("1.0.5"))
-    wanted = ControlPlane(release=release, revision="default", tag="1.0.5", tags=())
     api.version, api.webhooks = "v1.15.12", "v1beta1"
 
-    check(kubeconfig(api.url), wanted=planes(wanted))
+    check(kubeconfig(api.url), wanted=on_disk("1.0.5"))
 
 
 def test_a_kubernetes_that_is_too_old_for_today_is_refused(
-    api: FakeAPIServer, kubeconfig: Kubeconfig, release_dir: Path
+    api: FakeAPIServer, kubeconfig: Kubeconfig
 ) -> None:
     """An API that came later is as absent as one that went."""
-    release = find("1.30.3", release_dir)
-    wanted = ControlPlane(release=release, revision="default", tag="1.30.3", tags=())
     api.version, api.webhooks = "v1.15.12-gke.3", "v1beta1"
 
-    message = refusal(kubeconfig(api.url), wanted=planes(wanted))
+    message = refusal(kubeconfig(api.url), wanted=on_disk("1.30.3"))
 
     assert "apiextensions.k8s.io/v1 CustomResourceDefinition (" in message
     assert "served since Kubernetes 1.16" in message
