@@ -13,6 +13,7 @@ from mesh import bookinfo, libyaml
 
 PROJECT = Path(__file__).resolve().parent.parent
 SOURCE = "SOURCE"  # one line, written by the downloader: where the release came from
+ISTIOCTL = Path("bin", "istioctl")  # only the official archive holds it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,8 +137,8 @@ class Release:
 
     @property
     def istioctl(self) -> Path:
-        """The release's own istioctl, which only the official archive holds."""
-        return self.folder / "bin" / "istioctl"
+        """The release's own istioctl; its file may be missing."""
+        return self.folder / ISTIOCTL
 
     @property
     def samples(self) -> Path:
@@ -165,6 +166,11 @@ class Release:
         return [crd["metadata"]["name"] for crd in self.crds]
 
 
+def folder_of(version: str, release_dir: Path | None = None) -> Path:
+    """Name the folder that a release is in, or will be: the stack's own, or a downloaded one."""
+    return PROJECT / (release_dir.expanduser() if release_dir else Path("releases", version))
+
+
 def find(
     version: str, release_dir: Path | None, *, addons: AbstractSet[str] = frozenset()
 ) -> Release:
@@ -172,11 +178,10 @@ def find(
 
     `addons` are those of its telemetry add-ons that the stack deploys.
     """
+    folder = folder_of(version, release_dir)
     if release_dir:
-        folder = PROJECT / release_dir.expanduser()
         remedy = "name a folder that holds a release: pulumi config set releaseDir FOLDER"
     else:
-        folder = PROJECT / "releases" / version
         remedy = "get it with `make release`, or name a folder: pulumi config set releaseDir FOLDER"
     if not folder.is_dir():
         raise pulumi.RunError(f"Istio {version} is not on disk: no folder {folder}; {remedy}")

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2
 
 from mesh.gateway_api_bundle import MODULE, Bundle
-from mesh.release import LAYOUTS, PROJECT, SOURCE
+from mesh.release import LAYOUTS, SOURCE, folder_of
 from sandbox import console, toolchain
 from sandbox.programs import ARCHITECTURE, ISTIOD
 
@@ -33,7 +33,7 @@ def get(version: str, *, archive: str = ARCHIVE) -> Path:
 
     Raises ReleaseError when neither source has the release.
     """
-    folder = PROJECT / "releases" / version
+    folder = folder_of(version)
     if not folder.is_dir():
         folder.parent.mkdir(exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix="partial-", dir=folder.parent))

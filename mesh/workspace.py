@@ -16,7 +16,7 @@ from typing import Any, Literal
 import httpx2
 import yaml
 
-from mesh import cluster, project
+from mesh import cluster, project, release
 from mesh.cluster import SANDBOX, Cluster
 from mesh.release import PROJECT
 from sandbox import console, control_plane, toolchain
@@ -158,8 +158,9 @@ class Workspace:
         """Whether the program is to inject, and the release on disk brings no istioctl."""
         if self.sandbox is None or self.setting("injection") != "manual":
             return False
-        folder = self.setting("releaseDir") or f"releases/{self.setting('istioVersion')}"
-        return not (PROJECT / Path(folder).expanduser() / "bin" / "istioctl").is_file()
+        named = self.setting("releaseDir")
+        folder = release.folder_of(self.setting("istioVersion"), Path(named) if named else None)
+        return not (folder / release.ISTIOCTL).is_file()
 
     def shell_lines(self) -> str:
         """Return the environment as lines for a shell's `eval`."""

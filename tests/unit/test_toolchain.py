@@ -15,7 +15,7 @@ from pathlib import Path
 import filelock
 import pytest
 
-from mesh import gateway_api_bundle, release_download
+from mesh import gateway_api_bundle, release, release_download
 from mesh.gateway_api_bundle import Bundle
 from mesh.release import LAYOUTS
 from sandbox import toolchain
@@ -274,7 +274,7 @@ def test_each_version_is_written_in_one_go_mod() -> None:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a project folder of the test's own for `releases/`."""
-    monkeypatch.setattr(release_download, "PROJECT", tmp_path)
+    monkeypatch.setattr(release, "PROJECT", tmp_path)
     return tmp_path
 
 
