@@ -93,10 +93,8 @@ def destroy(
 ) -> None:
     """Remove what the stack deployed, in reverse order."""
     workspace = _ready(stack, sandbox, plugin)
-    recovery.recover(workspace)
     leftovers.check(workspace)
-    unasked = ("--yes", "--skip-preview") if workspace.sandbox else ()
-    _run(workspace, "destroy", *unasked, *(arguments or ()))
+    _change(workspace, "destroy", *(arguments or ()))
     leftovers.show(workspace)
 
 
@@ -259,14 +257,19 @@ def _rules(pack: Path | None, config: Path | None) -> list[str]:
 
 
 def _up(workspace: Workspace, *arguments: str, rules: Sequence[str] = ()) -> None:
-    recovery.recover(workspace)
-    # The sandbox is the developer's own: nothing there is worth a question.
-    unasked = ("--yes", "--skip-preview") if workspace.sandbox else ()
     # Some rules see a stack as a whole only, which is at the end: of a preview, not of `up`.
     previewed = ("--skip-preview=false",) if rules else ()
     with stalled.told(workspace):
-        _run(workspace, "up", *unasked, *previewed, *rules, *arguments)
+        _change(workspace, "up", *previewed, *rules, *arguments)
     tables.show(workspace)
+
+
+def _change(workspace: Workspace, command: str, *arguments: str) -> None:
+    """Run a Pulumi command that changes the stack, from where an interrupted one left it."""
+    recovery.recover(workspace)
+    # The sandbox is the developer's own: nothing there is worth a question.
+    unasked = ("--yes", "--skip-preview") if workspace.sandbox else ()
+    _run(workspace, command, *unasked, *arguments)
 
 
 def _run(workspace: Workspace, *arguments: str) -> None:
