@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from bench import plugin, stacks
-from mesh.__main__ import get_release
+from mesh import release_download
 from mesh.release import find
 from mesh.workspace import Workspace
 from sandbox import console, toolchain
@@ -32,7 +32,7 @@ def main() -> None:
     sandbox = Sandbox("bench")
     workspace = Workspace("bench", sandbox.name)
     _ = workspace.environment
-    get_release(workspace)
+    release_download.get_all(workspace)
     release = find(workspace.setting("istioVersion"), None)
     ways = {
         "istioctl install + kubectl apply": lambda: _istioctl(workspace, programs, release.folder),

@@ -19,7 +19,7 @@ from functools import partial
 import psutil
 
 from bench.plot import draw
-from mesh.__main__ import get_release
+from mesh import release_download
 from mesh.developer import PLATFORM
 from mesh.platform_contract import OUTPUT
 from mesh.release import PROJECT
@@ -61,7 +61,7 @@ def main() -> None:
     began, load = time.monotonic(), os.getloadavg()[0]
     sandbox = Sandbox("bench-stacks")
     platform = Workspace(PLATFORM, sandbox.name)
-    get_release(platform)
+    release_download.get_all(platform)
     sandbox.down()
     _ = platform.environment
     sandbox.up()

@@ -13,7 +13,6 @@ from mesh import (
     ci,
     cluster,
     developer,
-    gateway_api_bundle,
     handover,
     leftovers,
     recovery,
@@ -196,7 +195,7 @@ def show_sidecar_diff(
 @app.command()
 def release(stack: Stack = "dev", sandbox: SandboxName = "default") -> None:
     """Put the Istio release that the stack names on disk."""
-    get_release(Workspace(stack, sandbox))
+    release_download.get_all(Workspace(stack, sandbox))
 
 
 @app.command("render")
@@ -207,7 +206,7 @@ def render_stack(
     """Write what the stack would apply as YAML, without a cluster."""
     workspace = Workspace(stack, "none")
     for each in render.stacks(workspace):
-        get_release(each)
+        release_download.get_all(each)
     os.environ |= {cluster.RENDER: str(out), "PATH": workspace.render_path()}
     with console.alive(f"rendering stack {stack}"):
         count = rendered_files.write(render.objects(workspace), out)
@@ -226,7 +225,7 @@ def _ready(stack: str, sandbox: str, plugin: Plugin) -> Workspace:
     """Make all that a Pulumi command on the stack needs."""
     workspace = Workspace(stack, sandbox, plugin)
     # First: whether istioctl is in it decides which programs are missing.
-    get_release(workspace)
+    release_download.get_all(workspace)
     _ = workspace.environment
     if workspace.sandbox is not None:
         if os.environ.get(cluster.RENDER):
@@ -235,19 +234,6 @@ def _ready(stack: str, sandbox: str, plugin: Plugin) -> Workspace:
             workspace.sandbox.up()
     workspace.make_stack()
     return workspace
-
-
-def get_release(workspace: Workspace) -> None:
-    """Put the stack's releases on disk, unless its config names folders; and what goes with it."""
-    for version, folder in workspace.releases:
-        if folder:
-            console.done("Istio release", f"{version}  the folder {folder}")
-        else:
-            release_download.get(version)
-    wants = (workspace.setting("routingApi"), workspace.setting("gatewayApiCrds"))
-    bundle = gateway_api_bundle.of(workspace.setting("istioVersion"))
-    if bundle is not None and wants == ("gateway-api", "stack"):
-        release_download.get_gateway_api(bundle)
 
 
 def _rules(pack: Path | None, config: Path | None) -> list[str]:

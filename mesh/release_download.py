@@ -7,8 +7,10 @@ from pathlib import Path
 
 import httpx2
 
+from mesh import gateway_api_bundle
 from mesh.gateway_api_bundle import MODULE, Bundle
 from mesh.release import LAYOUTS, SOURCE, folder_of
+from mesh.workspace import Workspace
 from sandbox import console, toolchain
 from sandbox.programs import ARCHITECTURE, ISTIOD
 
@@ -26,6 +28,22 @@ CRDS = "config/crd/standard"
 
 class ReleaseError(Exception):
     """The release can't be had; the message says what was tried and what helps."""
+
+
+def get_all(workspace: Workspace) -> None:
+    """Put a stack's releases on disk, unless its config names folders; and what goes with them.
+
+    Raises ReleaseError when one can't be had.
+    """
+    for version, folder in workspace.releases:
+        if folder:
+            console.done("Istio release", f"{version}  the folder {folder}")
+        else:
+            get(version)
+    wants = (workspace.setting("routingApi"), workspace.setting("gatewayApiCrds"))
+    bundle = gateway_api_bundle.of(workspace.setting("istioVersion"))
+    if bundle is not None and wants == ("gateway-api", "stack"):
+        get_gateway_api(bundle)
 
 
 def get(version: str, *, archive: str = ARCHIVE) -> Path:

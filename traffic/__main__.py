@@ -12,7 +12,6 @@ from typing import Annotated
 import typer
 
 from mesh import gateway_api_bundle, release_download
-from mesh.__main__ import get_release
 from mesh.release_download import ReleaseError
 from mesh.workspace import Workspace, WorkspaceError
 from sandbox import console, toolchain
@@ -41,7 +40,7 @@ def traffic(
     _ = workspace.environment
     toolchain.ensure((PILOT_AGENT,))
     toolchain.envoy_program()
-    get_release(workspace)
+    release_download.get_all(workspace)
     # A plan asks for it, and the stack's own config doesn't.
     if (bundle := gateway_api_bundle.of(workspace.setting("istioVersion"))) is not None:
         release_download.get_gateway_api(bundle)
