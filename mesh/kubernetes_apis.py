@@ -55,7 +55,7 @@ def lifetimes() -> Mapping[Api, Lifetime]:
 
 
 def minor(version: str) -> Minor:
-    """Read v1.15.12, or what a cloud makes of it, as 1.15."""
+    """Read v1.15.12, or what a cloud makes of it, as 1.15; a version of Istio as well."""
     major, found = re.findall(r"\d+", version)[:2]
     return int(major), int(found)
 

@@ -15,7 +15,7 @@ import pulumi
 from pulumi_kubernetes.core.v1 import ConfigMap
 from pulumi_kubernetes.helm.v3 import Chart
 
-from mesh import libyaml
+from mesh import kubernetes_apis, libyaml
 from mesh.release import Release
 
 Manifest = dict[str, Any]
@@ -132,7 +132,7 @@ def find_istioctl(
         check=False,
     )
     version = re.search(r"\d+\.\d+\S*", answer.stdout)
-    if version is None or _parts(version[0]) != _parts(minor):
+    if version is None or kubernetes_apis.minor(version[0]) != kubernetes_apis.minor(minor):
         raise pulumi.RunError(
             f"{who} needs istioctl {minor}, and {program} is "
             f"{version[0] if version else 'of no version that it would tell'}; {remedy}"
@@ -151,7 +151,7 @@ def kube_inject(
     """Return the Deployments with their sidecars; an istioctl that fails ends the program."""
     native = config.native_sidecars
     if native == "auto":
-        native = str(_parts(kube_version) >= NATIVE_SINCE).lower()
+        native = str(kubernetes_apis.minor(kube_version) >= NATIVE_SINCE).lower()
     with tempfile.TemporaryDirectory(prefix="kube-inject-") as folder:
         options = []
         given = {"--meshConfigFile": config.mesh, "--injectConfigFile": config.templates}
@@ -185,12 +185,6 @@ def kube_inject(
         key: {**manifest, "spec": {**manifest["spec"], "template": _template(found)}}
         for (key, manifest), found in zip(deployments.items(), injected, strict=True)
     }
-
-
-def _parts(version: str) -> tuple[int, int]:
-    """Return the major and the minor version."""
-    major, minor = re.findall(r"\d+", version)[:2]
-    return int(major), int(minor)
 
 
 def as_admitted(deployment: Manifest) -> Manifest:
