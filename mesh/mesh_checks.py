@@ -15,8 +15,6 @@ from mesh.settings import Settings
 
 Manifest = Mapping[str, Any]
 Status = Literal["ok", "warning", "wrong"]
-ISTIOD_SINCE = (1, 5, 0)
-"""The release in which istiod took the place of pilot, citadel, galley and the injector."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +150,7 @@ def leftovers(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
 
 def has_istiod(stack: Settings) -> bool:
     """Whether the stack's release is of the time of istiod."""
-    return (skew.parse(stack.istio_version) or ISTIOD_SINCE) >= ISTIOD_SINCE
+    return (skew.parse(stack.istio_version) or skew.ISTIOD) >= skew.ISTIOD
 
 
 def _istiods(stack: Settings) -> Iterator[str]:
