@@ -7,10 +7,11 @@ from lightkube.core.exceptions import ApiError
 from lightkube.resources.apiextensions_v1 import CustomResourceDefinition
 from lightkube.resources.core_v1 import Namespace
 
+from mesh import skew
 from mesh.gateway_api_bundle import CHANNEL, KNOWN_BY, VERSION, Bundle
+from mesh.running_mesh import INJECTION
 from mesh.settings import Settings
 
-INJECTION = "istio-injection"
 REMEDY = "let the cluster bring it: pulumi config set gatewayApiCrds cluster"
 
 
@@ -48,11 +49,5 @@ def _gateway_api(client: Client, bundle: Bundle | None) -> Iterator[str]:
             f"CRD {KNOWN_BY} is of the {channel} channel, and the standard one, which this stack "
             f"would bring, lacks fields that others may use; {REMEDY}"
         )
-    elif _parsed(version) > _parsed(bundle.version):
+    elif (skew.parse(version) or ()) > (skew.parse(bundle.version) or ()):
         yield f"CRD {KNOWN_BY} is {version}, newer than this stack's v{bundle.version}; {REMEDY}"
-
-
-def _parsed(version: str) -> tuple[int, ...]:
-    """Read v1.5.1, or v1.5.1-rc.2 as the release it leads to; what can't be read is the oldest."""
-    numbers = version.removeprefix("v").partition("-")[0].split(".")
-    return tuple(int(part) for part in numbers if part.isdigit())
