@@ -52,9 +52,6 @@ class Gateways(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mesh:index:Gateways", name, None, opts)
 
-        others = {
-            gateway.namespace or args.stack.istio_namespace for gateway in args.stack.gateways
-        }
         namespaces = {
             namespace: InjectedNamespace(
                 f"{name}-{namespace}",
@@ -68,14 +65,14 @@ class Gateways(pulumi.ComponentResource):
                 ),
                 pulumi.ResourceOptions(parent=self),
             )
-            for namespace in sorted(others - {args.stack.istio_namespace})
+            for namespace in sorted({*args.stack.gateway_namespaces} - {args.stack.istio_namespace})
         }
 
         make = _from_chart if args.stack.routing_api == "istio" else _from_gateway_api
         addresses: dict[str, pulumi.Output[str]] = {}
         readies = [namespace.ready for namespace in namespaces.values()]
         for gateway in args.stack.gateways:
-            own = namespaces.get(gateway.namespace or args.stack.istio_namespace)
+            own = namespaces.get(args.stack.namespace_of(gateway))
             # Named by the gateway alone: its neighbours in the list may come and go.
             address, ready = (_from_core if gateway.name in args.brought else make)(
                 gateway,
@@ -89,7 +86,7 @@ class Gateways(pulumi.ComponentResource):
         # The chart names it like the gateway; istiod, where it makes the proxy, adds the class.
         suffix = "" if args.stack.routing_api == "istio" else f"-{CLASS}"
         self.account = (
-            self.ingress.namespace or args.stack.istio_namespace,
+            args.stack.namespace_of(self.ingress),
             f"{self.ingress.name}{suffix}",
         )
         self.addresses = pulumi.Output.all(**addresses)
@@ -101,7 +98,7 @@ class Gateways(pulumi.ComponentResource):
 def _from_chart(
     gateway: Gateway, args: GatewaysArgs, opts: pulumi.ResourceOptions
 ) -> tuple[pulumi.Output[str], Ready]:
-    namespace = gateway.namespace or args.stack.istio_namespace
+    namespace = args.stack.namespace_of(gateway)
     rendered = chart.make(
         gateway.name,
         chart.ChartArgs(
@@ -142,7 +139,7 @@ def _from_gateway_api(
         gateway.name,
         KubernetesGatewayArgs(
             gateway=gateway,
-            namespace=gateway.namespace or args.stack.istio_namespace,
+            namespace=args.stack.namespace_of(gateway),
             revision=args.proxies.label,
             route_namespaces=_route_namespaces(args.stack),
         ),

@@ -102,7 +102,7 @@ def gateways(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
     services = {key(service): service for service in snapshot.services}
     suffix = "" if stack.routing_api == "istio" else "-istio"
     for gateway in stack.gateways:
-        namespace = gateway.namespace or stack.istio_namespace
+        namespace = stack.namespace_of(gateway)
         name = f"{gateway.name}{suffix}"
         service = services.get(f"{namespace}/{name}")
         status: Status = "wrong"

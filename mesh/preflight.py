@@ -75,7 +75,7 @@ def check(
         )
     scaled = {(stack.istio_namespace, istiod.name) for istiod in mesh.istiods}
     scaled |= {
-        (gateway.namespace or stack.istio_namespace, gateway.name)
+        (stack.namespace_of(gateway), gateway.name)
         for gateway in stack.gateways
         if gateway.replicas is None
     }

@@ -285,8 +285,11 @@ class Settings(BaseModel):
     @property
     def gateway_namespaces(self) -> tuple[str, ...]:
         """Where the gateways are, each namespace once."""
-        named = (gateway.namespace or self.istio_namespace for gateway in self.gateways)
-        return tuple(dict.fromkeys(named))
+        return tuple(dict.fromkeys(map(self.namespace_of, self.gateways)))
+
+    def namespace_of(self, gateway: Gateway) -> str:
+        """Return where a gateway is: with istiod, unless it names another namespace."""
+        return gateway.namespace or self.istio_namespace
 
     @property
     def brings_gateway_api(self) -> bool:
