@@ -9,15 +9,13 @@ from pulumi_kubernetes.core.v1 import Service
 from pulumi_kubernetes.core.v1.outputs import ServiceStatus
 
 from components.injected_namespace import InjectedNamespace, InjectedNamespaceArgs
-from components.kubernetes_gateway import CLASS, KubernetesGateway, KubernetesGatewayArgs
+from components.kubernetes_gateway import UNKNOWN, KubernetesGateway, KubernetesGatewayArgs
 from mesh import chart, ownership
 from mesh.control_planes import Proxies
 from mesh.data_plane import DataPlane
 from mesh.gateway_settings import Gateway
 from mesh.ordering import Ready, all_ready
 from mesh.settings import Settings
-
-UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,11 +81,9 @@ class Gateways(pulumi.ComponentResource):
             readies.append(ready)
 
         self.ingress = next(each for each in args.stack.gateways if each.direction == "ingress")
-        # The chart names it like the gateway; istiod, where it makes the proxy, adds the class.
-        suffix = "" if args.stack.routing_api == "istio" else f"-{CLASS}"
         self.account = (
             args.stack.namespace_of(self.ingress),
-            f"{self.ingress.name}{suffix}",
+            self.ingress.proxy_name(args.stack.routing_api),
         )
         self.addresses = pulumi.Output.all(**addresses)
         self.address = addresses[self.ingress.name]

@@ -6,11 +6,9 @@ from typing import Any
 
 import pulumi
 
-from mesh.gateway_settings import Gateway
+from mesh.gateway_settings import CLASS, HTTP_PORT, Gateway
 from mesh.ordering import Ready
 
-CLASS = "istio"
-HTTP_PORT = ("http", 80)
 UNKNOWN = "unknown"
 
 
@@ -87,7 +85,7 @@ class _Gateway(pulumi.CustomResource):
 
 def _ports(gateway: Gateway) -> Sequence[tuple[str, int]]:
     if gateway.ports is None:
-        return [HTTP_PORT]
+        return [("http", HTTP_PORT)]
     return [(port.name, port.port) for port in gateway.ports]
 
 

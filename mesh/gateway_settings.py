@@ -21,6 +21,9 @@ STATUS_PORT = {"name": "status-port", "port": 15021, "targetPort": 15021, "proto
 HTTP_PORT = 80
 """The chart's own port for plain HTTP, and the one that a URL needn't name."""
 
+CLASS = "istio"
+"""The class of the Gateway API's gateways whose proxies istiod makes."""
+
 BY_DIRECTION = {
     "ingress": {"name": "istio-ingressgateway", "serviceType": "LoadBalancer"},
     "egress": {"name": "istio-egressgateway", "serviceType": "ClusterIP"},
@@ -136,6 +139,10 @@ class Gateway(Part):
             return given
         is_egress = given.get("direction") == "egress"
         return {**BY_DIRECTION["egress" if is_egress else "ingress"], **given}
+
+    def proxy_name(self, api: RoutingApi) -> str:
+        """Name its Deployment, Service and account: istiod adds the class, the chart nothing."""
+        return self.name if api == "istio" else f"{self.name}-{CLASS}"
 
     @property
     def selector(self) -> dict[str, str]:

@@ -100,10 +100,9 @@ def webhooks(snapshot: Snapshot) -> Iterator[Finding]:
 def gateways(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
     """Each gateway of the stack has its Service, and an address where it asks for one."""
     services = {key(service): service for service in snapshot.services}
-    suffix = "" if stack.routing_api == "istio" else "-istio"
     for gateway in stack.gateways:
         namespace = stack.namespace_of(gateway)
-        name = f"{gateway.name}{suffix}"
+        name = gateway.proxy_name(stack.routing_api)
         service = services.get(f"{namespace}/{name}")
         status: Status = "wrong"
         remedy = f"kubectl describe service {name} -n {namespace}"
