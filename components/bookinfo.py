@@ -5,13 +5,14 @@ A stack may add the sample's variants: ratings from a database, and another vers
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 from pulumi_kubernetes import apps, extensions
 from pulumi_kubernetes.core.v1 import Secret, Service, ServiceAccount
 
 from mesh import bookinfo_deployment, secrets
-from mesh.bookinfo import DEFAULT_ACCOUNT, MICROSERVICES, Sample, row
+from mesh.bookinfo import DEFAULT_ACCOUNT, MICROSERVICES, Microservice, Sample, row
 from mesh.manual_injection import Injector
 from mesh.ordering import Ready
 from mesh.settings import Settings
@@ -46,92 +47,104 @@ class Bookinfo(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mesh:index:Bookinfo", name, None, opts)
 
-        services = [
-            service for service in MICROSERVICES if service.name in args.stack.bookinfo_versions
-        ]
-        manifests = {
-            f"{service.name}-{version}": bookinfo_deployment.make(
-                args.stack, args.sample, row(service, version), version, args.revision_mark
-            )
-            for service in services
-            for version in args.stack.bookinfo_versions[service.name]
-        }
-        wanted = (
-            args.injector.inject(manifests)
-            if args.injector and args.stack.data_plane.injection == "manual"
-            else manifests
-        )
-
         child = pulumi.ResourceOptions(parent=self)
-        passwords: list[pulumi.Resource] = []
-        if args.stack.mysql_secret is not None:
-            passwords = [
-                Secret(
-                    f"{name}-{secrets.MYSQL_SECRET}",
-                    metadata={
-                        "name": secrets.MYSQL_SECRET,
-                        "namespace": args.stack.bookinfo_namespace,
-                    },
-                    type="Opaque",
-                    data=args.stack.mysql_secret,
-                    opts=child,
-                )
-            ]
+        manifests = _manifests(args)
+        passwords = _passwords(name, args.stack, child)
         deployments = []
-        for service in services:
-            Service(
-                f"{name}-{service.name}",
-                metadata={
-                    "name": service.name,
-                    "namespace": args.stack.bookinfo_namespace,
-                    "labels": {
-                        "app": service.name,
-                        **({} if args.sample.is_bare else {"service": service.name}),
-                    },
-                    # A Service's wait costs 10 s, and its Deployment's says as much.
-                    "annotations": {"pulumi.com/skipAwait": "true"},
-                },
-                spec={
-                    "ports": [{"port": service.port, "name": service.protocol}],
-                    "selector": {"app": service.name},
-                },
-                opts=child,
-            )
-            rows = {
-                version: row(service, version)
-                for version in args.stack.bookinfo_versions[service.name]
-            }
-            # Versions share an account; the namespace's own is there.
-            owners = {} if args.sample.is_bare else {each.account: each for each in rows.values()}
-            owners.pop(DEFAULT_ACCOUNT, None)
-            accounts = {
-                account: ServiceAccount(
-                    f"{name}-{account.removeprefix('bookinfo-')}",
-                    metadata={
-                        "name": account,
-                        "namespace": args.stack.bookinfo_namespace,
-                        "labels": owner.account_labels,
-                    },
-                    opts=child,
+        for service in _services(args.stack):
+            _make_service(name, service, args, child)
+            accounts = _accounts(name, service, args, child)
+            for version, each in _rows(service, args.stack).items():
+                manifest = manifests[f"{service.name}-{version}"]
+                # A pod is refused, and retried ever later, until its account exists.
+                needed = [accounts[each.account]] if each.account in accounts else []
+                needed += passwords if each.password else []
+                deployments.append(
+                    DEPLOYMENTS[args.sample.deployments].Deployment(
+                        f"{name}-{service.name}-{version}",
+                        metadata=manifest["metadata"],
+                        spec=manifest["spec"],
+                        opts=pulumi.ResourceOptions(parent=self, depends_on=needed),
+                    )
                 )
-                for account, owner in owners.items()
-            }
-            deployments += [
-                DEPLOYMENTS[args.sample.deployments].Deployment(
-                    f"{name}-{service.name}-{version}",
-                    metadata=wanted[f"{service.name}-{version}"]["metadata"],
-                    spec=wanted[f"{service.name}-{version}"]["spec"],
-                    opts=pulumi.ResourceOptions(
-                        parent=self,
-                        # A pod is refused, and retried ever later, until its account exists.
-                        depends_on=[
-                            *([accounts[each.account]] if each.account in accounts else ()),
-                            *(passwords if each.password else ()),
-                        ],
-                    ),
-                )
-                for version, each in rows.items()
-            ]
 
         self.ready = pulumi.Output.from_input(deployments)
         self.register_outputs({"namespace": args.stack.bookinfo_namespace})
+
+
+def _services(stack: Settings) -> list[Microservice]:
+    return [service for service in MICROSERVICES if service.name in stack.bookinfo_versions]
+
+
+def _rows(service: Microservice, stack: Settings) -> dict[str, Microservice]:
+    """Return what each version of a service is made from."""
+    return {version: row(service, version) for version in stack.bookinfo_versions[service.name]}
+
+
+def _manifests(args: BookinfoArgs) -> Mapping[str, Any] | pulumi.Output[dict[str, Any]]:
+    """Describe the Deployments by name; with their sidecars, where those are injected by hand."""
+    manifests = {
+        f"{service.name}-{version}": bookinfo_deployment.make(
+            args.stack, args.sample, each, version, args.revision_mark
+        )
+        for service in _services(args.stack)
+        for version, each in _rows(service, args.stack).items()
+    }
+    if args.injector and args.stack.data_plane.injection == "manual":
+        return args.injector.inject(manifests)
+    return manifests
+
+
+def _passwords(name: str, stack: Settings, opts: pulumi.ResourceOptions) -> list[pulumi.Resource]:
+    """Make the Secret with the database's password, if there is one."""
+    if stack.mysql_secret is None:
+        return []
+    secret = Secret(
+        f"{name}-{secrets.MYSQL_SECRET}",
+        metadata={"name": secrets.MYSQL_SECRET, "namespace": stack.bookinfo_namespace},
+        type="Opaque",
+        data=stack.mysql_secret,
+        opts=opts,
+    )
+    return [secret]
+
+
+def _make_service(
+    name: str, service: Microservice, args: BookinfoArgs, opts: pulumi.ResourceOptions
+) -> None:
+    own = {} if args.sample.is_bare else {"service": service.name}
+    Service(
+        f"{name}-{service.name}",
+        metadata={
+            "name": service.name,
+            "namespace": args.stack.bookinfo_namespace,
+            "labels": {"app": service.name, **own},
+            # A Service's wait costs 10 s, and its Deployment's says as much.
+            "annotations": {"pulumi.com/skipAwait": "true"},
+        },
+        spec={
+            "ports": [{"port": service.port, "name": service.protocol}],
+            "selector": {"app": service.name},
+        },
+        opts=opts,
+    )
+
+
+def _accounts(
+    name: str, service: Microservice, args: BookinfoArgs, opts: pulumi.ResourceOptions
+) -> dict[str, pulumi.Resource]:
+    """Make the ServiceAccounts of a service, by name: versions share one, or have the default."""
+    rows = [] if args.sample.is_bare else _rows(service, args.stack).values()
+    owners = {each.account: each for each in rows if each.account != DEFAULT_ACCOUNT}
+    return {
+        account: ServiceAccount(
+            f"{name}-{account.removeprefix('bookinfo-')}",
+            metadata={
+                "name": account,
+                "namespace": args.stack.bookinfo_namespace,
+                "labels": owner.account_labels,
+            },
+            opts=opts,
+        )
+        for account, owner in owners.items()
+    }
