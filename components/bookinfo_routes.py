@@ -41,42 +41,33 @@ class BookinfoRoutes(pulumi.ComponentResource):
         super().__init__("mesh:index:BookinfoRoutes", name, None, opts)
 
         child = pulumi.ResourceOptions(parent=self)
-        port = args.gateway.port
+        stack, port = args.stack, args.gateway.port
         targets: list[pulumi.Resource]
         routes: Sequence[Resource]
-        spelled = args.networking if args.stack.routing_api == "istio" else None
-        if args.stack.routing_api == "istio":
+        spelled = args.networking if stack.routing_api == "istio" else None
+        if stack.routing_api == "istio":
             entry = istio_routes.gateway(
-                args.stack.bookinfo_namespace, args.stack.bookinfo_host, args.gateway.selector, port
+                stack.bookinfo_namespace, stack.bookinfo_host, args.gateway.selector, port
             )
             targets = [entry.make(f"{name}-gateway", child, spelled)]
             targets += [
                 rule.make(f"{name}-{rule.name}-versions", child, spelled)
                 for rule in istio_routes.destination_rules(
-                    args.stack.bookinfo_namespace, args.stack.bookinfo_versions
+                    stack.bookinfo_namespace, stack.bookinfo_versions
                 )
             ]
             routes = istio_routes.virtual_services(
-                args.stack.bookinfo_namespace, args.stack.bookinfo_host, args.stack.traffic_plan
+                stack.bookinfo_namespace, stack.bookinfo_host, stack.traffic_plan
             )
         else:
             targets = [
-                _version_service(
-                    f"{name}-{service}-{version}",
-                    args.stack.bookinfo_namespace,
-                    service,
-                    version,
-                    child,
-                )
+                _version_service(name, stack.bookinfo_namespace, service, version, child)
                 for service in VERSIONS
-                for version in args.stack.bookinfo_versions[service]
+                for version in stack.bookinfo_versions[service]
             ]
             parent = ParentRef(name=args.gateway.name, namespace=args.gateway.namespace)
             routes = gateway_api_routes.http_routes(
-                args.stack.bookinfo_namespace,
-                args.stack.bookinfo_host,
-                parent,
-                args.stack.traffic_plan,
+                stack.bookinfo_namespace, stack.bookinfo_host, parent, stack.traffic_plan
             )
         # Requests that are sent to what isn't there yet are answered with 500 or 503.
         after = pulumi.ResourceOptions(parent=self, depends_on=targets)
@@ -84,19 +75,17 @@ class BookinfoRoutes(pulumi.ComponentResource):
         self.ready = pulumi.Output.from_input(
             [*targets, *(route.make(f"{name}-{route.name}", after, spelled) for route in routes)]
         )
-        authority = (
-            args.stack.bookinfo_host if port == HTTP_PORT else f"{args.stack.bookinfo_host}:{port}"
-        )
+        authority = stack.bookinfo_host if port == HTTP_PORT else f"{stack.bookinfo_host}:{port}"
         self.url = pulumi.Output.from_input(f"http://{authority}/{FRONT}")
         self.register_outputs({"url": self.url})
 
 
 def _version_service(
-    resource_name: str, namespace: str, service: str, version: str, opts: pulumi.ResourceOptions
+    prefix: str, namespace: str, service: str, version: str, opts: pulumi.ResourceOptions
 ) -> Service:
     """Make what the Gateway API needs for a DestinationRule's subset: a Service of its own."""
     return Service(
-        resource_name,
+        f"{prefix}-{service}-{version}",
         metadata={
             "name": gateway_api_routes.version_service(service, version),
             "namespace": namespace,
