@@ -7,13 +7,11 @@ from typing import Literal
 import pulumi
 
 from mesh import security
-from mesh.bookinfo import MICROSERVICES, Microservice, row
+from mesh.bookinfo import FRONT, MICROSERVICES, Microservice, row
 from mesh.istio_api import security as api
 from mesh.ordering import Ready
 from mesh.settings import Settings
 
-ENTRANCE = "productpage"
-"""The one service that is asked from outside."""
 MODES: Mapping[security.Mode, Literal["DISABLE", "PERMISSIVE", "STRICT"]] = {
     "disable": "DISABLE",
     "permissive": "PERMISSIVE",
@@ -82,7 +80,7 @@ def _allowance(service: Microservice, args: MeshSecurityArgs) -> api.Authorizati
     # Versions share an account.
     accounts = dict.fromkeys(caller.account for caller in rows if service.name in caller.calls)
     callers = [(args.stack.bookinfo_namespace, account) for account in accounts]
-    if service.name == ENTRANCE:
+    if service.name == FRONT:
         callers.append(args.ingress)
     principals = tuple(
         f"{args.stack.trust_domain}/ns/{namespace}/sa/{account}" for namespace, account in callers

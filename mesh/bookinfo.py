@@ -24,6 +24,7 @@ DATABASES: Mapping[Database, tuple[str, str]] = {
 """The service of a database, and the version of ratings that asks it."""
 
 FRONT = "productpage"
+"""The one service that is asked from outside."""
 PAGES: tuple[tuple[Literal["exact", "prefix"], str], ...] = (
     ("exact", "/productpage"),
     ("prefix", "/static"),
