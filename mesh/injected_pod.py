@@ -1,5 +1,6 @@
 """A pod as the injector made it, beside the template of its Deployment."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
@@ -37,13 +38,13 @@ def read(cluster: Cluster, namespace: str, name: str) -> tuple[Manifest, Manifes
         labels = spec["selector"]["matchLabels"]
         pods = [pod.to_dict() for pod in client.list(Pod, namespace=namespace, labels=labels)]
     template = spec["template"]
-    if has_proxy(template["spec"]):
+    if proxy_of(template["spec"]):
         raise pulumi.RunError(
             f"Deployment {namespace}/{name} holds its sidecar already, for it was injected by "
             "hand: leave out --live"
         )
     stays = (pod for pod in pods if "deletionTimestamp" not in pod["metadata"])
-    injected = [pod for pod in stays if has_proxy(pod["spec"])]
+    injected = [pod for pod in stays if proxy_of(pod["spec"])]
     if not injected:
         raise pulumi.RunError(
             f"none of the {len(pods)} pods of Deployment {namespace}/{name} has a sidecar; make "
@@ -53,10 +54,10 @@ def read(cluster: Cluster, namespace: str, name: str) -> tuple[Manifest, Manifes
     return _comparable(pod["metadata"]["name"], template), _comparable(pod["metadata"]["name"], pod)
 
 
-def has_proxy(spec: Manifest) -> bool:
-    """Whether a pod has a sidecar, of either kind."""
+def proxy_of(spec: Mapping[str, Any]) -> Manifest | None:
+    """Find a pod's proxy: its sidecar, of either kind, or a gateway's."""
     containers = [*spec.get("containers", ()), *(spec.get("initContainers") or ())]
-    return any(container["name"] == "istio-proxy" for container in containers)
+    return next((each for each in containers if each["name"] == "istio-proxy"), None)
 
 
 def _comparable(name: str, pod: Manifest) -> Manifest:

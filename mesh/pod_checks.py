@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from mesh import skew
-from mesh.injected_pod import has_proxy
+from mesh.injected_pod import proxy_of
 from mesh.mesh_checks import Finding, Manifest, Snapshot, key
 from mesh.running_mesh import REVISION
 from mesh.settings import Settings
@@ -20,7 +20,7 @@ def sidecars(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
     for pod in snapshot.pods:
         metadata = pod["metadata"]
         namespace = metadata["namespace"]
-        if has_proxy(pod["spec"]):
+        if proxy_of(pod["spec"]):
             complete[namespace] = complete.get(namespace, 0) + 1
         elif _wants_proxy(pod, asked=namespace in asking):
             yield Finding(
@@ -106,7 +106,5 @@ def _restart(pod: Manifest) -> str:
 
 def _proxy_version(spec: Manifest) -> str | None:
     """Read the proxy's version from its image's tag."""
-    containers = [*spec["containers"], *(spec.get("initContainers") or ())]
-    image = next((c.get("image", "") for c in containers if c["name"] == "istio-proxy"), "")
-    tag = skew.tag_of(image)
+    tag = skew.tag_of((proxy_of(spec) or {}).get("image", ""))
     return tag if skew.parse(tag) else None
