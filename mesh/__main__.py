@@ -25,8 +25,9 @@ from mesh import (
     tables,
     verify,
 )
+from mesh.kubernetes_plugin import Plugin
 from mesh.posting import CommentError
-from mesh.workspace import Plugin, Workspace, WorkspaceError
+from mesh.workspace import Workspace, WorkspaceError
 from sandbox import console
 from sandbox.cluster import SandboxError
 from sandbox.toolchain import ToolchainError

@@ -4,9 +4,10 @@ import getpass
 import json
 
 from mesh.app_names import fit
+from mesh.kubernetes_plugin import Plugin
 from mesh.platform_contract import OUTPUT
 from mesh.release import PROJECT
-from mesh.workspace import Plugin, Workspace, WorkspaceError
+from mesh.workspace import Workspace, WorkspaceError
 from sandbox import console
 
 PLATFORM = "platform"

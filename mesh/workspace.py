@@ -1,6 +1,5 @@
 """Where a stack's Pulumi runs: its cluster, its backend, its plugin and the programs it needs."""
 
-import importlib.metadata
 import json
 import os
 import shlex
@@ -11,25 +10,17 @@ import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import httpx2
 import yaml
 
-from mesh import cluster, project, release
+from mesh import cluster, kubernetes_plugin, project, release
 from mesh.cluster import SANDBOX, Cluster
+from mesh.kubernetes_plugin import Plugin
 from mesh.release import PROJECT
-from sandbox import console, control_plane, toolchain
-from sandbox.cluster import HOME, Sandbox
-from sandbox.programs import ARCHITECTURE, HELM, ISTIOCTL, PULUMI
-
-Plugin = Literal["auto", "official", "stand-in"]
-PROGRAM = "pulumi-resource-kubernetes"
-VERSION = importlib.metadata.version("pulumi-kubernetes")
-DOWNLOAD = (
-    "https://get.pulumi.com/releases/plugins/"
-    "pulumi-resource-kubernetes-v{version}-linux-{arch}.tar.gz"
-)
+from sandbox import control_plane, toolchain
+from sandbox.cluster import Sandbox
+from sandbox.programs import HELM, ISTIOCTL, PULUMI
 
 
 class WorkspaceError(Exception):
@@ -112,9 +103,9 @@ class Workspace:
     def environment(self) -> dict[str, str]:
         """What a shell needs so that plain `pulumi` and `kubectl` work on the stack.
 
-        Gets the programs that are missing. Raises ToolchainError or WorkspaceError.
+        Gets the programs that are missing. Raises ToolchainError.
         """
-        stand_in = self._expects_stand_in()
+        stand_in = kubernetes_plugin.expects_stand_in(self.plugin)
         # All at once: what has to be built is built side by side.
         programs = toolchain.ensure(
             (
@@ -127,8 +118,9 @@ class Workspace:
         folders = [Path(sys.executable).parent, programs["pulumi"].parent]
         if "istioctl" in programs:
             folders.append(programs["istioctl"].parent)
-        if self._uses_stand_in(programs["pulumi"], expected=stand_in):
-            folders += [toolchain.ensure((HELM,))["helm"].parent, _stand_in_folder()]
+        if kubernetes_plugin.is_stand_in(self.plugin, programs["pulumi"], expected=stand_in):
+            folders.append(toolchain.ensure((HELM,))["helm"].parent)
+            folders.append(kubernetes_plugin.stand_in_folder())
         added = {
             "PATH": os.pathsep.join([*map(str, folders), os.environ["PATH"]]),
             "PULUMI_STACK": self.stack,
@@ -161,6 +153,10 @@ class Workspace:
         named = self.setting("releaseDir")
         folder = release.folder_of(self.setting("istioVersion"), Path(named) if named else None)
         return not (folder / release.ISTIOCTL).is_file()
+
+    def official_plugin(self) -> str | None:
+        """Say where the official plugin is, if it is installed and wanted."""
+        return None if self.plugin == "stand-in" else kubernetes_plugin.official()
 
     def shell_lines(self) -> str:
         """Return the environment as lines for a shell's `eval`."""
@@ -278,80 +274,3 @@ class Workspace:
         ours = os.environ if self.sandbox else {k: v for k, v in os.environ.items() if k != SANDBOX}
         # Pulumi is over in seconds, and holds the state many times: it may leave more uncollected.
         return {"GOGC": "400", **ours, **self.environment}
-
-    # --- the kubernetes plugin -------------------------------------------------------------
-
-    def official_plugin(self) -> str | None:
-        """Say where the official plugin is, if it is installed and wanted."""
-        return None if self.plugin == "stand-in" else _official()
-
-    def _expects_stand_in(self) -> bool:
-        """Foresee, before there is a Pulumi to ask, whether the stand-in will be needed."""
-        if self.plugin != "auto":
-            return self.plugin == "stand-in"
-        return _official() is None and not _can_be_downloaded()
-
-    def _uses_stand_in(self, pulumi: Path, *, expected: bool) -> bool:
-        """Decide on the plugin, and say which one it is."""
-        official = None if expected else _official() or _download_official(pulumi)
-        if official is not None:
-            console.done("kubernetes plugin", f"{VERSION}  the official one ({official})")
-            return False
-        if self.plugin == "official":
-            raise WorkspaceError(
-                f"PLUGIN=official insists on the official kubernetes plugin {VERSION}, which is "
-                "neither installed nor to be downloaded here; `pulumi plugin install resource "
-                f"kubernetes {VERSION}` says why"
-            )
-        why = "PLUGIN=stand-in" if self.plugin == "stand-in" else "the official one isn't to be had"
-        console.done("kubernetes plugin", f"the sandbox's stand-in ({why})")
-        return True
-
-
-def _official() -> str | None:
-    """Say where the official plugin is, if it is installed."""
-    home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
-    folder = home / "plugins" / f"resource-kubernetes-v{VERSION}"
-    if (folder / PROGRAM).exists():
-        return str(folder)
-    on_path = shutil.which(PROGRAM)
-    if on_path is not None and not Path(on_path).is_relative_to(HOME):
-        return on_path
-    return None
-
-
-def _can_be_downloaded() -> bool:
-    url = DOWNLOAD.format(version=VERSION, arch=ARCHITECTURE)
-    try:
-        return httpx2.head(url, timeout=5, follow_redirects=True).is_success
-    except httpx2.HTTPError:
-        return False
-
-
-def _download_official(pulumi: Path) -> str | None:
-    with console.alive(f"kubernetes plugin {VERSION}: installing the official one"):
-        answer = subprocess.run(
-            [pulumi, "plugin", "install", "resource", "kubernetes", VERSION],
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-    return None if answer.returncode else _official()
-
-
-def _stand_in_folder() -> Path:
-    """Return a folder that holds the stand-in under the name by which the engine looks for it."""
-    folder = HOME / "plugin"
-    folder.mkdir(parents=True, exist_ok=True)
-    program = folder / PROGRAM
-    text = (
-        "#!/bin/sh\n"
-        # Compiling the plugin anew takes a fifth of its start.
-        "PYTHONDONTWRITEBYTECODE= "
-        f"PYTHONPATH={shlex.quote(str(PROJECT))} exec {shlex.quote(sys.executable)} "
-        '-m sandbox.kubernetes_plugin "$@"\n'
-    )
-    if not program.exists() or program.read_text() != text:
-        program.write_text(text)
-        program.chmod(0o755)
-    return folder
