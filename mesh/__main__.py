@@ -29,8 +29,8 @@ from mesh.kubernetes_plugin import Plugin
 from mesh.posting import CommentError
 from mesh.workspace import Workspace, WorkspaceError
 from sandbox import console
+from sandbox.cache import ToolchainError
 from sandbox.cluster import SandboxError
-from sandbox.toolchain import ToolchainError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(ci.app, name="ci")

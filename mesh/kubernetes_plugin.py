@@ -13,9 +13,9 @@ import httpx2
 
 from mesh.release import PROJECT
 from sandbox import console
+from sandbox.cache import ToolchainError
 from sandbox.cluster import HOME
 from sandbox.programs import ARCHITECTURE
-from sandbox.toolchain import ToolchainError
 
 Plugin = Literal["auto", "official", "stand-in"]
 PROGRAM = "pulumi-resource-kubernetes"

@@ -11,7 +11,8 @@ from mesh import gateway_api_bundle
 from mesh.gateway_api_bundle import MODULE, Bundle
 from mesh.release import LAYOUTS, SOURCE, folder_of
 from mesh.workspace import Workspace
-from sandbox import console, toolchain
+from sandbox import cache, console, downloads, golang
+from sandbox.cache import ToolchainError
 from sandbox.programs import ARCHITECTURE, ISTIOD
 
 ARCHIVE = (
@@ -56,7 +57,7 @@ def get(version: str, *, archive: str = ARCHIVE) -> Path:
         folder.parent.mkdir(exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix="partial-", dir=folder.parent))
         # The module comes into the caches of builds, which another set-up may be using.
-        with toolchain.only_one():
+        with cache.only_one():
             try:
                 source = _fill(partial, version, archive.format(version=version, arch=ARCHITECTURE))
                 (partial / SOURCE).write_text(f"{source}\n")
@@ -64,7 +65,7 @@ def get(version: str, *, archive: str = ARCHIVE) -> Path:
                 partial.rename(folder)
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
-                toolchain.remove_build_caches()
+                golang.remove_caches()
     console.done("Istio release", f"{version}  {(folder / SOURCE).read_text().strip()}")
     return folder
 
@@ -78,10 +79,10 @@ def get_gateway_api(bundle: Bundle) -> Path:
         bundle.folder.parent.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="partial-", dir=bundle.folder.parent) as partial:
             try:
-                module = toolchain.download_module(
+                module = golang.download_module(
                     MODULE, bundle.version, bundle.checksum, Path(partial, "go-mod")
                 )
-            except toolchain.ToolchainError as error:
+            except ToolchainError as error:
                 raise ReleaseError(
                     f"the Gateway API {bundle.version} can't be had: {error} Or put the "
                     f"standard-install.yaml of its release into {bundle.folder}"
@@ -99,7 +100,7 @@ def get_gateway_api(bundle: Bundle) -> Path:
 def _fill(folder: Path, version: str, url: str) -> str:
     """Fill a folder with the release's parts and return where they came from."""
     try:
-        packed = toolchain.fetch(url, f"{url}.sha256", folder)
+        packed = downloads.fetch(url, f"{url}.sha256", folder)
     except httpx2.HTTPError as error:
         why_not = f"{url} can't be reached ({type(error).__name__})"
     else:
@@ -110,8 +111,8 @@ def _fill(folder: Path, version: str, url: str) -> str:
 
     minor = version.rpartition(".")[0]
     try:
-        module = toolchain.module_folder(ISTIOD)
-    except toolchain.ToolchainError as error:
+        module = golang.module_folder(ISTIOD)
+    except ToolchainError as error:
         raise _not_to_be_had(version, why_not, f"Istio's Go module neither: {error}") from error
     branch = (module / "VERSION").read_text().strip()
     if branch != minor:

@@ -8,10 +8,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from sandbox import console, control_plane, toolchain
+from sandbox import console, control_plane, toolchain, wheels
+from sandbox.cache import ToolchainError
 from sandbox.cluster import Sandbox, SandboxError
 from sandbox.programs import CLUSTER, HELM, ISTIOCTL, PILOT_AGENT, PULUMI
-from sandbox.toolchain import ToolchainError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 Name = Annotated[str, typer.Option("--name", envvar="SANDBOX", help="Which sandbox.")]
@@ -70,7 +70,7 @@ def programs(
     older = [family for each in kubernetes or () for family in control_plane.older(each).families]
     wanted = (*CLUSTER, PULUMI, HELM, PILOT_AGENT, ISTIOCTL, *older)
     toolchain.ensure(tuple(dict.fromkeys(wanted)))
-    toolchain.envoy_program()
+    wheels.envoy_program()
 
 
 if __name__ == "__main__":

@@ -5,13 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sandbox.toolchain import go_program
+from sandbox.golang import compiler
 
 
 def download(module: str, version: str) -> Path:
     """Return the folder of a module's version, or end the script with what go says."""
     answer = subprocess.run(
-        [go_program(), "mod", "download", "-json", f"{module}@v{version}"],
+        [compiler(), "mod", "download", "-json", f"{module}@v{version}"],
         stdout=subprocess.PIPE,
         text=True,
         check=False,

@@ -14,11 +14,11 @@ import typer
 from mesh import gateway_api_bundle, release_download
 from mesh.release_download import ReleaseError
 from mesh.workspace import Workspace, WorkspaceError
-from sandbox import console, toolchain
+from sandbox import console, toolchain, wheels
+from sandbox.cache import ToolchainError
 from sandbox.cluster import Sandbox, SandboxError
 from sandbox.dataplane import isolation
 from sandbox.programs import PILOT_AGENT
-from sandbox.toolchain import ToolchainError
 from traffic.stage import STACK
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -39,7 +39,7 @@ def traffic(
     workspace = Workspace(STACK, sandbox.name)
     _ = workspace.environment
     toolchain.ensure((PILOT_AGENT,))
-    toolchain.envoy_program()
+    wheels.envoy_program()
     release_download.get_all(workspace)
     # A plan asks for it, and the stack's own config doesn't.
     if (bundle := gateway_api_bundle.of(workspace.setting("istioVersion"))) is not None:

