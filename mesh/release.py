@@ -140,11 +140,6 @@ class Release:
         """The release's own istioctl; its file may be missing."""
         return self.folder / ISTIOCTL
 
-    @property
-    def samples(self) -> Path:
-        """The folder of the release's own samples."""
-        return self.folder / "samples"
-
     def addon(self, name: str) -> Path:
         """Return the file of a telemetry add-on."""
         return self.folder / self.layout.addons / f"{name}.yaml"

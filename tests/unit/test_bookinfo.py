@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 import yaml
 
-from mesh.release import find
-
 from .engine import RecordingEngine
 
 
@@ -25,7 +23,7 @@ def ours(deployed: RecordingEngine) -> dict[tuple[str, str], dict[str, Any]]:
 
 def sample(release_dir: Path) -> dict[tuple[str, str], dict[str, Any]]:
     """Return the objects of the release's sample for Pod Security by kind and name."""
-    file = find("1.30.3", release_dir).samples / "bookinfo/platform/kube/bookinfo-psa.yaml"
+    file = release_dir / "samples/bookinfo/platform/kube/bookinfo-psa.yaml"
     if not file.is_file():
         pytest.skip(f"no {file}")
     return {

@@ -53,11 +53,11 @@ def release(release_dir: Path) -> Release:
 
 
 @pytest.fixture(scope="module")
-def sample(release: Release) -> Callable[[str], dict[tuple[str, str], Any]]:
+def sample(release_dir: Path) -> Callable[[str], dict[tuple[str, str], Any]]:
     """Return a file of the release's Bookinfo as manifests by kind and name."""
 
     def read(file: str) -> dict[tuple[str, str], Any]:
-        path = release.samples / "bookinfo" / file
+        path = release_dir / "samples/bookinfo" / file
         if not path.is_file():
             pytest.skip(f"no {path}")
         return shown([found for found in yaml.safe_load_all(path.read_text()) if found])

@@ -14,7 +14,6 @@ import yaml
 from mesh import settings
 from mesh.bookinfo import DATABASES, MICROSERVICES, VARIANTS, VERSIONS, versions
 from mesh.pod_security import RESTRICTED_CONTAINER
-from mesh.release import find
 
 from .engine import RecordingEngine
 
@@ -76,7 +75,7 @@ def test_a_variant_is_the_samples(
     Ours say their namespace, that Services aren't awaited, and what Pod Security asks for; and the
     password is in the Secret only.
     """
-    folder = find("1.30.3", release_dir).samples / "bookinfo/platform/kube"
+    folder = release_dir / "samples/bookinfo/platform/kube"
     if not folder.is_dir():
         pytest.skip(f"no {folder}")
     found, before = objects(variants[variant]), objects(deployed)
