@@ -243,7 +243,7 @@ class Workspace:
         if self.sandbox is not None and not self.sandbox.state.exists():
             return False
         listed = self.query("pulumi", "stack", "ls", "--json", "--non-interactive")
-        return self.stack in {entry["name"].split("/")[-1] for entry in yaml.safe_load(listed)}
+        return self.stack in {entry["name"].split("/")[-1] for entry in json.loads(listed)}
 
     @property
     def config_file(self) -> Path:
