@@ -1,4 +1,4 @@
-"""What people run around Pulumi: up, preview, destroy, dev, handover, tables, release, env."""
+"""What people run around Pulumi; `python -m mesh --help` lists it."""
 
 import os
 import sys
