@@ -153,11 +153,21 @@ class Sandbox:
 
     def _is_whole(self) -> bool:
         # Some of them end when the API server was away for too long.
-        return self._answers() and all(component.pid for component in self._kwok_components())
+        return self.is_up() and all(component.pid for component in self._kwok_components())
 
     def is_up(self) -> bool:
         """Whether its API server answers."""
-        return self._answers()
+        if not self.kubeconfig.exists():
+            return False
+        config = yaml.safe_load(self.kubeconfig.read_text())
+        clusters = {entry["name"]: entry["cluster"] for entry in config["clusters"]}
+        server = clusters.get(self.context, {}).get("server")
+        try:
+            # What is asked is public on every API server, and it is our own on loopback.
+            # /readyz came with Kubernetes 1.16.
+            return httpx2.get(f"{server}/healthz", verify=False, timeout=2).is_success
+        except httpx2.HTTPError:
+            return False
 
     # --- making ----------------------------------------------------------------------------
 
@@ -285,25 +295,12 @@ class Sandbox:
     def _await_ready(self) -> None:
         with console.alive(f"sandbox {self.name}: waiting for the API server"):
             for _ in range(300):
-                if self._answers():
+                if self.is_up():
                     return
                 time.sleep(0.1)
         raise SandboxError(
             f"sandbox {self.name}: its API server didn't answer within 30 s; see {self.logs}"
         )
-
-    def _answers(self) -> bool:
-        if not self.kubeconfig.exists():
-            return False
-        config = yaml.safe_load(self.kubeconfig.read_text())
-        clusters = {entry["name"]: entry["cluster"] for entry in config["clusters"]}
-        server = clusters.get(self.context, {}).get("server")
-        try:
-            # What is asked is public on every API server, and it is our own on loopback.
-            # /readyz came with Kubernetes 1.16.
-            return httpx2.get(f"{server}/healthz", verify=False, timeout=2).is_success
-        except httpx2.HTTPError:
-            return False
 
     # --- its processes ---------------------------------------------------------------------
 
