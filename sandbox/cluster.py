@@ -11,12 +11,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Iterable
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import filelock
 import httpx2
 import platformdirs
 import psutil
@@ -24,7 +23,7 @@ import yaml
 from lightkube import Client, KubeConfig
 from lightkube.resources.core_v1 import Node
 
-from sandbox import console, control_plane, toolchain
+from sandbox import console, control_plane, lock, toolchain
 from sandbox.control_plane import SandboxError
 
 HOME = Path(os.environ.get("MESH_STATE") or platformdirs.user_state_path("istio-mesh"))
@@ -173,7 +172,8 @@ class Sandbox:
 
     def _create(self, programs: dict[str, Path]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(HOME / "create.lock"):
+        waiting = f"sandbox {self.name}: another one is being made"
+        with lock.held(HOME / "create.lock", waiting):
             network = self._free_network()
             arguments = (
                 f"kube-apiserver=service-cluster-ip-range={network}",
@@ -339,19 +339,9 @@ class Sandbox:
             if self._own_process(pid_file) is None:
                 pid_file.unlink()
 
-    @contextmanager
-    def _locked(self) -> Generator[None]:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(self.folder / "lock")
-        try:
-            lock.acquire(timeout=0.1)
-        except filelock.Timeout:
-            with console.alive(f"sandbox {self.name}: another command is at work on it"):
-                lock.acquire()
-        try:
-            yield
-        finally:
-            lock.release()
+    def _locked(self) -> AbstractContextManager[None]:
+        waiting = f"sandbox {self.name}: another command is at work on it"
+        return lock.held(self.folder / "lock", waiting)
 
 
 def _kwokctl_configuration(arguments: Iterable[str]) -> dict[str, object]:

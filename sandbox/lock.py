@@ -1,0 +1,25 @@
+"""A lock between processes, in a file; who waits for it says so."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import filelock
+
+from sandbox import console
+
+
+@contextmanager
+def held(file: Path, waiting: str) -> Generator[None]:
+    """Hold the lock while the block runs; `waiting` is shown until it can be had."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(file)
+    try:
+        lock.acquire(timeout=0.1)
+    except filelock.Timeout:
+        with console.alive(waiting):
+            lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
