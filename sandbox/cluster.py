@@ -1,18 +1,15 @@
 """A sandbox: a real control plane with fake nodes and real istiods, on loopback only."""
 
-import errno
 import json
 import os
 import re
 import secrets
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,21 +20,15 @@ import yaml
 from lightkube import Client, KubeConfig
 from lightkube.resources.core_v1 import Node
 
-from sandbox import console, control_plane, lock, toolchain
+from sandbox import console, control_plane, lock, loopback, processes, toolchain
 from sandbox.control_plane import SandboxError
 
 HOME = Path(os.environ.get("MESH_STATE") or platformdirs.user_state_path("istio-mesh"))
 """Outside every checkout: what the sandboxes and their stacks hold."""
 
 NODES = 2
-WEBHOOK_PORT = 443
-"""The API server dials a webhook's Service there, and each Service has a loopback address."""
-
 ADVERTISED = "192.0.2.1"
 """Reserved for documentation: an API server must advertise an address that isn't loopback."""
-
-NETWORKS = range(20, 120)
-"""Second parts of the loopback networks 127.x.0.0/16 that sandboxes take their Services from."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +60,6 @@ class Sandbox:
         self.logs = self.folder / "kwok" / "clusters" / name / "logs"
         self._cluster = self.folder / "kwok" / "clusters" / name
 
-    # --- what people do with it ------------------------------------------------------------
-
     def up(self) -> None:
         """Start it, or what of it doesn't run; nothing happens when all of it does.
 
@@ -91,7 +80,7 @@ class Sandbox:
                     if not self._nodes_get_ready():
                         # kwokctl chose a free port, and somebody else had it first.
                         console.say(f"{self._what_ended()} Starting over.")
-                        _end(self._processes(), patience=1)
+                        processes.end(processes.all_of(self.folder), patience=1)
                         shutil.rmtree(self._cluster)
                         self._create(programs)
                 if not self._nodes_get_ready():
@@ -112,9 +101,9 @@ class Sandbox:
         with self._locked(), console.alive(f"sandbox {self.name}: going down"):
             # The keeper first: it ends the istiods that it started.
             keeper = self._keeper()
-            _end([keeper] if keeper else [], patience=10)
+            processes.end([keeper] if keeper else [], patience=10)
             # Nothing of what they hold is kept, so none of them is waited for.
-            _end(self._processes(), patience=1)
+            processes.end(processes.all_of(self.folder), patience=1)
             for entry in self.folder.iterdir():
                 if entry.is_dir():
                     shutil.rmtree(entry)
@@ -131,7 +120,7 @@ class Sandbox:
             Component("keeper", keeper.pid if keeper else None, self.folder / "keeper.log")
         )
         for pid_file in sorted(self.folder.glob("*/*/pid")):
-            process = self._own_process(pid_file)
+            process = processes.of_file(pid_file, self.folder)
             found.append(
                 Component(
                     f"{pid_file.parent.parent.name} {pid_file.parent.name}",
@@ -146,7 +135,7 @@ class Sandbox:
         for log in sorted(self.logs.glob("*.log")):
             name = log.stem
             pid_file = self._cluster / "pids" / f"{name}.pid"
-            process = self._own_process(pid_file)
+            process = processes.of_file(pid_file, self.folder)
             found.append(Component(name, process.pid if process else None, log))
         return found
 
@@ -168,13 +157,15 @@ class Sandbox:
         except httpx2.HTTPError:
             return False
 
-    # --- making ----------------------------------------------------------------------------
-
     def _create(self, programs: dict[str, Path]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         waiting = f"sandbox {self.name}: another one is being made"
         with lock.held(HOME / "create.lock", waiting):
-            network = self._free_network()
+            taken = [
+                json.loads(other.read_text())["network"]
+                for other in HOME.glob("sandboxes/*/sandbox.json")
+            ]
+            network = loopback.free_network(taken)
             arguments = (
                 f"kube-apiserver=service-cluster-ip-range={network}",
                 # Else it looks for a default route, and there may be none: nobody dials it.
@@ -242,17 +233,6 @@ class Sandbox:
             self.passphrase_file.touch(mode=0o600)
             self.passphrase_file.write_text(secrets.token_urlsafe(24))
 
-    def _free_network(self) -> str:
-        taken = {
-            json.loads(other.read_text())["network"]
-            for other in HOME.glob("sandboxes/*/sandbox.json")
-        }
-        for second in NETWORKS:
-            network = f"127.{second}.0.0/16"
-            if network not in taken and _can_listen(f"127.{second}.0.1"):
-                return network
-        raise SandboxError(f"all loopback networks of sandboxes are taken: {sorted(taken)}")
-
     def _kwokctl(self, programs: dict[str, Path], *arguments: str) -> None:
         answer = subprocess.run(
             [programs["kwokctl"], "--name", self.name, *arguments],
@@ -302,41 +282,13 @@ class Sandbox:
             f"sandbox {self.name}: its API server didn't answer within 30 s; see {self.logs}"
         )
 
-    # --- its processes ---------------------------------------------------------------------
-
     def _keeper(self) -> psutil.Process | None:
-        return self._own_process(self.folder / "keeper.pid")
-
-    def _own_process(self, pid_file: Path) -> psutil.Process | None:
-        """Return the process of a pid file if it is still ours.
-
-        After the machine was off, the number can be anybody's.
-        """
-        try:
-            process = psutil.Process(int(pid_file.read_text()))
-            return process if self._is_ours(process) else None
-        except (OSError, ValueError, psutil.Error):
-            return None
-
-    def _is_ours(self, process: psutil.Process) -> bool:
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        return any(str(self.folder) + os.sep in f"{word}{os.sep}" for word in process.cmdline())
-
-    def _processes(self) -> list[psutil.Process]:
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if process.uids().real == os.getuid() and self._is_ours(process):
-                    found.append(process)
-            except psutil.Error:
-                continue
-        return [process for process in found if process.pid != os.getpid()]
+        return processes.of_file(self.folder / "keeper.pid", self.folder)
 
     def _forget_dead_pids(self) -> None:
         # kwokctl trusts a pid file, and would take a stranger for its component.
         for pid_file in (self._cluster / "pids").glob("*.pid"):
-            if self._own_process(pid_file) is None:
+            if processes.of_file(pid_file, self.folder) is None:
                 pid_file.unlink()
 
     def _locked(self) -> AbstractContextManager[None]:
@@ -360,21 +312,6 @@ def _kwokctl_configuration(arguments: Iterable[str]) -> dict[str, object]:
     }
 
 
-def _can_listen(address: str) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind((address, WEBHOOK_PORT))
-        except OSError as error:
-            if error.errno == errno.EACCES:
-                raise SandboxError(
-                    f"istiod must listen on port {WEBHOOK_PORT} of a loopback address, and this "
-                    "user may not: allow it until the next boot with\n"
-                    f"  sudo sysctl net.ipv4.ip_unprivileged_port_start={WEBHOOK_PORT}"
-                ) from error
-            return False
-    return True
-
-
 def _ready_nodes(client: Client) -> int:
     try:
         nodes = list(client.list(Node))
@@ -386,14 +323,3 @@ def _ready_nodes(client: Client) -> int:
 
 def _last_line(log: Path) -> str:
     return next(iter(log.read_text().splitlines()[-1:]), "it said nothing")
-
-
-def _end(processes: list[psutil.Process], patience: float) -> None:
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):
-            process.send_signal(signal.SIGTERM)
-    _, alive = psutil.wait_procs(processes, timeout=patience)
-    for process in alive:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(alive, timeout=5)

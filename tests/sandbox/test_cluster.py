@@ -1,6 +1,7 @@
 """Two sandboxes side by side, on loopback only, and gone without a trace."""
 
 import os
+import socket
 from pathlib import Path
 
 import psutil
@@ -8,7 +9,7 @@ import pytest
 from lightkube import Client, KubeConfig
 from lightkube.resources.core_v1 import Node
 
-from sandbox import cluster as module
+from sandbox import loopback, processes
 from sandbox.cluster import Sandbox, SandboxError
 from sandbox.programs import KUBERNETES
 
@@ -79,7 +80,7 @@ def test_a_strangers_process_is_never_ended(cluster: Sandbox, tmp_path: Path) ->
     stale = tmp_path / "etcd.pid"
     stale.write_text(str(os.getppid()))
 
-    assert cluster._own_process(stale) is None
+    assert processes.of_file(stale, cluster.folder) is None
 
 
 def test_a_name_that_cannot_be_a_folder_is_refused() -> None:
@@ -103,9 +104,9 @@ def test_a_user_who_may_not_listen_is_told_how_to_allow_it(
         def bind(self, _: object) -> None:
             raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(module.socket, "socket", Refusing)
+    monkeypatch.setattr(socket, "socket", Refusing)
     with pytest.raises(SandboxError, match="ip_unprivileged_port_start"):
-        module._can_listen("127.20.0.1")
+        loopback.free_network([])
 
 
 def _listening(sandbox: Sandbox) -> set[tuple[str, int]]:
