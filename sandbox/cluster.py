@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,14 +75,12 @@ class Sandbox:
             if not self._is_whole():
                 if self._cluster.exists():
                     self._kwokctl(programs, "start", "cluster", "--wait", "60s")
-                else:
+                elif not self._is_created(programs):
+                    # kwokctl chose a free port, and somebody else had it first.
+                    console.say(f"{self._what_ended()} Starting over.")
+                    processes.end(processes.all_of(self.folder), patience=1)
+                    shutil.rmtree(self._cluster)
                     self._create(programs)
-                    if not self._nodes_get_ready():
-                        # kwokctl chose a free port, and somebody else had it first.
-                        console.say(f"{self._what_ended()} Starting over.")
-                        processes.end(processes.all_of(self.folder), patience=1)
-                        shutil.rmtree(self._cluster)
-                        self._create(programs)
                 if not self._nodes_get_ready():
                     raise SandboxError(
                         f"{self._what_ended()} The components' logs are in {self.logs}; "
@@ -141,7 +139,7 @@ class Sandbox:
 
     def _is_whole(self) -> bool:
         # Some of them end when the API server was away for too long.
-        return self.is_up() and all(component.pid for component in self._kwok_components())
+        return self.is_up() and not self._ended()
 
     def is_up(self) -> bool:
         """Whether its API server answers."""
@@ -156,6 +154,19 @@ class Sandbox:
             return httpx2.get(f"{server}/healthz", verify=False, timeout=2).is_success
         except httpx2.HTTPError:
             return False
+
+    def _is_created(self, programs: dict[str, Path]) -> bool:
+        """Create it; False when one of its components ended."""
+        try:
+            self._create(programs)
+        except SandboxError:
+            if self._ended():
+                return False
+            raise
+        return self._nodes_get_ready()
+
+    def _ended(self) -> list[Component]:
+        return [component for component in self._kwok_components() if not component.pid]
 
     def _create(self, programs: dict[str, Path]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -213,7 +224,7 @@ class Sandbox:
         waiting = console.alive(f"sandbox {self.name}: waiting for its nodes")
         with waiting, Client(config, timeout=httpx2.Timeout(10)) as client:
             for _ in range(300):
-                if not all(component.pid for component in self._kwok_components()):
+                if self._ended():
                     return False
                 if _ready_nodes(client) == NODES:
                     return True
@@ -221,8 +232,7 @@ class Sandbox:
         return False
 
     def _what_ended(self) -> str:
-        ended = [component for component in self._kwok_components() if not component.pid]
-        reasons = [f"{each.name} ended: {_last_line(each.log)}" for each in ended]
+        reasons = [f"{each.name} ended: {_last_line(each.log)}" for each in self._ended()]
         why = "; ".join(reasons) or "in 30 s"
         return f"sandbox {self.name} has no nodes that are Ready: {why}."
 
@@ -234,26 +244,37 @@ class Sandbox:
             self.passphrase_file.write_text(secrets.token_urlsafe(24))
 
     def _kwokctl(self, programs: dict[str, Path], *arguments: str) -> None:
-        answer = subprocess.run(
-            [programs["kwokctl"], "--name", self.name, *arguments],
-            env={
-                **os.environ,
-                "KWOK_WORKDIR": str(self.folder / "kwok"),
-                "KUBECONFIG": str(self.kubeconfig),
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        with (self.folder / "kwokctl.log").open("a") as log:
-            log.write(answer.stdout + answer.stderr)
-        if answer.returncode:
-            last = answer.stderr.strip().splitlines()[-1:] or ["it said nothing"]
-            raise SandboxError(
-                f"sandbox {self.name}: kwokctl {' '.join(arguments[:2])} failed: {last[0]}\n"
-                f"All it said is in {self.folder / 'kwokctl.log'}; the components' logs in "
-                f"{self.logs}. `make sandbox-down SANDBOX={self.name}` starts over."
+        said = self.folder / "kwokctl.log"
+        with said.open("a") as log:
+            process = subprocess.Popen(
+                [programs["kwokctl"], "--name", self.name, *arguments],
+                env={
+                    **os.environ,
+                    "KWOK_WORKDIR": str(self.folder / "kwok"),
+                    "KUBECONFIG": str(self.kubeconfig),
+                },
+                stdout=log,
+                stderr=log,
             )
+        if arguments[0] == "create":
+            self._give_up_on_a_lost_component(process)
+        if process.wait():
+            raise SandboxError(
+                f"sandbox {self.name}: kwokctl {' '.join(arguments[:2])} failed: {_last_line(said)}"
+                f"\nAll it said is in {said}; the components' logs in {self.logs}. "
+                f"`make sandbox-down SANDBOX={self.name}` starts over."
+            )
+
+    def _give_up_on_a_lost_component(self, kwokctl: subprocess.Popen) -> None:
+        # It would wait three minutes for an API server that has ended.
+        lost: list[Component] = []
+        while kwokctl.poll() is None:
+            with suppress(subprocess.TimeoutExpired):
+                kwokctl.wait(0.5)
+            # A component has its log a moment before it has its process.
+            before, lost = lost, self._ended()
+            if any(component in before for component in lost):
+                kwokctl.terminate()
 
     def _start_keeper(self, programs: dict[str, Path]) -> None:
         if self._keeper() is not None:

@@ -2,6 +2,8 @@
 
 import os
 import socket
+import threading
+import time
 from pathlib import Path
 
 import psutil
@@ -51,6 +53,33 @@ def test_one_that_lost_a_port_starts_over(monkeypatch: pytest.MonkeyPatch) -> No
     other = Sandbox(f"again-{os.getpid()}")
     other.up()
     try:
+        assert len(made) == 2
+        assert None not in [component.pid for component in other.components()]
+    finally:
+        other.down()
+
+
+def test_one_whose_api_server_ends_at_once_starts_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The API server, too, may have lost its port, and kwokctl would wait minutes for it."""
+    create, made = Sandbox._create, []
+
+    def create_beside_a_killer(sandbox: Sandbox, programs: dict[str, Path]) -> None:
+        made.append(sandbox)
+        if len(made) == 1:
+            threading.Thread(target=kill_the_api_server, args=(sandbox,)).start()
+        create(sandbox, programs)
+
+    def kill_the_api_server(sandbox: Sandbox) -> None:
+        pids: dict[str, int | None] = {}
+        while not pids.get("kube-apiserver"):
+            time.sleep(0.05)
+            pids = {component.name: component.pid for component in sandbox.components()}
+        psutil.Process(pids["kube-apiserver"]).kill()
+
+    monkeypatch.setattr(Sandbox, "_create", create_beside_a_killer)
+    other = Sandbox(f"early-{os.getpid()}")
+    try:
+        other.up()
         assert len(made) == 2
         assert None not in [component.pid for component in other.components()]
     finally:
