@@ -19,8 +19,8 @@ from sandbox.programs import KUBERNETES
 def test_two_run_side_by_side_on_loopback_only(cluster: Sandbox) -> None:
     """Each has ports, a network and processes of its own, and all listen on loopback."""
     other = Sandbox(f"other-{os.getpid()}")
-    other.up()
     try:
+        other.up()
         assert cluster.is_up()
         assert other.is_up()
         ours, theirs = _listening(cluster), _listening(other)
@@ -51,8 +51,8 @@ def test_one_that_lost_a_port_starts_over(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(Sandbox, "_create", create_and_lose_one)
     other = Sandbox(f"again-{os.getpid()}")
-    other.up()
     try:
+        other.up()
         assert len(made) == 2
         assert None not in [component.pid for component in other.components()]
     finally:
