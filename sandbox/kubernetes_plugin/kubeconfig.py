@@ -28,7 +28,7 @@ class Overrides:
 
 
 def read(path_or_contents: str) -> dict[str, Any]:
-    """Read a kubeconfig from a path (`~` is the home folder) or from its contents.
+    """Read a kubeconfig from a path (`~` is the home folder) or from its contents, as it is.
 
     Raises:
         ValueError: It isn't a kubeconfig.
@@ -48,18 +48,22 @@ def read(path_or_contents: str) -> dict[str, Any]:
         raise ValueError(  # noqa: TRY004 - it is the setting's value that is wrong
             "kubeconfig is neither the path of a file nor a kubeconfig's contents"
         )
-    return _with_absolute_paths(config, path.parent) if path and is_file else config
+    return config
 
 
 def ambient() -> dict[str, Any]:
-    """Merge the files that $KUBECONFIG names, or read `~/.kube/config`."""
+    """Merge the files that $KUBECONFIG names, or read `~/.kube/config`.
+
+    What they name by a relative path is beside the file that names it.
+    """
     named = os.environ.get("KUBECONFIG", "")
     files = [part for part in named.split(os.pathsep) if part] or ["~/.kube/config"]
     merged: dict[str, Any] = {}
     for file in files:
         if not Path(file).expanduser().is_file():
             continue
-        for key, value in read(file).items():
+        folder = Path(file).expanduser().parent
+        for key, value in _with_absolute_paths(read(file), folder).items():
             if isinstance(value, list):
                 seen = {entry.get("name") for entry in merged.get(key, [])}
                 fresh = [entry for entry in value if entry.get("name") not in seen]
@@ -86,7 +90,12 @@ def select(overrides: Overrides) -> SingleConfig:
         ValueError: There is no such context, cluster or user, or no kubeconfig at all.
 
     """
-    config = read(overrides.kubeconfig) if overrides.kubeconfig else ambient()
+    if overrides.kubeconfig:
+        # A file of the provider's own is read for its contents: what it names by a relative path
+        # is looked for in the working folder, which is the program's.
+        config = _with_absolute_paths(read(overrides.kubeconfig), Path.cwd())
+    else:
+        config = ambient()
     if not config.get("clusters"):
         if overrides.kubeconfig:
             raise ValueError("kubeconfig names no cluster")
@@ -133,13 +142,16 @@ def _in_cluster() -> SingleConfig:
 
 
 def namespace_of(overrides: Overrides) -> str:
-    """Give the namespace for objects without one: the provider's, the context's, or default."""
+    """Give the namespace for objects without one: the provider's, the context's, or default.
+
+    Empty when there is no kubeconfig: such objects are then rendered as they are.
+    """
     if overrides.namespace:
         return overrides.namespace
     try:
         return select(overrides).context.namespace or "default"
     except ValueError:
-        return "default"
+        return ""
 
 
 def active_cluster(kubeconfig: Any, context: Any, cluster: Any) -> dict[str, Any] | None:
