@@ -14,6 +14,7 @@ from .errors import (
     ResourceError,
     UnreachableError,
 )
+from .kinds import BUILT_IN_VERSIONS
 from .manifests import rendered_path
 from .normalize import normalize
 from .objects import (
@@ -63,7 +64,8 @@ class Existing:
 
         """
         connection = self._connection
-        if connection.unreachable and not connection.renders:
+        if connection.unreachable:
+            # Of rendered objects too: upstream looks at the cluster first.
             return self._read_unreachable(urn, resource_id, state, old_given)
         namespace, name = split_id(resource_id)
         if not name:
@@ -97,7 +99,8 @@ class Existing:
         if live is None:
             return None
         inputs: Object = prune(live, old_inputs)
-        if imported:
+        if imported and gvk_of(live).api_version in BUILT_IN_VERSIONS:
+            # Upstream copies the inputs that its schema names: a custom resource has none there.
             inputs |= copy({key: value for key, value in live.items() if key != "status"})
             inputs = _without_read_only(inputs)
         now = checkpoint(inputs, live, old_given, initial_version=version, manager=manager)
