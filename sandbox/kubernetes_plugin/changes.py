@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from .cluster import APPLY, JSON_PATCH, MERGE, Cluster
 from .diff import merge_patch
 from .errors import ApiError, NoMatchError, ResourceError
-from .fields import apply_ignored, must_force, transfer
+from .fields import apply_ignored, merge_ignored, must_force, transfer
 from .naming import suffixed
 from .objects import Object, annotation_of, is_crd, name_of, namespace_of, pluck, set_metadata
 from .properties import copy
@@ -144,7 +144,7 @@ class Change:
     def _merge(
         self, inputs: Object, live: Object, old_inputs: Object, ignored: list[str]
     ) -> Object:
-        wanted = apply_ignored(inputs, live | {"metadata": _unmanaged(live)}, "", ignored)
+        wanted = merge_ignored(inputs, live, ignored)
         # Three ways: remove what the program dropped, set what differs from the live object.
         removals = _removals(old_inputs, wanted)
         patch = _overlay(removals, _additions(live, wanted))
@@ -184,10 +184,6 @@ class Change:
                 return False
             raise
         return True
-
-
-def _unmanaged(live: Object) -> Object:
-    return {k: v for k, v in (live.get("metadata") or {}).items() if k != "managedFields"}
 
 
 def _removals(old: Object, new: Object) -> Object:

@@ -118,13 +118,17 @@ class _Walk:
 
 
 def without_ignored(found: Detailed, ignored: Iterable[str]) -> Detailed:
-    """Drop the changes at or below the paths of `ignoreChanges`."""
+    """Drop the changes at or below the paths of `ignoreChanges`.
+
+    Upstream drops only those that its two spellings of a path agree on: `a.b-c` stays.
+    """
     outers = [paths.parse(path) for path in ignored]
-    return {
-        path: change
-        for path, change in found.items()
-        if not any(paths.contains(outer, paths.parse(path)) for outer in outers)
-    }
+
+    def is_dropped(text: str) -> bool:
+        path = paths.parse(text)
+        return any(paths.contains(outer, path) for outer in outers) and paths.spelled(path) == text
+
+    return {path: change for path, change in found.items() if not is_dropped(path)}
 
 
 def replacing_paths(found: Detailed) -> list[str]:

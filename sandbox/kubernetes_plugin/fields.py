@@ -1,5 +1,6 @@
 """Field managers: who owns which field of an object (`metadata.managedFields`)."""
 
+import contextlib
 from typing import Any
 
 from . import paths
@@ -97,15 +98,37 @@ def apply_ignored(inputs: Object, live: Object, manager: str, ignored: list[str]
     result = copy(inputs)
     ours, theirs = _owned(live, manager)
     for text in ignored:
-        path = tuple(str(part) for part in paths.parse(text))
-        parts = tuple(text.split(".")) if "[" not in text else path
+        parts = _steps(text)
         if parts in theirs and parts not in ours:
             _set(result, parts, MISSING)
-            continue
-        value = _get(live, parts, text)
-        if value is not MISSING:
-            _set(result, parts, value)
+        else:
+            _keep(result, live, parts, text)
     return result
+
+
+def merge_ignored(inputs: Object, live: Object, ignored: list[str]) -> Object:
+    """Put into a client-side update what `ignoreChanges` names, as it is on the cluster.
+
+    From the first path on that can't be followed, nothing is.
+    """
+    if not ignored:
+        return inputs
+    result = copy(inputs)
+    with contextlib.suppress(ValueError):
+        for text in ignored:
+            _keep(result, live, _steps(text), text)
+    return result
+
+
+def _steps(text: str) -> tuple[str, ...]:
+    # Upstream splits a path at its dots, whatever is quoted or an index: such a path names nothing.
+    return tuple(paths.spelled(paths.parse(text)).split("."))
+
+
+def _keep(wanted: Object, live: Object, parts: tuple[str, ...], shown: str) -> None:
+    value = _get(live, parts, shown)
+    if value is not MISSING:
+        _set(wanted, parts, value)
 
 
 def _owned(live: Object, manager: str) -> tuple[set[tuple[str, ...]], set[tuple[str, ...]]]:
@@ -127,6 +150,8 @@ def _collect(found: set[tuple[str, ...]], path: tuple[str, ...], fields: Object)
 def _get(obj: Object, path: tuple[str, ...], shown: str) -> Any:
     value: Any = obj
     for part in path:
+        if value is None:
+            return MISSING
         if not isinstance(value, dict):
             raise ValueError(  # noqa: TRY004 - it is the option's value that is wrong
                 f'unable to parse field to ignore "{shown}" from live object: '

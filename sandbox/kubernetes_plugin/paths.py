@@ -1,8 +1,10 @@
 """Property paths, as in `ignoreChanges` and in a detailed diff."""
 
+import re
 from collections.abc import Sequence
 
 Path = tuple[str | int, ...]
+_PLAIN = re.compile(r"[A-Za-z0-9_]*")
 
 
 def parse(text: str) -> Path:
@@ -59,6 +61,20 @@ def render(path: Sequence[str | int]) -> str:
             text += f'["{escaped}"]'
         else:
             text += f".{part}" if text else part
+    return text
+
+
+def spelled(path: Sequence[str | int]) -> str:
+    """Write a path as the official plugin's library does: it quotes all but plain words."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif _PLAIN.fullmatch(part):
+            text += f".{part}" if text else part
+        else:
+            escaped = part.replace('"', '\\"')
+            text += f'["{escaped}"]'
     return text
 
 

@@ -168,6 +168,12 @@ def test_ignored_changes_are_dropped(ignored, left):
     assert set(without_ignored(detailed_diff(old, new), [ignored])) == left
 
 
+def test_an_ignored_change_that_upstream_spells_in_two_ways_stays():
+    """It looks the change up under the other spelling (provider.go, Diff)."""
+    old, new = ({"a": dict.fromkeys(("plain", "dash-ed", "do.t"), n)} for n in (1, 2))
+    assert set(without_ignored(detailed_diff(old, new), ["a"])) == {"a.dash-ed"}
+
+
 @given(st.lists(st.integers(0, 9) | st.text(min_size=1, max_size=4), min_size=1))
 def test_paths_survive_rendering(parts):
     """A key with dots, quotes or brackets is quoted."""

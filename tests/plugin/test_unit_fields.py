@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.kubernetes_plugin.fields import apply_ignored, must_force, transfer
+from sandbox.kubernetes_plugin.fields import apply_ignored, merge_ignored, must_force, transfer
 
 OURS = "pulumi-kubernetes-0a1b2c3d"
 
@@ -101,3 +101,21 @@ def test_an_ignored_field_that_is_not_there_is_set():
     """The program's value is the first one."""
     wanted = apply_ignored({"spec": {"replicas": 1}}, owned(spec={}), OURS, ["spec.replicas"])
     assert wanted == {"spec": {"replicas": 1}}
+
+
+@pytest.mark.parametrize("path", ["list[0].x", 'map["a.b"]', "map.a-b", "*", "none.x"])
+def test_a_path_that_is_more_than_words_and_dots_names_nothing(path):
+    """The program's value stays (provider/pkg/await/await.go, handleSSAIgnoreFields)."""
+    inputs = {"list": [{"x": 1}], "map": {"a.b": 1, "a-b": 1}}
+    live = owned(list=[{"x": 2}], map={"a.b": 2, "a-b": 2}, none=None)
+    assert apply_ignored(inputs, live, OURS, [path]) == inputs
+
+
+def test_an_ignored_path_through_a_value_is_refused():
+    """Server-side apply names it; a client-side update goes on without (handleCSAIgnoreFields)."""
+    live = owned(data={"a": "text", "b": "live"})
+    inputs = {"data": {"b": "new"}}
+    with pytest.raises(ValueError, match="unable to parse field to ignore"):
+        apply_ignored(inputs, live, OURS, ["data.a.x"])
+    assert merge_ignored(inputs, live, ["data.b", "data.a.x"]) == {"data": {"b": "live"}}
+    assert merge_ignored(inputs, live, ["data.a.x", "data.b"]) == inputs
