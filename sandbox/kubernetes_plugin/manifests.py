@@ -15,17 +15,18 @@ _BASE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @functools.cache
 def _loader() -> Any:
-    # Go's parser reads fewer plain words as numbers than PyYAML: `10:20` and dates are text.
+    # Go's parser reads fewer plain words as numbers than PyYAML: `10:20` and dates are text; and
+    # more as truth: `y` and `n`.
     loader = type("Loader", (_BASE,), {"yaml_implicit_resolvers": {}})
     patterns = {
         "bool": (
-            r"true|True|TRUE|false|False|FALSE|yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF",
+            r"true|True|TRUE|false|False|FALSE|y|Y|yes|Yes|YES|n|N|no|No|NO|on|On|ON|off|Off|OFF",
             "tTfFyYnNoO",
         ),
         "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
         "int": (r"[-+]?(0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)", "-+0123456789"),
         "float": (
-            r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"
+            r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9]*)?)([eE][-+]?[0-9]+)?"
             r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
             "-+.0123456789",
         ),
@@ -35,12 +36,17 @@ def _loader() -> Any:
         loader.add_implicit_resolver(
             f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"), list(first)
         )
+    loader.add_constructor("tag:yaml.org,2002:bool", _truth)
     loader.add_constructor("tag:yaml.org,2002:float", _floating)
     return loader
 
 
+def _truth(loader: Any, node: Any) -> bool:
+    return loader.construct_scalar(node).lower() in ("true", "y", "yes", "on")
+
+
 def _floating(loader: Any, node: Any) -> float | int:
-    text = loader.construct_scalar(node).lower()
+    text = loader.construct_scalar(node).lower().replace("_", "")
     number = float(text.replace(".inf", "inf").replace(".nan", "nan"))
     return int(number) if number.is_integer() else number
 

@@ -128,13 +128,16 @@ def test_a_repository_prefixes_its_charts(repo, url, chart, expected):
         ("1e3", 1000),
         ("1.5", 1.5),
         ("on", True),
-        ("y", "y"),
+        ("y", True),
+        ("N", False),
+        ("{y: n}", {"true": False}),
+        ("1_0.5", 10.5),
         ("~", None),
         ("'5'", "5"),
     ],
 )
 def test_yaml_is_read_as_go_reads_it(text, expected):
-    """PyYAML alone takes 10:20 for 620, and a date for a date."""
+    """PyYAML alone takes 10:20 for 620, and a date for a date (seen with helm's `fromYaml`)."""
     (obj,) = manifests.parse(f"apiVersion: v1\nkind: X\nvalue: {text}\n")
     assert obj["value"] == expected
 
