@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from mesh import libyaml
+from sandbox.kubernetes_plugin import manifests
 
 MARKER = ".rendered"
 NOTE = "Written by `make render`, which removes every .yaml here that it doesn't write.\n"
@@ -17,7 +17,7 @@ class FolderError(Exception):
     """The files can't be written; the message says why and what helps."""
 
 
-class _Dumper(libyaml.DUMPER):
+class _Dumper(manifests.Dumper):
     """Writes texts of many lines as such, and never refers to another place."""
 
     def ignore_aliases(self, data: Any) -> bool:

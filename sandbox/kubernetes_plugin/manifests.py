@@ -10,32 +10,43 @@ import yaml
 from .kinds import BUILT_IN_VERSIONS
 from .objects import Object, name_of, namespace_of
 
-_BASE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# The words that Go's parser doesn't take for text. It knows fewer numbers than PyYAML: `10:20` and
+# dates are text. And it knows more: `1e3`, and of truth `y` and `n`.
+_WORDS = {
+    "bool": (
+        r"true|True|TRUE|false|False|FALSE|y|Y|yes|Yes|YES|n|N|no|No|NO|on|On|ON|off|Off|OFF",
+        "tTfFyYnNoO",
+    ),
+    "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    "int": (r"[-+]?(0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)", "-+0123456789"),
+    "float": (
+        r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9]*)?)([eE][-+]?[0-9]+)?"
+        r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        "-+.0123456789",
+    ),
+    "merge": (r"<<", "<"),
+}
+
+
+def _know_words(resolver: Any) -> None:
+    for tag, (pattern, first) in _WORDS.items():
+        resolver.add_implicit_resolver(
+            f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"), list(first)
+        )
+
+
+class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):
+    """Quotes a text that Go's parser, or PyYAML's own, would take for something else."""
+
+
+_know_words(Dumper)
 
 
 @functools.cache
 def _loader() -> Any:
-    # Go's parser reads fewer plain words as numbers than PyYAML: `10:20` and dates are text; and
-    # more as truth: `y` and `n`.
-    loader = type("Loader", (_BASE,), {"yaml_implicit_resolvers": {}})
-    patterns = {
-        "bool": (
-            r"true|True|TRUE|false|False|FALSE|y|Y|yes|Yes|YES|n|N|no|No|NO|on|On|ON|off|Off|OFF",
-            "tTfFyYnNoO",
-        ),
-        "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-        "int": (r"[-+]?(0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)", "-+0123456789"),
-        "float": (
-            r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9]*)?)([eE][-+]?[0-9]+)?"
-            r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
-            "-+.0123456789",
-        ),
-        "merge": (r"<<", "<"),
-    }
-    for tag, (pattern, first) in patterns.items():
-        loader.add_implicit_resolver(
-            f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"), list(first)
-        )
+    base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loader = type("Loader", (base,), {"yaml_implicit_resolvers": {}})
+    _know_words(loader)
     loader.add_constructor("tag:yaml.org,2002:bool", _truth)
     loader.add_constructor("tag:yaml.org,2002:float", _floating)
     return loader
@@ -98,8 +109,7 @@ def render(obj: Object, directory: str) -> Path:
     path = rendered_path(obj, directory)
     for folder in ("0-crd", "1-manifest"):
         (Path(directory) / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    text = yaml.dump(obj, Dumper=dumper, sort_keys=True, width=2**31 - 1, allow_unicode=True)
+    text = yaml.dump(obj, Dumper=Dumper, sort_keys=True, width=2**31 - 1, allow_unicode=True)
     path.write_text(text)
     path.chmod(0o600)
     return path

@@ -169,3 +169,12 @@ def test_rendered_files_are_named_by_kind(tmp_path, kind, api_version, namespace
     path = manifests.render(obj, str(tmp_path))
     assert path.relative_to(tmp_path).as_posix() == expected
     assert manifests.parse(path.read_text()) == [obj]
+
+
+@pytest.mark.parametrize("text", ["y", "N", "1e3", "0o14", "12345e67", "1_0.5", "on", "10:20", ""])
+def test_a_text_that_reads_as_something_else_is_quoted(tmp_path, text):
+    """Written plain, kubectl would refuse the number or truth (provider.go, renderYaml)."""
+    obj = {"apiVersion": "v1", "kind": "X", "metadata": {"name": "a"}, text: text}
+    written = manifests.render(obj, str(tmp_path)).read_text()
+    assert f"'{text}': '{text}'" in written
+    assert manifests.parse(written) == [obj]

@@ -47,15 +47,28 @@ def test_a_file_is_named_by_what_stays(found: dict[str, Any], name: str, tmp_pat
 def test_a_text_of_many_lines_is_written_as_one(tmp_path: Path) -> None:
     """A change of one line is a diff of one line; and nothing refers to another place."""
     labels = {"app": "ä", "b": "on", "a": "1"}
-    found = {**obj("ConfigMap", "istio"), "data": {"mesh": "a: 1\nb: 2"}, "x": labels, "y": labels}
+    found = {**obj("ConfigMap", "istio"), "data": {"mesh": "a: 1\nb: 2"}, "x": labels, "z": labels}
 
     rendered_files.write([found], tmp_path)
 
     assert (tmp_path / "configmap_istio.yaml").read_bytes().decode() == (
         "apiVersion: v1\ndata:\n  mesh: |-\n    a: 1\n    b: 2\nkind: ConfigMap\n"
         "metadata:\n  name: istio\n"
-        "x:\n  a: '1'\n  app: ä\n  b: 'on'\ny:\n  a: '1'\n  app: ä\n  b: 'on'\n"
+        "x:\n  a: '1'\n  app: ä\n  b: 'on'\nz:\n  a: '1'\n  app: ä\n  b: 'on'\n"
     )
+
+
+@pytest.mark.parametrize("text", ["y", "1e3", "0o14", "10:20"])
+def test_a_text_that_kubectl_would_take_for_a_number_or_truth_is_quoted(
+    text: str, tmp_path: Path
+) -> None:
+    """Go's parser knows other numbers than Python's: a version label may be 1e3."""
+    marked = obj("Service", "a")
+    marked["metadata"]["labels"] = {"version": text}
+
+    rendered_files.write([marked], tmp_path)
+
+    assert f"version: '{text}'" in (tmp_path / "service_a.yaml").read_text()
 
 
 def test_what_is_gone_from_the_stack_is_gone_from_the_folder(tmp_path: Path) -> None:
