@@ -17,6 +17,7 @@ _TEST_HOOK = re.compile(r'"?helm\.sh/hook"?:.*test')
 _HOOK = re.compile(r'^\s*"?helm\.sh/hook"?:', re.MULTILINE)
 _SEPARATOR = re.compile(r"^---[ \t]*$", re.MULTILINE)
 _URL_NAME = re.compile(r"/(\w+)-(\S+)\.tgz$")
+_HALVES = re.compile(r"\\ud[89ab]\w\w\\ud[c-f]\w\w")
 _TIMEOUT_SECONDS = 300
 
 
@@ -125,7 +126,8 @@ def _run(arguments: list[str], options: dict[str, Any], given: str | None = None
             "install Helm 3 (https://helm.sh/docs/intro/install) or add it to PATH"
         )
     if given is None:
-        given = json.dumps(options.get("values") or {})
+        # JSON is YAML, but for its two halves of a character beyond the first 65536.
+        given = _HALVES.sub(_whole, json.dumps(options.get("values") or {}))
     environment = dict(os.environ)
     home = (options.get("fetch_opts") or {}).get("home")
     if home:
@@ -147,6 +149,11 @@ def _run(arguments: list[str], options: dict[str, Any], given: str | None = None
     if done.returncode:
         raise ResourceError(f"helm {arguments[0]} failed: {done.stderr.strip()}")
     return done.stdout
+
+
+def _whole(halves: re.Match[str]) -> str:
+    character = json.loads(f'"{halves[0]}"')
+    return f"\\U{ord(character):08x}"
 
 
 def _without_tests(manifest: str, *, keep: bool) -> str:

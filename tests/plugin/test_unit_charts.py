@@ -81,6 +81,15 @@ def test_a_chart_sees_values_version_and_kinds(chart):
     assert config["data"] == {"value": "x", "version": "v1.31.2", "known": "true"}
 
 
+@needs_helm
+@pytest.mark.parametrize("text", ["ä😀", r"\ud83d\ude00", "a\u2028b\x85\x7f", "1e3", '"'])
+def test_a_chart_sees_texts_as_they_are(chart, text):
+    """JSON writes some of them in a way that YAML refuses."""
+    objects = manifests.parse(helm.template(chart | {"values": {"value": text}}, None))
+    config = next(obj for obj in objects if obj["metadata"]["name"] == "rel")
+    assert config["data"]["value"] == text
+
+
 def test_a_missing_helm_is_one_clear_error(chart, monkeypatch):
     """The error names the remedy."""
     monkeypatch.setenv("PATH", "")
