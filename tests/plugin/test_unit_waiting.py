@@ -3,12 +3,18 @@
 import pytest
 
 from sandbox.kubernetes_plugin.errors import NotReadyError, ResourceError
-from sandbox.kubernetes_plugin.waiting import jsonpath
+from sandbox.kubernetes_plugin.waiting import jsonpath, single
 from sandbox.kubernetes_plugin.waiting.conditions import check, expressions
 from sandbox.kubernetes_plugin.waiting.deployment import REVISION, DeploymentAwaiter
 from sandbox.kubernetes_plugin.waiting.informers import Event
-from sandbox.kubernetes_plugin.waiting.pods import JobAwaiter
+from sandbox.kubernetes_plugin.waiting.pods import JobAwaiter, pod_errors
+from sandbox.kubernetes_plugin.waiting.replicas import DaemonSetAwaiter
 from sandbox.kubernetes_plugin.waiting.service import ServiceAwaiter
+from sandbox.kubernetes_plugin.waiting.session import (
+    WaitCancelledError,
+    WaitTimeoutError,
+    wait,
+)
 
 OBJECT = {
     "metadata": {"generation": 2},
@@ -251,6 +257,113 @@ def test_a_service_waits_until_its_endpoints_settle():
         awaiter.handle(event)
         seen.append(awaiter.ready())
     assert seen == [False, False, False, True]
+
+
+class Ended:
+    """A session that tells of some events, and then ends with an error."""
+
+    def __init__(self, error, *events):
+        self._error = error
+        self._events = events
+
+    def follow_own(self, obj):
+        """Do nothing."""
+
+    follow = later = say = lambda *_: None
+
+    def events(self):
+        """Give the events, then end."""
+        yield from self._events
+        raise self._error
+
+
+LATE, CANCELLED = WaitTimeoutError("late"), WaitCancelledError("cancelled")
+
+
+@pytest.mark.parametrize("end", [LATE, CANCELLED])
+def test_a_service_that_could_be_used_is_not_late(end):
+    """When the time is over, nobody asks whether its endpoints settled (service.go, await)."""
+    obj = service(**SELECTS)
+    waited = wait(ServiceAwaiter(obj), Ended(end, Event("own", "ADDED", obj)))
+    assert waited == obj
+
+    pending = {"metadata": {"name": "s"}, "subsets": [{"notReadyAddresses": [{}]}]}
+    events = (Event("own", "ADDED", obj), Event("endpoints", "ADDED", pending))
+    with pytest.raises(NotReadyError):
+        wait(ServiceAwaiter(obj), Ended(end, *events))
+
+
+POLLED = {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "v"}}
+DAEMONS = {"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "d"}}
+
+
+@pytest.mark.parametrize(
+    ("awaiter", "end", "message"),
+    [
+        (ServiceAwaiter(service(**SELECTS)), LATE, "'s' timed out waiting to be Ready"),
+        (
+            ServiceAwaiter(service(**SELECTS)),
+            CANCELLED,
+            'Resource operation was cancelled for "s"',
+        ),
+        (single.persistent_volume(POLLED), LATE, "Timeout occurred polling for 'v'"),
+        (
+            single.persistent_volume(POLLED),
+            CANCELLED,
+            "Resource operation was cancelled for 'v'",
+        ),
+        (DaemonSetAwaiter(DAEMONS), LATE, "timed out waiting for the condition"),
+        (DaemonSetAwaiter(DAEMONS), CANCELLED, "timed out waiting for the condition"),
+    ],
+)
+def test_the_end_of_a_wait_is_told_as_its_kind_does(awaiter, end, message):
+    """As provider/pkg/await/error.go, daemonset.go and provider/pkg/watcher/watcher.go."""
+    with pytest.raises(NotReadyError) as caught:
+        wait(awaiter, Ended(end))
+    assert str(caught.value) == message
+    assert bool(caught.value.reasons) == (type(awaiter) is ServiceAwaiter)
+
+
+def test_an_object_that_is_polled_is_given_its_own_time():
+    """Whatever a timeout says (provider/pkg/await/awaiters.go)."""
+    assert single.persistent_volume(POLLED).seconds == 300
+    assert single.quota(POLLED).seconds == 60
+    assert single.token_secret(POLLED).seconds == 5
+
+
+def pod_of(owner, name, **status):
+    """Make a Pod of an owner, by its UID."""
+    return {"metadata": {"name": name, "ownerReferences": [{"uid": owner}]}, "status": status}
+
+
+def test_a_pod_that_no_node_takes_is_no_error():
+    """One may come: it is told, and no warning (provider/pkg/await/checker/pod/check.go)."""
+    waiting = {"type": "PodScheduled", "status": "False", "reason": "x", "message": "no nodes"}
+    pod = pod_of("r", "p", conditions=[waiting])
+    assert pod_errors([pod], {"metadata": {"uid": "r"}}) == []
+
+
+def test_a_job_remembers_what_was_wrong_with_its_pods():
+    """Each once, the unready too, and at last why it failed (provider/pkg/await/job.go)."""
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j", "uid": "u"}}
+    awaiter = JobAwaiter(job)
+    conditions = [
+        {"type": "PodScheduled", "status": "True"},
+        {"type": "Initialized", "status": "True"},
+        {"type": "Ready", "status": "False", "reason": "x"},
+    ]
+    for message in ("containers with unready status: [a]", "other", "other"):
+        conditions[2] = conditions[2] | {"message": message}
+        awaiter.handle(Event("pod", "MODIFIED", pod_of("u", "p", conditions=list(conditions))))
+    awaiter.handle(Event("pod", "DELETED", pod_of("u", "p")))
+    failed = {"type": "Failed", "status": "True", "reason": "DeadlineExceeded", "message": "late"}
+    with pytest.raises(NotReadyError) as caught:
+        awaiter.handle(Event("own", "MODIFIED", job | {"status": {"conditions": [failed]}}))
+    assert caught.value.reasons == [
+        "[Pod p]: containers with unready status: [a]",
+        "[Pod p]: other",
+        "[DeadlineExceeded] late",
+    ]
 
 
 def test_a_failed_job_ends_the_wait():

@@ -15,7 +15,7 @@ from ..objects import (
 )
 from .informers import Event
 from .pods import POD, pod_errors
-from .session import Session, is_same
+from .session import Awaiter, Session, is_same
 
 REVISION = "deployment.kubernetes.io/revision"
 REPLICA_SET = Gvk("apps", "v1", "ReplicaSet")
@@ -25,7 +25,7 @@ _TOO_FEW = "Minimum number of live Pods was not attained"
 _NOT_LIVE = "Minimum number of Pods to consider the application live was not attained"
 
 
-class DeploymentAwaiter:
+class DeploymentAwaiter(Awaiter):
     """A Deployment, until the ReplicaSet of its present revision has its Pods."""
 
     def __init__(self, obj: Object) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from ..errors import NotReadyError
 from ..objects import Gvk, Object, name_of, namespace_of, owned_by, pluck
 from .informers import Event
-from .session import Session, is_same
+from .session import Awaiter, Session, is_same
 
 POD = Gvk("", "v1", "Pod")
 
@@ -54,12 +54,13 @@ def _trim(message: str) -> str:
 
 
 def pod_state(pod: Object) -> tuple[bool, str, str]:
-    """Tell whether a Pod is ready, what it waits for, and what is wrong with it."""
+    """Tell whether a Pod is ready, what it waits for, and what is wrong with it.
+
+    That no node takes it is nothing wrong yet: one may come.
+    """
     scheduled = _condition(pod, "PodScheduled")
     if not scheduled or scheduled.get("status") != "True":
-        reason = scheduled.get("reason") if scheduled else ""
-        message = (scheduled or {}).get("message", "") if reason else ""
-        return False, f'Waiting for Pod "{shown(pod)}" to be scheduled', message
+        return False, f'Waiting for Pod "{shown(pod)}" to be scheduled', ""
     for kind, word in (("Initialized", "initialized"), ("Ready", "ready")):
         condition = _condition(pod, kind)
         text = f'Waiting for Pod "{shown(pod)}" to be {word}'
@@ -82,7 +83,7 @@ def pod_errors(pods: Iterable[Object], owner: Object | None) -> list[str]:
     return [error for _, _, error in states if error]
 
 
-class PodAwaiter:
+class PodAwaiter(Awaiter):
     """A Pod, until it is scheduled, initialized and ready."""
 
     def __init__(self, obj: Object) -> None:
@@ -112,12 +113,13 @@ class PodAwaiter:
         return [self._state[2]] if self._state[2] else []
 
 
-class JobAwaiter:
+class JobAwaiter(Awaiter):
     """A Job, until it is complete; a failed one ends the wait."""
 
     def __init__(self, obj: Object) -> None:
         self.object = obj
-        self._pods: dict[str, Object] = {}
+        # Each once, in the order in which they came.
+        self._errors: dict[str, None] = {}
 
     def subscribe(self, session: Session) -> None:
         """Follow the namespace's Jobs and Pods."""
@@ -127,12 +129,13 @@ class JobAwaiter:
     def handle(self, event: Event) -> None:
         """Look at a new version of the Job or of a Pod."""
         if event.tag == "pod":
-            self._pods[name_of(event.object)] = event.object
+            self._errors |= dict.fromkeys(pod_errors([event.object], self.object))
         elif event.tag == "own" and is_same(event.object, self.object):
             self.object = event.object
             if failure := job_failure(event.object):
+                self._errors[failure] = None
                 message = f"Resource '{name_of(event.object)}' was created but failed to initialize"
-                raise NotReadyError(message, event.object, [failure, *self.reasons()])
+                raise NotReadyError(message, event.object, self.reasons())
 
     def ready(self) -> bool:
         """Tell whether the Job is complete."""
@@ -151,9 +154,8 @@ class JobAwaiter:
         )
 
     def reasons(self) -> list[str]:
-        """List the Pods' errors."""
-        errors = pod_errors(self._pods.values(), self.object)
-        return [error for error in errors if "containers with unready status" not in error]
+        """List what went wrong with the Pods, also with those that are gone."""
+        return list(self._errors)
 
 
 def job_failure(job: Object) -> str:

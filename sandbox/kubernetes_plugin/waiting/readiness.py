@@ -14,12 +14,11 @@ from .session import Awaiter, Session, wait
 SKIP = "pulumi.com/skipAwait"
 WAIT_FOR = "pulumi.com/waitFor"
 _TOKEN = "kubernetes.io/service-account-token"  # noqa: S105 - a type of Secret
-_SECRET_SECONDS = 5.0
 
 _ROLLOUTS = {
     "Deployment": (DeploymentAwaiter, {"replica set": REPLICA_SET, "pod": POD, "claim": CLAIM}),
     "StatefulSet": (StatefulSetAwaiter, {"pod": POD}),
-    "DaemonSet": (DaemonSetAwaiter, {"pod": POD}),
+    "DaemonSet": (DaemonSetAwaiter, {}),
 }
 _OTHERS = {
     "v1/Pod": (PodAwaiter, {}),
@@ -51,10 +50,11 @@ def _choose(obj: Object, session: Session, *, update: bool) -> Awaiter | None:
         case "v1/ResourceQuota":
             awaiter = single.quota(obj)
         case "v1/Secret" if pluck(obj, "type") == _TOKEN:
-            session.timeout = min(session.timeout, _SECRET_SECONDS)
             awaiter = single.token_secret(obj)
         case "v1/ServiceAccount" if session.cluster.minor() < (1, 24):
             awaiter = single.service_account(obj)
+    if isinstance(awaiter, single.SingleAwaiter):
+        session.timeout = awaiter.seconds
     return awaiter
 
 
@@ -89,7 +89,6 @@ def check_once(inputs: Object, obj: Object, session: Session) -> None:
     if not found or annotation_of(inputs, SKIP) == "true":
         return
     awaiter: Awaiter = found[0](obj)
-    awaiter.handle(Event("own", "ADDED", obj))
     for tag, gvk in found[1].items():
         if tag == "claim" and not pluck(obj, "spec", "template", "spec", "volumes"):
             continue
@@ -100,6 +99,8 @@ def check_once(inputs: Object, obj: Object, session: Session) -> None:
             continue
         for item in items.get("items") or []:
             awaiter.handle(Event(tag, "ADDED", item))
+    # Last, for a failed Job ends it here, and its Pods say why.
+    awaiter.handle(Event("own", "ADDED", obj))
     if isinstance(awaiter, ServiceAwaiter | IngressAwaiter):
         awaiter.settle()
     if not awaiter.ready():

@@ -2,7 +2,7 @@
 
 from ..objects import Gvk, Object, gvk_of, name_of, namespace_of, pluck
 from .informers import Event
-from .session import Session, is_same
+from .session import Awaiter, Session, is_same
 
 ENDPOINTS = Gvk("", "v1", "Endpoints")
 SERVICE = Gvk("", "v1", "Service")
@@ -10,7 +10,7 @@ SERVICE = Gvk("", "v1", "Service")
 SETTLE_SECONDS = 10.0
 
 
-class ServiceAwaiter:
+class ServiceAwaiter(Awaiter):
     """A Service, until its endpoints have settled and a load balancer has its address."""
 
     def __init__(self, obj: Object) -> None:
@@ -51,6 +51,10 @@ class ServiceAwaiter:
             return self._has_address()
         return self._has_address() and self._settled and not self._count("notReadyAddresses")
 
+    def suffices(self) -> bool:
+        """Tell whether it has an address and no endpoint is pending, settled or not."""
+        return self._has_address() and not self._count("notReadyAddresses")
+
     def _has_address(self) -> bool:
         if not self._seen or self._type != "LoadBalancer":
             return self._seen
@@ -89,7 +93,7 @@ class ServiceAwaiter:
         return found
 
 
-class IngressAwaiter:
+class IngressAwaiter(Awaiter):
     """An Ingress, until its paths have Services and a controller gave it an address."""
 
     def __init__(self, obj: Object) -> None:

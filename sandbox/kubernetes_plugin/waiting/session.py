@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from ..cluster import Cluster
 from ..errors import NotReadyError, ResourceError
@@ -118,6 +118,10 @@ class Awaiter(Protocol):
 
     object: Object
     """The newest version seen of the object."""
+    late: ClassVar[str] = "'{name}' timed out waiting to be Ready"
+    """What is said when the time is over."""
+    cancelled: ClassVar[str] = 'Resource operation was cancelled for "{name}"'
+    """What is said when the user stopped the deployment."""
 
     def subscribe(self, session: Session) -> None:
         """Ask for the events it needs."""
@@ -132,6 +136,10 @@ class Awaiter(Protocol):
 
     def ready(self) -> bool:
         """Tell whether the object is ready."""
+
+    def suffices(self) -> bool:
+        """Tell whether the object will do when nobody waits any longer."""
+        return False
 
     def status(self) -> str:
         """Describe in one line what is missing."""
@@ -155,12 +163,11 @@ def wait(awaiter: Awaiter, session: Session) -> Object:
             if awaiter.ready():
                 return awaiter.object
             session.say(awaiter.status())
-    except WaitTimeoutError as error:
-        name = name_of(awaiter.object)
-        message = f"'{name}' timed out waiting to be Ready"
-        raise NotReadyError(message, awaiter.object, awaiter.reasons()) from error
-    except WaitCancelledError as error:
-        message = f'Resource operation was cancelled for "{name_of(awaiter.object)}"'
+    except (WaitTimeoutError, WaitCancelledError) as error:
+        if awaiter.suffices():
+            return awaiter.object
+        said = awaiter.late if isinstance(error, WaitTimeoutError) else awaiter.cancelled
+        message = said.format(name=name_of(awaiter.object))
         raise NotReadyError(message, awaiter.object, awaiter.reasons()) from error
     raise AssertionError("events end by an exception only")
 

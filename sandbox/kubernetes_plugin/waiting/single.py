@@ -5,16 +5,23 @@ from collections.abc import Callable
 from ..errors import ResourceError
 from ..objects import Gvk, Object, pluck
 from .informers import Event
-from .session import Session, is_same, is_stale
+from .session import Awaiter, Session, is_same, is_stale
 
 STORAGE_CLASS = Gvk("storage.k8s.io", "v1", "StorageClass")
 
 
-class SingleAwaiter:
+class SingleAwaiter(Awaiter):
     """An object, until a test of its own fields holds."""
 
-    def __init__(self, obj: Object, holds: Callable[[Object], bool], missing: str) -> None:
+    late = "Timeout occurred polling for '{name}'"
+    cancelled = "Resource operation was cancelled for '{name}'"
+
+    def __init__(
+        self, obj: Object, holds: Callable[[Object], bool], missing: str, *, minutes: float = 5
+    ) -> None:
         self.object = obj
+        self.seconds = minutes * 60
+        """How long to wait, whatever the program says: upstream doesn't ask it."""
         self._holds = holds
         self._missing = missing
 
@@ -41,8 +48,8 @@ class SingleAwaiter:
         return self._missing
 
     def reasons(self) -> list[str]:
-        """List what is missing."""
-        return [self._missing]
+        """List nothing: the message says it."""
+        return []
 
 
 def persistent_volume(obj: Object) -> SingleAwaiter:
@@ -63,6 +70,7 @@ def quota(obj: Object) -> SingleAwaiter:
             and pluck(quota, "spec", "hard") == pluck(quota, "status", "hard")
         ),
         "Waiting for ResourceQuota limits to be observed",
+        minutes=1,
     )
 
 
@@ -72,12 +80,15 @@ def replication_controller(obj: Object) -> SingleAwaiter:
         obj,
         lambda rc: pluck(rc, "spec", "replicas") == (pluck(rc, "status", "availableReplicas") or 0),
         "Waiting for ReplicationController replicas to be available",
+        minutes=10,
     )
 
 
 def token_secret(obj: Object) -> SingleAwaiter:
     """Wait until a service account's token was put into its Secret."""
-    return SingleAwaiter(obj, lambda secret: bool(secret.get("data")), "Waiting for the token")
+    return SingleAwaiter(
+        obj, lambda secret: bool(secret.get("data")), "Waiting for the token", minutes=5 / 60
+    )
 
 
 def service_account(obj: Object) -> SingleAwaiter:
