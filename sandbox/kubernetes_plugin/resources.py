@@ -25,6 +25,7 @@ from .objects import (
 )
 from .properties import Properties, has_secret, has_unknown
 from .state import checkpoint, field_manager, initial_version, read
+from .waiting.conditions import AnnotationError
 from .waiting.readiness import wait_until_ready
 
 _StateOf = Callable[[Object], Struct]
@@ -84,6 +85,9 @@ class Resources:
         try:
             session = connection.session(urn, inputs, timeout)
             live = wait_until_ready(inputs, live, session)
+        except AnnotationError as error:
+            # Upstream forgets the object, although it was created.
+            raise self._not_created(urn, error) from error
         except ResourceError as error:
             raise PartialError(
                 f'resource "{urn}" was successfully created, but the Kubernetes API server '

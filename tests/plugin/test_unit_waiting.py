@@ -1,10 +1,20 @@
 """What counts as ready."""
 
+from types import SimpleNamespace
+
 import pytest
 
+from sandbox.kubernetes_plugin.engine import Engine
 from sandbox.kubernetes_plugin.errors import NotReadyError, ResourceError
+from sandbox.kubernetes_plugin.properties import Properties
+from sandbox.kubernetes_plugin.resources import Resources
 from sandbox.kubernetes_plugin.waiting import jsonpath, single
-from sandbox.kubernetes_plugin.waiting.conditions import check, expressions
+from sandbox.kubernetes_plugin.waiting.conditions import (
+    AnnotationError,
+    check,
+    expressions,
+    wait_for,
+)
 from sandbox.kubernetes_plugin.waiting.deployment import REVISION, DeploymentAwaiter
 from sandbox.kubernetes_plugin.waiting.informers import Event
 from sandbox.kubernetes_plugin.waiting.pods import JobAwaiter, pod_errors
@@ -15,6 +25,8 @@ from sandbox.kubernetes_plugin.waiting.session import (
     WaitTimeoutError,
     wait,
 )
+from sandbox.kubernetes_plugin.writing import to_struct
+from tests.plugin.client import config_map, urn_of
 
 OBJECT = {
     "metadata": {"generation": 2},
@@ -97,10 +109,12 @@ def test_an_annotation_holds_one_expression_or_a_list():
     """A JSON list waits for all of them."""
     assert expressions("condition=Ready") == ["condition=Ready"]
     assert expressions('["condition=A", "jsonpath={.b}"]') == ["condition=A", "jsonpath={.b}"]
-    with pytest.raises(ResourceError, match="prefix"):
+    with pytest.raises(AnnotationError, match="prefix"):
         expressions("Ready")
-    with pytest.raises(ResourceError, match="at least one"):
+    with pytest.raises(AnnotationError, match="at least one"):
         expressions("[]")
+    with pytest.raises(AnnotationError, match="wrapped in brackets"):
+        expressions("jsonpath=.spec")
 
 
 def deployment(revision="1", generation=1, observed=1, **conditions):
@@ -291,6 +305,34 @@ def test_a_service_that_could_be_used_is_not_late(end):
     events = (Event("own", "ADDED", obj), Event("endpoints", "ADDED", pending))
     with pytest.raises(NotReadyError):
         wait(ServiceAwaiter(obj), Ended(end, *events))
+
+
+def test_a_value_that_cannot_be_compared_is_waited_out():
+    """It may become another one; if not, the end says so (condition/jsonpath.go, Satisfied)."""
+    session = Ended(LATE, Event("own", "MODIFIED", OBJECT | {"spec": "x"}))
+    assert wait_for("jsonpath={.spec}=x", OBJECT, session)["spec"] == "x"
+    with pytest.raises(NotReadyError, match="non-primitive"):
+        wait_for("jsonpath={.spec}=x", OBJECT, Ended(LATE))
+    with pytest.raises(NotReadyError, match="late"):
+        wait_for('["jsonpath={.none}", "jsonpath={.spec}=x"]', OBJECT, Ended(LATE))
+
+
+def test_an_object_whose_wait_cannot_begin_is_forgotten():
+    """Though it was created (await.go, Creation: a ReadyCondition that fails isn't partial)."""
+    inputs = config_map("space")
+    inputs["metadata"]["annotations"] = {"pulumi.com/waitFor": "Ready"}
+    connection = SimpleNamespace(
+        cluster=None,
+        renders=False,
+        settings=SimpleNamespace(server_side_apply=True),
+        change=lambda *_, **__: SimpleNamespace(create=lambda live, **_: live),
+        session=lambda *_: None,
+    )
+    with pytest.raises(ResourceError, match="was not successfully created") as caught:
+        Resources(Engine(None), connection).create(
+            urn_of("core/v1:ConfigMap"), Properties(to_struct(inputs)), preview=False, timeout=0
+        )
+    assert type(caught.value) is ResourceError
 
 
 POLLED = {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "v"}}

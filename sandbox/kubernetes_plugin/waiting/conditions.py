@@ -15,11 +15,15 @@ from .session import (
 )
 
 
+class AnnotationError(ResourceError):
+    """The annotation asks for nothing that can be waited for."""
+
+
 def expressions(annotation: str) -> list[str]:
     """Split the annotation's value: one expression, or a JSON list of them.
 
     Raises:
-        ResourceError: It holds no valid expression.
+        AnnotationError: It holds no valid expression.
 
     """
     try:
@@ -29,10 +33,15 @@ def expressions(annotation: str) -> list[str]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         values = [annotation]
     if not values:
-        raise ResourceError("at least one condition must be specified")
+        raise AnnotationError("at least one condition must be specified")
     for value in values:
-        if not value.startswith(("jsonpath=", "condition=")):
-            raise ResourceError(f'expected a "jsonpath=" or "condition=" prefix, got "{value}"')
+        if value.startswith("jsonpath="):
+            try:
+                jsonpath.parse(value)
+            except ValueError as error:
+                raise AnnotationError(str(error)) from error
+        elif not value.startswith("condition="):
+            raise AnnotationError(f'expected a "jsonpath=" or "condition=" prefix, got "{value}"')
     return values
 
 
@@ -71,28 +80,23 @@ def wait_for(annotation: str, obj: Object, session: Session) -> Object:
 
     Raises:
         NotReadyError: The time is over, or the user stopped the deployment.
-        ResourceError: The annotation isn't valid.
+        AnnotationError: The annotation isn't valid.
 
     """
     wanted = expressions(annotation)
     latest = obj
+    if _all_hold(wanted, latest, session):
+        return latest
+    session.follow_own(obj)
     try:
-        for expression in wanted:
-            if expression.startswith("jsonpath="):
-                jsonpath.parse(expression)
-        if _all_hold(wanted, latest, session):
-            return latest
-        session.follow_own(obj)
         for event in session.events():
             if not _is_news(event, latest):
                 continue
             latest = event.object
             if _all_hold(wanted, latest, session):
                 return latest
-    except ValueError as error:
-        raise NotReadyError(str(error), latest) from error
     except (WaitTimeoutError, WaitCancelledError) as error:
-        raise NotReadyError(str(error), latest) from error
+        raise NotReadyError(_mistake(wanted, latest) or str(error), latest) from error
     raise AssertionError("events end by an exception only")
 
 
@@ -107,8 +111,23 @@ def _is_news(event: Event, latest: Object) -> bool:
 
 def _all_hold(wanted: list[str], obj: Object, session: Session) -> bool:
     for expression in wanted:
-        holds, missing = check(expression, obj)
+        try:
+            holds, missing = check(expression, obj)
+        except ValueError as error:
+            # What can't be compared now may be another value later.
+            holds, missing = False, str(error)
         if not holds:
             session.say(missing or f"Waiting for {expression}")
             return False
     return True
+
+
+def _mistake(wanted: list[str], obj: Object) -> str:
+    """Say what can't be compared, if that is what kept an object from being ready."""
+    for expression in wanted:
+        try:
+            if not check(expression, obj)[0]:
+                break
+        except ValueError as error:
+            return str(error)
+    return ""
