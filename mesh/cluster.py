@@ -77,6 +77,9 @@ def provider(
         enable_config_map_mutable=True,
         # The charts' hooks are tests, which Pulumi doesn't run.
         suppress_helm_hook_warnings=True,
+        # Which API versions its objects have is the release's choice, for any Kubernetes that
+        # serves them: the plugin would warn of each object of an old one, to no avail.
+        suppress_deprecation_warnings=True,
         # Else a field that another tool once set can't be changed: the update ends in a conflict.
         enable_patch_force=True,
         enable_server_side_apply=None if applies_server_side(kube_version) else False,

@@ -119,17 +119,32 @@ def test_a_file_that_is_no_kubeconfig_is_named(tmp_path: Path, content: str) -> 
     assert f"{file} is no kubeconfig" in refusal("home", file)
 
 
-@pytest.mark.parametrize(("kube_version", "given"), [("1.15.12", False), ("1.18.0", None)])
-def test_an_old_api_server_is_sent_no_server_side_apply(
-    monkeypatch: pytest.MonkeyPatch, kube_version: str, *, given: bool | None
-) -> None:
-    """The plugin doesn't ask the server: provider/pkg/provider/provider.go, its Configure."""
+def provider_options(monkeypatch: pytest.MonkeyPatch, kube_version: str) -> dict[str, object]:
+    """Return what the provider of a cluster is made with."""
     options: dict[str, object] = {}
     monkeypatch.setattr(
         cluster.kubernetes, "Provider", lambda _, **arguments: options.update(arguments)
     )
     target = Cluster(kubeconfig=Path("k"), context="c")
-
     cluster.provider("cluster", target, kube_version=kube_version)
+    return options
+
+
+@pytest.mark.parametrize(("kube_version", "given"), [("1.15.12", False), ("1.18.0", None)])
+def test_an_old_api_server_is_sent_no_server_side_apply(
+    monkeypatch: pytest.MonkeyPatch, kube_version: str, *, given: bool | None
+) -> None:
+    """The plugin doesn't ask the server: provider/pkg/provider/provider.go, its Configure."""
+    options = provider_options(monkeypatch, kube_version)
 
     assert options["enable_server_side_apply"] is given
+
+
+def test_nobody_is_warned_of_what_only_a_release_can_change(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of hooks, and of old API versions: provider/pkg/provider/provider.go, its Check."""
+    options = provider_options(monkeypatch, "1.15.12")
+
+    assert options["suppress_helm_hook_warnings"] is True
+    assert options["suppress_deprecation_warnings"] is True
