@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .cluster import APPLY, JSON_PATCH, MERGE, Cluster
-from .diff import merge_patch
 from .errors import ApiError, NoMatchError, ResourceError
 from .fields import apply_ignored, merge_ignored, must_force, transfer
+from .merging import merge
 from .naming import suffixed
 from .objects import Object, annotation_of, is_crd, name_of, namespace_of, pluck, set_metadata
 from .properties import copy
@@ -144,10 +144,7 @@ class Change:
     def _merge(
         self, inputs: Object, live: Object, old_inputs: Object, ignored: list[str]
     ) -> Object:
-        wanted = merge_ignored(inputs, live, ignored)
-        # Three ways: remove what the program dropped, set what differs from the live object.
-        removals = _removals(old_inputs, wanted)
-        patch = _overlay(removals, _additions(live, wanted))
+        patch = merge(old_inputs, merge_ignored(inputs, live, ignored), live)
         query = self._query(fieldManager=_CREATOR)
         path = self.cluster.path_of(inputs, name_of(live))
         return self.cluster.patch(path, patch, MERGE, **query)
@@ -184,38 +181,3 @@ class Change:
                 return False
             raise
         return True
-
-
-def _removals(old: Object, new: Object) -> Object:
-    gone: Object = {}
-    for key, value in old.items():
-        if key not in new:
-            gone[key] = None
-        elif isinstance(value, dict) and isinstance(new[key], dict):
-            gone[key] = _removals(value, new[key])
-    return gone
-
-
-def _additions(live: Object, new: Object) -> Object:
-    return _without_removals(merge_patch(live, new), new)
-
-
-def _without_removals(patch: Object, new: Object) -> Object:
-    kept: Object = {}
-    for key, value in patch.items():
-        if key not in new:
-            continue
-        if isinstance(value, dict) and isinstance(new[key], dict):
-            kept[key] = _without_removals(value, new[key])
-        else:
-            kept[key] = value
-    return kept
-
-
-def _overlay(base: Object, top: Object) -> Object:
-    result = dict(base)
-    for key, value in top.items():
-        below = result.get(key)
-        both = isinstance(below, dict) and isinstance(value, dict)
-        result[key] = _overlay(below, value) if both and below is not None else value
-    return result
