@@ -8,6 +8,7 @@ from typing import Any, cast
 import pulumi
 from pulumi_kubernetes.helm.v3 import Chart, LocalChartOpts
 
+from mesh import kubernetes_apis
 from mesh.ordering import Ready, all_ready
 
 WORKLOADS = ("DaemonSet", "Deployment", "StatefulSet")
@@ -24,6 +25,8 @@ JOB = "Job"
 ISTIO = ".istio.io"
 HOOK = "helm.sh/hook"
 DELETION = ("pre-delete", "post-delete")
+NO_TOKEN_SECRETS = (1, 24)
+"""The first Kubernetes that makes no Secret for each ServiceAccount."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +74,8 @@ def make(name: str, args: ChartArgs, opts: pulumi.ResourceOptions) -> Chart:
         put_in_order,
         scale,
     ]
+    if kubernetes_apis.minor(args.kube_version) < NO_TOKEN_SECRETS:
+        options.transformations.append(never_wait_for_token)
     chart = Chart(name, options, opts)
     return chart
 
@@ -168,6 +173,16 @@ def wait_for_address_only(manifest: dict[str, Any], _opts: pulumi.ResourceOption
             _annotate(manifest, "pulumi.com/waitFor", address)
         else:
             _annotate(manifest, "pulumi.com/skipAwait", "true")
+
+
+def never_wait_for_token(manifest: dict[str, Any], _opts: pulumi.ResourceOptions) -> None:
+    """Leave a ServiceAccount's Secret to Kubernetes, which takes milliseconds.
+
+    Pulumi waits for one more than the account has: a changed one would wait for ever
+    (provider/pkg/await/awaiters.go, untilCoreV1ServiceAccountInitialized).
+    """
+    if manifest["kind"] == "ServiceAccount":
+        _annotate(manifest, "pulumi.com/skipAwait", "true")
 
 
 def gate_on_injector(manifest: dict[str, Any], _opts: pulumi.ResourceOptions) -> None:

@@ -106,6 +106,11 @@ CHARTS: dict[str, list[dict[str, Any]]] = {
     ],
     "istio": [
         {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": "istio-pilot-service-account", "namespace": "istio-system"},
+        },
+        {
             "apiVersion": "batch/v1",
             "kind": "Job",
             "metadata": {

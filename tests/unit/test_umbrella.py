@@ -10,7 +10,7 @@ import pulumi
 import pytest
 import yaml
 
-from mesh import release, settings, umbrella
+from mesh import chart, release, settings, umbrella
 
 from .engine import RecordingEngine, find_release
 
@@ -68,6 +68,25 @@ def test_bookinfo_is_the_releases_own(old: RecordingEngine, folder: Path) -> Non
         if each["kind"] == "Service":
             assert each["metadata"].pop("annotations") == {"pulumi.com/skipAwait": "true"}
         assert each == sample[key], key
+
+
+@pytest.mark.parametrize(("last", "waits"), [((1, 24), False), ((1, 15), True)])
+def test_a_service_account_is_not_awaited_where_it_gets_a_secret(
+    run_program: Callable[..., RecordingEngine],
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    last: tuple[int, int],
+    *,
+    waits: bool,
+) -> None:
+    """A changed one would be, for a second Secret that never comes (awaiters.go)."""
+    monkeypatch.setattr(chart, "NO_TOKEN_SECRETS", last)
+    engine = run_program(istioVersion=VERSION, releaseDir=str(folder), kubeVersion="1.15.12")
+
+    account = engine.inputs("ServiceAccount/istio-system/istio-pilot-service-account")
+
+    marks = account["metadata"].get("annotations")
+    assert marks == (None if waits else {"pulumi.com/skipAwait": "true"})
 
 
 def test_a_stack_may_still_choose_the_images(
