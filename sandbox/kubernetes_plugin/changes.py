@@ -116,8 +116,8 @@ class Change:
 
     def update(
         self, inputs: Object, *, name: str, old_inputs: Object, ignored: list[str], patch: bool
-    ) -> Object:
-        """Change an object; give its new version.
+    ) -> tuple[Object, Object]:
+        """Change an object; give its new version, and what was sent for it.
 
         Raises:
             ResourceError: The API server refused.
@@ -125,14 +125,15 @@ class Change:
         """
         live = self.cluster.get(self.cluster.path_of(inputs, name))
         if is_crd(inputs):
-            return self._replace(inputs, live)
+            return self._replace(inputs, live), inputs
         if not self.settings.server_side_apply:
-            return self._merge(inputs, live, old_inputs, ignored)
+            wanted = merge_ignored(inputs, live, ignored)
+            return self._merge(wanted, live, old_inputs), wanted
         if not patch and not self.preview:
             live = self._take_over(live)
         wanted = apply_ignored(inputs, live, self.manager, ignored)
         force = must_force(wanted, live, enabled=self.settings.patch_force, preview=self.preview)
-        return self._apply(wanted, name_of(live), force=force)
+        return self._apply(wanted, name_of(live), force=force), wanted
 
     def _replace(self, inputs: Object, live: Object) -> Object:
         # Replaced whole, as `kubectl replace` does: that keeps the objects of the kind.
@@ -141,10 +142,8 @@ class Change:
         query = self._query(fieldManager=self.manager)
         return self.cluster.replace(self.cluster.path_of(inputs, name_of(live)), wanted, **query)
 
-    def _merge(
-        self, inputs: Object, live: Object, old_inputs: Object, ignored: list[str]
-    ) -> Object:
-        patch = merge(old_inputs, merge_ignored(inputs, live, ignored), live)
+    def _merge(self, inputs: Object, live: Object, old_inputs: Object) -> Object:
+        patch = merge(old_inputs, inputs, live)
         query = self._query(fieldManager=_CREATOR)
         path = self.cluster.path_of(inputs, name_of(live))
         return self.cluster.patch(path, patch, MERGE, **query)

@@ -153,15 +153,17 @@ class Resources:
         version = initial_version(state, old_inputs)
         server_side = settings.server_side_apply
         manager = field_manager(state, inputs, server_side=server_side)
+        # What `ignoreChanges` puts in or takes out is so in the state too.
+        sent = inputs
 
         def state_of(live: Object) -> Struct:
-            return checkpoint(inputs, live, given, initial_version=version, manager=manager)
+            return checkpoint(sent, live, given, initial_version=version, manager=manager)
 
         if connection.renders:
             return self._render(urn, inputs, given, state_of)
         change = connection.change(urn, manager, preview=preview)
         try:
-            live = change.update(
+            live, sent = change.update(
                 inputs,
                 name=name_of(old_live),
                 old_inputs=prune(old_live, old_inputs),

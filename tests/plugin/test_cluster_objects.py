@@ -330,6 +330,8 @@ def test_ignored_fields_are_left_to_their_owner(cluster_plugin, namespace):
     assert list(found.detailedDiff) == ["spec.template.spec.containers[0].image"]
     after = cluster_plugin.update(DEPLOYMENT, state, changed, ignore=["spec.replicas"])
     assert from_struct(after)["spec"]["replicas"] == 3
+    # As it was sent, so it is kept (provider.go, Update: `newInputs` is what await.Update changes).
+    assert from_struct(after)["__inputs"]["spec"]["replicas"] == 3
 
 
 def test_a_large_crd_and_its_object(cluster_plugin, namespace):

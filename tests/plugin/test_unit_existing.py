@@ -1,6 +1,7 @@
 """What a refresh and an import make of an object."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from google.protobuf.struct_pb2 import Struct
@@ -16,17 +17,15 @@ NOTHING = Properties(Struct())
 
 def reader(live=None, *, unreachable="", renders=False):
     """Make what reads objects, of a cluster that has one, or that doesn't answer."""
-    return Existing(
-        Engine(None),
-        SimpleNamespace(
-            unreachable=unreachable,
-            renders=renders,
-            settings=SimpleNamespace(
-                server_side_apply=True, delete_unreachable=False, skip_update_unreachable=False
-            ),
-            cluster=SimpleNamespace(path_of=lambda *_: "", get=lambda _: live),
+    connection: Any = SimpleNamespace(
+        unreachable=unreachable,
+        renders=renders,
+        settings=SimpleNamespace(
+            server_side_apply=True, delete_unreachable=False, skip_update_unreachable=False
         ),
+        cluster=SimpleNamespace(path_of=lambda *_: "", get=lambda _: live),
     )
+    return Existing(Engine(None), connection)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What counts as ready."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,7 @@ from sandbox.kubernetes_plugin.waiting.pods import JobAwaiter, pod_errors
 from sandbox.kubernetes_plugin.waiting.replicas import DaemonSetAwaiter
 from sandbox.kubernetes_plugin.waiting.service import ServiceAwaiter
 from sandbox.kubernetes_plugin.waiting.session import (
+    Session,
     WaitCancelledError,
     WaitTimeoutError,
     wait,
@@ -273,21 +275,28 @@ def test_a_service_waits_until_its_endpoints_settle():
     assert seen == [False, False, False, True]
 
 
-class Ended:
+class Ended(Session):
     """A session that tells of some events, and then ends with an error."""
 
     def __init__(self, error, *events):
         self._error = error
-        self._events = events
+        self._told = events
 
     def follow_own(self, obj):
         """Do nothing."""
 
-    follow = later = say = lambda *_: None
+    def follow(self, gvk, namespace, tag):
+        """Do nothing."""
+
+    def later(self, seconds, tag):
+        """Do nothing."""
+
+    def say(self, message):
+        """Do nothing."""
 
     def events(self):
         """Give the events, then end."""
-        yield from self._events
+        yield from self._told
         raise self._error
 
 
@@ -321,7 +330,7 @@ def test_an_object_whose_wait_cannot_begin_is_forgotten():
     """Though it was created (await.go, Creation: a ReadyCondition that fails isn't partial)."""
     inputs = config_map("space")
     inputs["metadata"]["annotations"] = {"pulumi.com/waitFor": "Ready"}
-    connection = SimpleNamespace(
+    connection: Any = SimpleNamespace(
         cluster=None,
         renders=False,
         settings=SimpleNamespace(server_side_apply=True),
