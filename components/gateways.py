@@ -27,8 +27,8 @@ class GatewaysArgs:
     """Whose proxies they run."""
     brought: Mapping[str, pulumi.Output[Service | None]] = field(default_factory=dict)
     """The Services of those that came with the core, by name."""
-    stopped: frozenset[str] = frozenset()
-    """Deployments that somebody scaled to nothing, to be started again."""
+    stopped: Mapping[str, int] = field(default_factory=dict)
+    """Deployments that somebody scaled to nothing, to be started again: their generation."""
 
 
 class Gateways(pulumi.ComponentResource):

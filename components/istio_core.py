@@ -24,8 +24,8 @@ class IstioCoreArgs:
     stack: Settings
     control_planes: ControlPlanes
     cluster: Cluster
-    stopped: frozenset[str] = frozenset()
-    """Deployments that somebody scaled to nothing, to be started again."""
+    stopped: Mapping[str, int] = field(default_factory=dict)
+    """Deployments that somebody scaled to nothing, to be started again: their generation."""
 
 
 class IstioCore(pulumi.ComponentResource):

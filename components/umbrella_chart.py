@@ -23,8 +23,8 @@ class UmbrellaChartArgs:
     stack: Settings
     control_plane: ControlPlane
     cluster: Cluster
-    stopped: frozenset[str]
-    """Deployments that somebody scaled to nothing, to be started again."""
+    stopped: Mapping[str, int]
+    """Deployments that somebody scaled to nothing, to be started again: their generation."""
 
 
 class UmbrellaChart(pulumi.ComponentResource):

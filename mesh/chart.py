@@ -1,7 +1,7 @@
 """The one place where a helm.v3.Chart is made, with its transformations."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,6 +25,8 @@ JOB = "Job"
 ISTIO = ".istio.io"
 HOOK = "helm.sh/hook"
 DELETION = ("pre-delete", "post-delete")
+STARTED = "mesh.pulumi.com/started"
+"""A label of what was started again: the generation of the Deployment that had stopped."""
 NO_TOKEN_SECRETS = (1, 24)
 """The first Kubernetes that makes no Secret for each ServiceAccount."""
 
@@ -37,8 +39,8 @@ class ChartArgs:
     namespace: str
     kube_version: str
     values: Mapping[str, Any]
-    stopped: frozenset[str] = frozenset()
-    """Deployments that somebody scaled to nothing."""
+    stopped: Mapping[str, int] = field(default_factory=dict)
+    """Deployments that somebody scaled to nothing, by name: the generation that this made."""
 
 
 def make(name: str, args: ChartArgs, opts: pulumi.ResourceOptions) -> Chart:
@@ -55,15 +57,6 @@ def make(name: str, args: ChartArgs, opts: pulumi.ResourceOptions) -> Chart:
             own = cast("Ready", pulumi.Output.from_input(opts.depends_on or []))
             opts.depends_on = all_ready(own, before)
 
-    def scale(manifest: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
-        """Leave the replicas to the autoscaler, but start what it never touches again: a 0."""
-        if manifest["kind"] == "Deployment" and "replicas" not in manifest["spec"]:
-            if manifest["metadata"]["name"] in args.stopped:
-                manifest["spec"]["replicas"] = 1
-            else:
-                # What an earlier update started stays as the autoscaler has it.
-                opts.ignore_changes = ["spec.replicas"]
-
     options = _options(args)
     options.transformations = [
         leave_out_deletion_hooks,
@@ -72,7 +65,7 @@ def make(name: str, args: ChartArgs, opts: pulumi.ResourceOptions) -> Chart:
         fail_closed,
         leave_out_empty_ca,
         put_in_order,
-        scale,
+        lambda manifest, opts: scale(manifest, opts, args.stopped),
     ]
     if kubernetes_apis.minor(args.kube_version) < NO_TOKEN_SECRETS:
         options.transformations.append(never_wait_for_token)
@@ -173,6 +166,23 @@ def wait_for_address_only(manifest: dict[str, Any], _opts: pulumi.ResourceOption
             _annotate(manifest, "pulumi.com/waitFor", address)
         else:
             _annotate(manifest, "pulumi.com/skipAwait", "true")
+
+
+def scale(
+    manifest: dict[str, Any], opts: pulumi.ResourceOptions, stopped: Mapping[str, int]
+) -> None:
+    """Leave the replicas to the autoscaler, but start what it never touches again: a 0."""
+    if manifest["kind"] != "Deployment" or "replicas" in manifest["spec"]:
+        return
+    metadata = manifest["metadata"]
+    if generation := stopped.get(metadata["name"]):
+        manifest["spec"]["replicas"] = 1
+        # Without it there would be nothing to do, as far as the stack's state knows: there an
+        # earlier update's replica still is (provider/pkg/provider/provider.go, Diff).
+        metadata["labels"] = {**(metadata.get("labels") or {}), STARTED: str(generation)}
+    else:
+        # What an earlier update started stays as the autoscaler has it.
+        opts.ignore_changes = ["spec.replicas", f'metadata.labels["{STARTED}"]']
 
 
 def never_wait_for_token(manifest: dict[str, Any], _opts: pulumi.ResourceOptions) -> None:

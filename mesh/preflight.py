@@ -17,7 +17,7 @@ SHOWN = 20  # of the pods that still use what is to go: there may be thousands
 
 def check(
     cluster: Cluster, stack: Settings, planes: ControlPlanes, gateway_api: Bundle | None
-) -> frozenset[str]:
+) -> dict[str, int]:
     """Refuse a cluster that doesn't answer, or in which the stack would break something.
 
     The stack's own namespaces must be absent, or bear its mark, unless it may adopt them;
@@ -27,7 +27,7 @@ def check(
     start those again: an autoscaler leaves a 0 alone, and to Pulumi the replicas are its own.
     """
     if not cluster.is_there:
-        return frozenset()
+        return {}
     where = str(cluster)
     with connect(cluster) as client:
         kubernetes = kubernetes_version(cluster)
@@ -79,7 +79,11 @@ def check(
         for gateway in stack.gateways
         if gateway.replicas is None
     }
-    stopped = frozenset(name for _, name in mesh.stopped & scaled)
+    stopped = {
+        name: generation
+        for (home, name), generation in mesh.stopped.items()
+        if (home, name) in scaled
+    }
     for name in sorted(stopped):
         pulumi.log.warn(f"{name} was scaled to 0, where no autoscaler helps: it is started again")
     return stopped

@@ -1,6 +1,6 @@
 """The Istio that a cluster has: its control planes, its injectors, who made them, who uses them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from lightkube import Client
@@ -98,8 +98,8 @@ class RunningMesh:
     """The revision or tag that each namespace is labelled with."""
     istiods: tuple[Part, ...]
     injectors: tuple[Part, ...]
-    stopped: frozenset[tuple[str, str]]
-    """Namespace and name of the Deployments that somebody scaled to nothing."""
+    stopped: Mapping[tuple[str, str], int]
+    """The Deployments that somebody scaled to nothing, by namespace and name: their generation."""
 
     @classmethod
     def read(cls, client: Client, kubernetes: str) -> "RunningMesh":
@@ -125,11 +125,11 @@ class RunningMesh:
             ),
             injectors=tuple(map(_injector, client.list(injector, labels={"app": INJECTORS}))),
             # The charts' istiods and gateways both have it.
-            stopped=frozenset(
-                (str(_metadata(live).namespace), str(_metadata(live).name))
+            stopped={
+                (str(found.namespace), str(found.name)): found.generation or 1
                 for live in client.list(Deployment, namespace="*", labels={"istio": exists()})
-                if live.spec and live.spec.replicas == 0
-            ),
+                if live.spec and live.spec.replicas == 0 and (found := _metadata(live))
+            },
         )
 
     def owner(self, part: Part) -> str | None:

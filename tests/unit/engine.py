@@ -8,6 +8,7 @@ import json
 import os
 import runpy
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -222,17 +223,17 @@ class RecordingEngine(MockMonitor):
     """Remembers every request, by the resource's type and name."""
 
     def __init__(
-        self, cluster: FakeCluster | None = None, stopped: frozenset[str] = frozenset()
+        self, cluster: FakeCluster | None = None, stopped: Mapping[str, int] | None = None
     ) -> None:
         """Run the program against a fake cluster, in which some Deployments have no pods."""
-        self.stopped = stopped
+        self.stopped = stopped or {}
         self.cluster = cluster or FakeCluster()
         super().__init__(self.cluster)
         self.requests: dict[str, Any] = {}
         self.outputs: dict[str, Any] = {}
         self.checked: list[tuple[Any, ...]] = []
 
-    def check(self, *args: Any) -> frozenset[str]:
+    def check(self, *args: Any) -> Mapping[str, int]:
         """Record what the cluster was checked for; it has none of it."""
         self.checked.append(args)
         return self.stopped

@@ -4,6 +4,7 @@ import contextlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pulumi
@@ -38,7 +39,7 @@ def mesh(
     injectors: tuple[Part, ...] = (),
     owners: Mapping[str, str | None] | None = None,
     hosts: dict[str, str] | None = None,
-    stopped: frozenset[tuple[str, str]] = frozenset(),
+    stopped: Mapping[tuple[str, str], int] = MappingProxyType({}),
 ) -> RunningMesh:
     """Return a mesh; `owners` are its namespaces, each with the stack it belongs to."""
     owners = {"istio-system": "mesh/platform", **(owners or {})}
@@ -110,7 +111,7 @@ def test_a_platform_that_is_up_is_fine(check: Callable[..., None]) -> None:
             "there is no istiod of revision default",
         ),
         (
-            mesh(istiod(), injectors=UP, stopped=frozenset({("istio-system", "istiod")})),
+            mesh(istiod(), injectors=UP, stopped={("istio-system", "istiod"): 2}),
             {},
             "istiod in namespace istio-system was scaled",
         ),

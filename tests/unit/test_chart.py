@@ -8,6 +8,7 @@ import pulumi
 import pytest
 
 from mesh import chart
+from mesh.chart import STARTED
 
 from .engine import RecordingEngine, run
 
@@ -103,15 +104,18 @@ def test_replicas_are_the_autoscalers(deployed: RecordingEngine) -> None:
     for name in ("istiod", "istio-ingressgateway"):
         request = deployed.requests[f"Deployment/istio-system/{name}"]
         assert "replicas" not in deployed.inputs(f"Deployment/istio-system/{name}")["spec"]
-        assert list(request.ignoreChanges) == ["spec.replicas"]
+        assert list(request.ignoreChanges) == ["spec.replicas", f'metadata.labels["{STARTED}"]']
 
 
 def test_what_has_no_pods_is_started(release_dir: Path, tmp_path: Path) -> None:
     """An autoscaler never touches a 0, and the injector's wait would be in vain."""
     names = ("istiod", "istio-ingressgateway")
-    engine = RecordingEngine(stopped=frozenset(names))
+    engine = RecordingEngine(stopped=dict.fromkeys(names, 7))
     run(engine, tmp_path, slim=True, releaseDir=str(release_dir))
 
     for name in names:
-        assert engine.inputs(f"Deployment/istio-system/{name}")["spec"]["replicas"] == 1
+        found = engine.inputs(f"Deployment/istio-system/{name}")
+        assert found["spec"]["replicas"] == 1
+        # An update, also where the stack's state has a replica since an earlier time.
+        assert found["metadata"]["labels"][STARTED] == "7"
         assert not engine.requests[f"Deployment/istio-system/{name}"].ignoreChanges

@@ -218,7 +218,7 @@ def check(
     wanted: ControlPlanes | None = None,
     *,
     adopt: bool = False,
-) -> frozenset[str]:
+) -> dict[str, int]:
     """Check a cluster for the stack as it is configured."""
     stack = settings.read().model_copy(update={"adopt": adopt})
     return preflight.check(cluster, stack, wanted or planes(), bundle)
@@ -689,11 +689,12 @@ def test_what_has_no_pods_is_found(
     configure(gateways=json.dumps([{"name": "istio-ingressgateway"}, sized]))
     ours(api, istiod("istio-system"))
     api.gateways += [deployment(name) for name in ("istio-ingressgateway", "sized", "others")]
-    assert check(kubeconfig(api.url)) == frozenset()
+    assert check(kubeconfig(api.url)) == {}
 
     for stopped in (*api.deployments, *api.gateways):
         stopped["spec"]["replicas"] = 0
-    assert check(kubeconfig(api.url)) == {"istiod", "istio-ingressgateway"}
+        stopped["metadata"]["generation"] = 7
+    assert check(kubeconfig(api.url)) == {"istiod": 7, "istio-ingressgateway": 7}
 
 
 def pilot(tag: str = "1.0.5") -> dict[str, Any]:

@@ -77,7 +77,7 @@ def snapshot(**fields: Any) -> Snapshot:
         asked_for={"bookinfo": "default"},
         istiods=fields.pop("istiods", (part(),)),
         injectors=fields.pop("injectors", ()),
-        stopped=frozenset(),
+        stopped={},
     )
     healthy: Manifest = {
         "deployments": [ISTIOD],
