@@ -19,7 +19,8 @@ APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 _CONNECT_SECONDS = 10.0
-_TRIES = 4
+_TRIES = 11
+_RECONNECTS = 3
 
 
 class Cluster:
@@ -140,13 +141,14 @@ class Cluster:
                 # A kept connection that the server closed meanwhile; only a create might have
                 # been done all the same.
                 closed = isinstance(error, httpx2.RemoteProtocolError)
-                if closed and method != "POST" and attempt < _TRIES - 1:
+                if closed and method != "POST" and attempt < _RECONNECTS:
                     continue
                 raise UnreachableError(f"{method} {self.server}{path}: {error}") from error
-            delay = response.headers.get("Retry-After")
-            if response.status_code == 429 and delay and attempt < _TRIES - 1:
-                # Too many requests; client-go waits as long as the server says, too.
-                time.sleep(min(float(delay), 10))
+            delay = response.headers.get("Retry-After", "")
+            overloaded = response.status_code == 429 or response.status_code >= 500
+            if overloaded and delay.isdigit() and attempt < _TRIES - 1:
+                # As client-go does, also for a create: the server hasn't done it.
+                time.sleep(min(int(delay), 10))
                 continue
             if response.status_code >= 400:
                 raise _api_error(response.status_code, response.content)
