@@ -61,6 +61,15 @@ def test_an_istiod_scaled_to_nothing_without_its_webhook_is_put_back(deployed: C
     assert deployed.changes("--refresh") == {}
 
 
+def test_what_is_stopped_once_more_is_started_once_more(deployed: Checkout) -> None:
+    """Without a refresh the stack's state has the replica of the time before: no change by that."""
+    for _ in range(2):
+        deployed.shell(f"kubectl scale {' '.join(GATEWAY)} --replicas=0")
+        deployed.mesh("up")
+        assert deployed.kubectl("get", *GATEWAY)["status"]["readyReplicas"] == 1
+    assert deployed.changes() == {}
+
+
 def _changes(checkout: Checkout) -> list[dict]:
     steps = checkout.preview("--refresh")["steps"]
     return [step for step in steps if step["op"] not in ("same", "read", "refresh")]
