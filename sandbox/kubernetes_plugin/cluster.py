@@ -1,6 +1,7 @@
 """The API server: one connection pool, generic paths, errors by their reason."""
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ MERGE = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 _CONNECT_SECONDS = 10.0
 _TRIES = 11
+_VERSION = re.compile(r"v(\d+)\.(\d+)\.\d+")
+_UNKNOWN_VERSION = ("1", "14")
 _RECONNECTS = 3
 
 
@@ -60,8 +63,12 @@ class Cluster:
     def minor(self) -> tuple[int, int]:
         """Give the server's version as two numbers, such as (1, 36)."""
         version = self.version()
-        digits = "".join(filter(str.isdigit, version.get("minor", "")))
-        return int(version.get("major") or 0), int(digits or 0)
+        # Some clouds write 27+, and some builds nothing.
+        numbers = version.get("major", ""), version.get("minor", "").removesuffix("+")
+        if not all(map(str.isdigit, numbers)):
+            found = _VERSION.match(version.get("gitVersion", ""))
+            numbers = found.groups() if found else _UNKNOWN_VERSION
+        return int(numbers[0]), int(numbers[1])
 
     def get_document(self, path: str, accept: str = "application/json") -> Any:
         """Get any JSON document of the API server."""

@@ -15,6 +15,11 @@ CONFIG = {
 }
 
 
+def server():
+    """Give a cluster that was never asked for anything."""
+    return Cluster(select(Overrides(kubeconfig=yaml.safe_dump(CONFIG))))
+
+
 def asked(status, headers, *, times):
     """Create an object on a server that is busy some times; tell how often it was asked."""
     seen = []
@@ -25,7 +30,7 @@ def asked(status, headers, *, times):
             return httpx2.Response(status, headers=headers, json={"message": "busy"})
         return httpx2.Response(200, json={})
 
-    cluster = Cluster(select(Overrides(kubeconfig=yaml.safe_dump(CONFIG))))
+    cluster = server()
     cluster._http = httpx2.Client(
         transport=httpx2.MockTransport(answer), base_url="http://127.0.0.1:1"
     )
@@ -49,3 +54,19 @@ def asked(status, headers, *, times):
 def test_a_server_that_says_when_is_asked_again(status, headers, times, expected):
     """Ten times at most, as client-go's rest/with_retry.go does."""
     assert asked(status, headers, times=times) == expected
+
+
+@pytest.mark.parametrize(
+    ("version", "minor"),
+    [
+        ({"major": "1", "minor": "36", "gitVersion": "v1.36.3"}, (1, 36)),
+        ({"major": "1", "minor": "27+", "gitVersion": "v1.27.3-gke.1"}, (1, 27)),
+        ({"major": "", "minor": "", "gitVersion": "v1.15.12"}, (1, 15)),
+        ({"major": "", "minor": "", "gitVersion": "devel"}, (1, 14)),
+    ],
+)
+def test_a_version_is_read_wherever_it_is(version, minor):
+    """As provider/pkg/cluster/version.go, parseVersion and TryGetServerVersion."""
+    cluster = server()
+    cluster._version = version
+    assert cluster.minor() == minor
