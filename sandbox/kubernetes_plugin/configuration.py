@@ -76,6 +76,9 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> tuple[list[str], li
     if not changed:
         return [], []
     replacing = _replacing(old, new, changed)
+    if unknown := _unknown(new):
+        # It may be another cluster: upstream says no more than that.
+        changed = unknown[:1]
     if new.get(IDENTIFIER) and new.get(IDENTIFIER) == old.get(IDENTIFIER):
         # The user says that it is still the same cluster.
         replacing = []
@@ -86,8 +89,7 @@ def _replacing(old: dict[str, Any], new: dict[str, Any], changed: list[str]) -> 
     found = []
     if IDENTIFIER in changed and old.get(IDENTIFIER) and new.get(IDENTIFIER):
         found.append(IDENTIFIER)
-    unknown = [key for key in _WHERE if new.get(key) is UNKNOWN]
-    if unknown:
+    if unknown := _unknown(new):
         return [*found, unknown[0]]
     if "renderYamlToDirectory" in changed:
         found.append("renderYamlToDirectory")
@@ -95,3 +97,7 @@ def _replacing(old: dict[str, Any], new: dict[str, Any], changed: list[str]) -> 
     if before is not None and after is not None and before != after:
         found += [key for key in _WHERE if key in changed]
     return found
+
+
+def _unknown(args: dict[str, Any]) -> list[str]:
+    return [key for key in _WHERE if args.get(key) is UNKNOWN]

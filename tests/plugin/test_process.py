@@ -120,6 +120,11 @@ HERE, THERE = (KUBECONFIG.format(context=name) for name in ("here", "there"))
         ),
         ({"kubeconfig": HERE}, {"kubeconfig": HERE, "clusterIdentifier": "b"}, None),
         ({"kubeconfig": HERE}, {"kubeconfig": UNKNOWN}, (["kubeconfig"], ["kubeconfig"])),
+        (
+            {"kubeconfig": HERE, "clusterIdentifier": "a"},
+            {"kubeconfig": UNKNOWN, "context": "there", "clusterIdentifier": "b"},
+            (["kubeconfig"], ["clusterIdentifier", "kubeconfig"]),
+        ),
         ({}, {"enablePatchForce": "true"}, (["enablePatchForce"], [])),
     ],
 )
