@@ -21,7 +21,8 @@ from .objects import (
     pluck,
     set_metadata,
 )
-from .properties import UNKNOWN, Properties, has_secret, mark_secrets
+from .properties import UNKNOWN, has_secret, mark_secrets
+from .reading import Properties
 from .writing import to_struct
 
 _HOOK = "helm.sh/hook"

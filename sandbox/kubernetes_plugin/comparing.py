@@ -23,7 +23,7 @@ from .objects import (
     set_metadata,
     with_own_metadata,
 )
-from .properties import Properties
+from .reading import Properties
 from .replacement import replacing_fields
 from .state import read
 from .waiting.pods import job_is_ready

@@ -31,7 +31,8 @@ from .objects import (
     set_metadata,
     split_id,
 )
-from .properties import Properties, copy, equal, mark_secrets
+from .properties import copy, equal, mark_secrets
+from .reading import Properties
 from .resources import LAST_APPLIED
 from .state import checkpoint, field_manager, initial_version, read
 from .waiting.deletion import wait_until_gone

@@ -19,7 +19,8 @@ from .engine import Engine
 from .errors import PartialError, ResourceError, abort_partial
 from .existing import Existing
 from .objects import Object, gvk_kind, gvk_of, namespace_of, set_metadata, type_of_urn
-from .properties import Properties, from_struct, has_unknown
+from .properties import has_unknown
+from .reading import Properties, from_struct
 from .recent import Recent
 from .resources import Resources
 from .settings import Settings, sdk_version

@@ -5,7 +5,7 @@ from collections import OrderedDict
 
 from google.protobuf.struct_pb2 import Struct
 
-from .properties import Properties
+from .reading import Properties
 
 _KEPT = 64
 

@@ -23,7 +23,8 @@ from .objects import (
     name_of,
     with_own_metadata,
 )
-from .properties import Properties, has_secret, has_unknown
+from .properties import has_secret, has_unknown
+from .reading import Properties
 from .state import checkpoint, field_manager, initial_version, read
 from .waiting.conditions import AnnotationError
 from .waiting.readiness import wait_until_ready

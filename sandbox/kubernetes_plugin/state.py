@@ -7,16 +7,8 @@ from google.protobuf.struct_pb2 import Struct
 from .fields import MANAGER
 from .naming import suffixed
 from .objects import Object, annotation_of, is_secret
-from .properties import (
-    Properties,
-    Secret,
-    copy,
-    has_secret,
-    mark_secrets,
-    read_fields,
-    shared_fields,
-    unmarked,
-)
+from .properties import Secret, copy, has_secret, mark_secrets
+from .reading import Properties, read_fields, shared_fields, unmarked
 from .writing import write_state
 
 INPUTS = "__inputs"

@@ -6,16 +6,8 @@ from typing import Any
 
 from google.protobuf.struct_pb2 import Struct, Value
 
-from .properties import (
-    SECRET,
-    SIGNATURE,
-    UNDERSCORED,
-    UNKNOWN,
-    UNKNOWN_MARK,
-    Properties,
-    Secret,
-    equal,
-)
+from .properties import SECRET, SIGNATURE, UNDERSCORED, UNKNOWN, UNKNOWN_MARK, Secret, equal
+from .reading import Properties
 
 
 def to_struct(values: Mapping[str, Any]) -> Struct:

@@ -14,7 +14,7 @@ from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import engine_pb2_grpc, provider_pb2, status_pb2
 from pulumi.runtime.proto.provider_pb2_grpc import ResourceProviderStub
 
-from sandbox.kubernetes_plugin.properties import from_struct
+from sandbox.kubernetes_plugin.reading import from_struct
 from sandbox.kubernetes_plugin.writing import to_struct
 
 ROOT = Path(__file__).parents[2]

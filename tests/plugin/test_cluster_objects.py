@@ -7,7 +7,8 @@ import pytest
 from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto.provider_pb2 import CheckRequest, DiffResponse, PropertyDiff
 
-from sandbox.kubernetes_plugin.properties import UNKNOWN, Secret, from_struct
+from sandbox.kubernetes_plugin.properties import UNKNOWN, Secret
+from sandbox.kubernetes_plugin.reading import from_struct
 from sandbox.kubernetes_plugin.writing import to_struct
 from tests.plugin.client import Plugin, config_map, partial, urn_of
 

@@ -8,7 +8,8 @@ import pytest
 from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import provider_pb2
 
-from sandbox.kubernetes_plugin.properties import UNKNOWN, from_struct
+from sandbox.kubernetes_plugin.properties import UNKNOWN
+from sandbox.kubernetes_plugin.reading import from_struct
 from sandbox.kubernetes_plugin.writing import to_struct
 from tests.plugin.client import config_map, urn_of
 

@@ -9,7 +9,7 @@ from google.protobuf.struct_pb2 import Struct
 from sandbox.kubernetes_plugin.engine import Engine
 from sandbox.kubernetes_plugin.errors import UnreachableError
 from sandbox.kubernetes_plugin.existing import Existing
-from sandbox.kubernetes_plugin.properties import Properties, from_struct
+from sandbox.kubernetes_plugin.reading import Properties, from_struct
 from tests.plugin.client import config_map, urn_of
 
 NOTHING = Properties(Struct())

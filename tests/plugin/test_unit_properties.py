@@ -10,14 +10,13 @@ from sandbox.kubernetes_plugin.properties import (
     SIGNATURE,
     UNKNOWN,
     UNKNOWN_MARK,
-    Properties,
     Secret,
-    from_struct,
     has_secret,
     has_unknown,
     mark_secrets,
     to_object,
 )
+from sandbox.kubernetes_plugin.reading import Properties, from_struct
 from sandbox.kubernetes_plugin.writing import to_struct, write_state
 
 scalars = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text() | st.just(UNKNOWN)

@@ -7,13 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.kubernetes_plugin import properties
-from sandbox.kubernetes_plugin.properties import (
-    UNKNOWN,
-    Properties,
-    Secret,
-    from_struct,
-    to_object,
-)
+from sandbox.kubernetes_plugin.properties import UNKNOWN, Secret, to_object
+from sandbox.kubernetes_plugin.reading import Properties, from_struct
 from sandbox.kubernetes_plugin.recent import Recent
 from sandbox.kubernetes_plugin.state import checkpoint, read
 from sandbox.kubernetes_plugin.writing import to_struct, write_state

@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.kubernetes_plugin.engine import Engine
 from sandbox.kubernetes_plugin.errors import NotReadyError, ResourceError
-from sandbox.kubernetes_plugin.properties import Properties
+from sandbox.kubernetes_plugin.reading import Properties
 from sandbox.kubernetes_plugin.resources import Resources
 from sandbox.kubernetes_plugin.waiting import jsonpath, single
 from sandbox.kubernetes_plugin.waiting.conditions import (
