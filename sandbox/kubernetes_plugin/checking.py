@@ -1,5 +1,6 @@
 """Checking a resource's inputs: its name, its namespace, and what to warn of."""
 
+import os
 from typing import Any
 
 from google.protobuf.struct_pb2 import Struct
@@ -73,9 +74,8 @@ class Checker:
             _label(inputs)
         self._check_generated_name(inputs)
         default = self._connection.default_namespace
-        # An unknown namespace is set, too.
-        given = namespace_of(inputs) or pluck(inputs, "metadata", "namespace") is UNKNOWN
-        if default and not given and self._connection.is_namespaced(gvk):
+        # One that isn't known yet counts as none.
+        if default and not namespace_of(inputs) and self._connection.is_namespaced(gvk):
             set_metadata(inputs, "namespace", default)
         if is_crd(inputs):
             self._connection.remember_crd(inputs)
@@ -131,7 +131,12 @@ class Checker:
 
 
 def _is_labelled(obj: Object) -> bool:
-    return pluck(obj, "metadata", "labels", _MANAGED_BY) == "pulumi"
+    value = pluck(obj, "metadata", "labels", _MANAGED_BY)
+    return value is UNKNOWN or value == _label_value()
+
+
+def _label_value() -> str:
+    return os.environ.get("PULUMI_KUBERNETES_MANAGED_BY_LABEL", "pulumi")
 
 
 def _label(obj: Object) -> None:
@@ -142,4 +147,4 @@ def _label(obj: Object) -> None:
         metadata = obj["metadata"] = {}
     labels = metadata.setdefault("labels", {})
     if isinstance(labels, dict):
-        labels[_MANAGED_BY] = "pulumi"
+        labels[_MANAGED_BY] = _label_value()
