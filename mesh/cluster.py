@@ -3,14 +3,12 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
-import yaml
 
+from mesh import kubeconfig as kubeconfigs
 from mesh import kubernetes_apis
-from mesh.release import PROJECT
 
 SANDBOX = "MESH_SANDBOX_KUBECONFIG"  # set by `make env`: the path of the sandbox's kubeconfig
 SERVER_SIDE_APPLY = (1, 18)
@@ -20,10 +18,11 @@ RENDER = "MESH_RENDER"  # set by `make render`, to its folder: no cluster is ask
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """A kubeconfig file and a context in it."""
+    """A context, and where it is looked for."""
 
-    kubeconfig: Path
     context: str
+    kubeconfig: Path | None = None
+    """The file as the stack names it; None = where kubectl looks."""
     rendered_to: Path | None = None
     """A folder in its place: the stack is only rendered."""
 
@@ -32,17 +31,20 @@ class Cluster:
         """Whether it can be asked."""
         return self.rendered_to is None
 
+    @property
+    def files(self) -> list[Path]:
+        """The files that the context is looked for in."""
+        return kubeconfigs.files(self.kubeconfig)
+
     def __str__(self) -> str:
         """Say which it is."""
-        return f"cluster of context {self.context!r} ({self.kubeconfig})"
+        return f"cluster of context {self.context!r} ({', '.join(map(str, self.files))})"
 
 
 def choose(context: str | None, kubeconfig: Path | None) -> Cluster:
     """Find the cluster, or say how to name one."""
     if folder := os.environ.get(RENDER):
-        return Cluster(
-            kubeconfig=Path(os.devnull), context=context or "none", rendered_to=Path(folder)
-        )
+        return Cluster(context=context or "none", rendered_to=Path(folder))
     sandbox = os.environ.get(SANDBOX)
     if context and sandbox:
         raise pulumi.RunError(
@@ -68,7 +70,10 @@ def provider(
         return kubernetes.Provider(name, render_yaml_to_directory=str(cluster.rendered_to))
     return kubernetes.Provider(
         name,
-        kubeconfig=str(cluster.kubeconfig),
+        # As the stack says it, and empty where it names no file: the plugin looks where kubectl
+        # does. A path of this machine would stay in the state, and no other one could read it:
+        # neither to compare it (provider/pkg/provider/provider.go, DiffConfig) nor to destroy.
+        kubeconfig=str(cluster.kubeconfig or ""),
         context=cluster.context,
         # Else a kubeconfig that moves or changes replaces every resource of the stack.
         cluster_identifier=cluster.context,
@@ -98,45 +103,20 @@ def _sandbox(kubeconfig: Path) -> Cluster:
             f"{SANDBOX} names {kubeconfig}, which is no file; start the sandbox with `make env`, "
             f"or `unset {SANDBOX}`"
         )
-    context = _load(kubeconfig).get("current-context")
+    context = kubeconfigs.load(kubeconfig).get("current-context")
     if not context:
         raise pulumi.RunError(f"{SANDBOX} names {kubeconfig}, which has no current-context")
     return Cluster(kubeconfig=kubeconfig, context=context)
 
 
-def _candidates(kubeconfig: Path | None) -> list[Path]:
-    """List the files to look for a context in, as kubectl would."""
-    if kubeconfig:
-        return [PROJECT / kubeconfig.expanduser()]
-    if listed := [
-        Path(file) for file in os.environ.get("KUBECONFIG", "").split(os.pathsep) if file
-    ]:
-        return listed
-    return [Path.home() / ".kube" / "config"]
-
-
 def named(context: str, kubeconfig: Path | None) -> Cluster:
     """Look for a context as kubectl would, in the file that the stack names, if it does."""
-    files = _candidates(kubeconfig)
-    known: dict[str, Path] = {}
-    for file in files:
-        if file.is_file():
-            for entry in _load(file).get("contexts") or []:
-                known.setdefault(entry["name"], file)
+    target = Cluster(context=context, kubeconfig=kubeconfig)
+    known = kubeconfigs.read(target.files).contexts
     if context not in known:
         raise pulumi.RunError(
-            f"no context {context!r} in {', '.join(map(str, files))}, which has "
+            f"no context {context!r} in {', '.join(map(str, target.files))}, which has "
             f"{', '.join(sorted(known)) or 'none'}; choose one with `pulumi config set context "
             "NAME`, or another file with `pulumi config set kubeconfig FILE`"
         )
-    return Cluster(kubeconfig=known[context], context=context)
-
-
-def _load(file: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(file.read_text())
-    except yaml.YAMLError as error:
-        raise pulumi.RunError(f"{file} is no kubeconfig, not even YAML: {error}") from error
-    if not isinstance(content, dict):
-        raise pulumi.RunError(f"{file} is no kubeconfig: it holds no mapping")
-    return content
+    return target

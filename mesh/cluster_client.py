@@ -6,12 +6,12 @@ from contextlib import contextmanager
 import httpx2
 import msgspec
 import pulumi
-from lightkube import Client, KubeConfig
+from lightkube import Client
 from lightkube.config import client_adapter
 from lightkube.config.kubeconfig import SingleConfig
-from lightkube.config.models import User
 from lightkube.core.exceptions import ApiError, ConfigError
 
+from mesh import kubeconfig
 from mesh.cluster import Cluster
 
 PATIENCE = 5.0  # seconds until a silent cluster counts as unreachable
@@ -24,14 +24,11 @@ def connect(cluster: Cluster) -> Generator[Client]:
     Raises pulumi.RunError when the cluster can't be used, doesn't answer or refuses.
     """
     try:
-        config = _config(cluster)
-    except (ConfigError, KeyError) as error:
-        raise pulumi.RunError(f"{cluster} can't be used: the file lacks {error}") from error
-    try:
-        with Client(config, timeout=httpx2.Timeout(PATIENCE)) as client:
+        patience = httpx2.Timeout(PATIENCE)
+        with Client(_config(cluster), timeout=patience, proxy=_proxy(cluster)) as client:
             yield client
     except ConfigError as error:
-        raise pulumi.RunError(f"{cluster} can't be used: the file lacks {error}") from error
+        raise pulumi.RunError(f"{cluster} can't be used: {error}") from error
     except httpx2.HTTPStatusError as error:
         raise pulumi.RunError(
             f"{cluster} refuses the check: {error}; nothing was changed"
@@ -43,8 +40,10 @@ def connect(cluster: Cluster) -> Generator[Client]:
 
 def plain(cluster: Cluster) -> httpx2.Client:
     """Connect for requests of one's own, to any API: Client knows those of today only."""
-    patience = client_adapter.ConnectionParams(timeout=httpx2.Timeout(PATIENCE))
-    return client_adapter.Client(_config(cluster), patience)
+    options = client_adapter.ConnectionParams(
+        timeout=httpx2.Timeout(PATIENCE), proxy=_proxy(cluster)
+    )
+    return client_adapter.Client(_config(cluster), options)
 
 
 def checked(answer: httpx2.Response) -> httpx2.Response:
@@ -66,7 +65,8 @@ class _Version(msgspec.Struct):
 
 
 def _config(cluster: Cluster) -> SingleConfig:
-    config = KubeConfig.from_file(cluster.kubeconfig).get(cluster.context)
-    assert config is not None  # noqa: S101 - only without a context name
-    # A context without a user is an open cluster; lightkube insists on one.
-    return config._replace(user=config.user or User())
+    return kubeconfig.read(cluster.files).connection(cluster.context)
+
+
+def _proxy(cluster: Cluster) -> str | None:
+    return kubeconfig.read(cluster.files).server(cluster.context).get("proxy-url")

@@ -33,7 +33,8 @@ class DeletionHooksProvider(ResourceProvider):
             return
         from mesh import hook_run  # noqa: PLC0415 - a client that only a destroy needs
 
-        at = Cluster(kubeconfig=Path(_props["kubeconfig"]), context=_props["context"])
+        file = _props["kubeconfig"]
+        at = Cluster(kubeconfig=Path(file) if file else None, context=_props["context"])
         hook_run.run(at, _props["manifests"])
 
 
@@ -51,7 +52,7 @@ class DeletionHooks(Resource, module="mesh", name="DeletionHooks"):
             DeletionHooksProvider(),
             name,
             {
-                "kubeconfig": str(cluster.kubeconfig),
+                "kubeconfig": str(cluster.kubeconfig or ""),
                 "context": cluster.context if cluster.is_there else "",
                 "manifests": manifests,
             },

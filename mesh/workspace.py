@@ -206,7 +206,9 @@ class Workspace:
 
     def kubectl(self, *arguments: str, standard_input: str | None = None) -> str:
         """Ask the stack's cluster, and return what kubectl prints."""
-        where = ("--kubeconfig", str(self.cluster.kubeconfig), "--context", self.cluster.context)
+        at = self.cluster
+        file = ("--kubeconfig", *map(str, at.files)) if at.kubeconfig else ()
+        where = (*file, "--context", at.context)
         return self.query("kubectl", *where, *arguments, standard_input=standard_input)
 
     def make_stack(self) -> None:

@@ -134,7 +134,6 @@ def test_a_review_stack_comes_and_goes_from_machine_to_machine(
     before = _generations(stacks)
     sandbox = stacks.sandbox
     given = {
-        "KUBECONFIG": str(sandbox.kubeconfig),
         "PULUMI_BACKEND_URL": sandbox.state.as_uri(),
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(sandbox.passphrase_file),
         "PULUMI_HOME": str(tmp_path / "pulumi"),
@@ -146,6 +145,11 @@ def test_a_review_stack_comes_and_goes_from_machine_to_machine(
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
         folder.mkdir()
         machine = Checkout.make(folder, sandbox)
+        # Of the last machine's paths nothing is there.
+        given["KUBECONFIG"] = str(folder / "its-kubeconfig")
+        for file in tmp_path.glob("*/its-kubeconfig"):
+            file.unlink()
+        (folder / "its-kubeconfig").write_text(sandbox.kubeconfig.read_text())
         (folder / "Pulumi.platform.yaml").write_text(yaml.safe_dump({"config": platform}))
         named = ("--name", "pr-7", "--comment", "review.md")
         machine.mesh(*arguments, *named, "--", "--yes", "--skip-preview", **given)

@@ -77,21 +77,22 @@ def test_two_named_clusters_are_refused(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_named_context_is_found_at_home(tmp_path: Path) -> None:
     """As kubectl does, when nothing names another file."""
-    assert cluster.choose("home", None) == Cluster(
-        kubeconfig=tmp_path / ".kube" / "config", context="home"
-    )
+    found = cluster.choose("home", None)
+
+    assert found == Cluster(context="home")
+    assert found.files == [tmp_path / ".kube" / "config"]
 
 
 def test_a_named_context_is_found_in_the_list(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first file of $KUBECONFIG that holds it; files that don't exist are skipped."""
+    """Of $KUBECONFIG's files; those that don't exist are skipped."""
     first = kubeconfig(tmp_path / "first", "one")
     second = kubeconfig(tmp_path / "second", "one", "two")
     monkeypatch.setenv("KUBECONFIG", f"{tmp_path}/absent:{first}:{second}:")
 
-    assert cluster.choose("one", None).kubeconfig == first
-    assert cluster.choose("two", None).kubeconfig == second
+    assert str(cluster.choose("two", None)).endswith(f"({tmp_path}/absent, {first}, {second})")
+    assert "which has one, two;" in refusal("three")
 
 
 def test_a_named_file_is_the_only_one_looked_at(tmp_path: Path) -> None:
@@ -119,15 +120,32 @@ def test_a_file_that_is_no_kubeconfig_is_named(tmp_path: Path, content: str) -> 
     assert f"{file} is no kubeconfig" in refusal("home", file)
 
 
-def provider_options(monkeypatch: pytest.MonkeyPatch, kube_version: str) -> dict[str, object]:
+def provider_options(
+    monkeypatch: pytest.MonkeyPatch, kube_version: str, file: Path | None = None
+) -> dict[str, object]:
     """Return what the provider of a cluster is made with."""
     options: dict[str, object] = {}
     monkeypatch.setattr(
         cluster.kubernetes, "Provider", lambda _, **arguments: options.update(arguments)
     )
-    target = Cluster(kubeconfig=Path("k"), context="c")
+    target = Cluster(kubeconfig=file, context="c")
     cluster.provider("cluster", target, kube_version=kube_version)
     return options
+
+
+@pytest.mark.parametrize("file", [None, Path("~/.kube/prod"), Path("kube/prod.yaml")])
+def test_the_state_holds_no_path_of_this_machine(
+    monkeypatch: pytest.MonkeyPatch, file: Path | None
+) -> None:
+    """Another one, or the same after a clean-up, could neither preview nor destroy the stack.
+
+    The plugin takes a path that isn't there for a kubeconfig's content, and fails on it, on the
+    old one too: provider/pkg/provider/provider.go, DiffConfig. Empty is where kubectl looks, and
+    the SDK would fill in $KUBECONFIG for None.
+    """
+    options = provider_options(monkeypatch, "1.36.0", file)
+
+    assert options["kubeconfig"] == (str(file) if file else "")
 
 
 @pytest.mark.parametrize(("kube_version", "given"), [("1.15.12", False), ("1.18.0", None)])

@@ -99,7 +99,7 @@ def cluster(api: FakeAPIServer, tmp_path: Path) -> Cluster:
 def props(cluster: Cluster) -> dict[str, Any]:
     """Return what the resource keeps in the stack's state."""
     return {
-        "kubeconfig": str(cluster.kubeconfig),
+        "kubeconfig": str(cluster.kubeconfig or ""),
         "context": cluster.context,
         "manifests": HOOKS,
     }

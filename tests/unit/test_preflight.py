@@ -345,7 +345,7 @@ def test_a_broken_context_is_named(tmp_path: Path) -> None:
 
     message = refusal(Cluster(kubeconfig=file, context="test"))
 
-    assert "can't be used: the file lacks 'gone'" in message
+    assert "can't be used: the kubeconfig has no cluster 'gone'" in message
 
 
 def test_a_namespace_of_a_gateway_only_is_ours_too(

@@ -1,0 +1,174 @@
+"""What Pulumi's plugin and kubectl can reach, the program's own checks can."""
+
+import base64
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+from lightkube.core.exceptions import ConfigError
+
+from mesh import cluster_client, kubeconfig
+from mesh.cluster import Cluster
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write a kubeconfig file."""
+
+    def to(name: str, **content: Any) -> Path:
+        file = tmp_path / name
+        file.write_text(yaml.safe_dump(content))
+        return file
+
+    return to
+
+
+def entries(what: str, **bodies: Any) -> list[dict[str, Any]]:
+    """Name entries as a kubeconfig does."""
+    return [{"name": name, what: body} for name, body in bodies.items()]
+
+
+def by_program(tmp_path: Path, script: str, **more: Any) -> kubeconfig.Kubeconfig:
+    """Return a kubeconfig whose user's credentials come from a program."""
+    program = tmp_path / "get-token"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", **more}}
+    user["exec"].setdefault("command", str(program))
+    return kubeconfig.Kubeconfig(
+        clusters={"c": {"server": "https://k.example.com"}},
+        contexts={"prod": {"cluster": "c", "user": "me"}},
+        users={"me": user},
+    )
+
+
+def test_a_context_may_be_spread_over_files(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As kubectl merges those of $KUBECONFIG: the first of two entries with a name holds."""
+    first = write("first", contexts=entries("context", prod={"cluster": "c", "user": "me"}))
+    second = write(
+        "second",
+        clusters=entries("cluster", c={"server": "https://k.example.com"}),
+        users=entries("user", me={"client-certificate": "pki/me.crt", "client-key": "/pki/me.key"}),
+        contexts=entries("context", prod={"cluster": "other"}),
+    )
+    monkeypatch.setenv("KUBECONFIG", f"{first}{os.pathsep}{second}")
+
+    found = kubeconfig.read(Cluster(context="prod").files).connection("prod")
+
+    assert found.cluster.server == "https://k.example.com"
+    assert found.user is not None
+    # Relative to its own file, wherever the command runs.
+    assert (found.user.client_cert, found.user.client_key) == (
+        str(second.parent / "pki/me.crt"),
+        "/pki/me.key",
+    )
+
+
+def test_empty_sections_are_none(write: Write) -> None:
+    """`kubectl config` writes null where there is nothing."""
+    file = write(
+        "file",
+        clusters=entries("cluster", c={"server": "https://k.example.com"}),
+        contexts=entries("context", prod={"cluster": "c"}),
+        users=None,
+    )
+
+    assert kubeconfig.read([file]).connection("prod").user is not None
+
+
+def test_a_program_of_todays_protocol_is_asked(tmp_path: Path) -> None:
+    """Version v1, with what client-go tells the program, the cluster where it wants that."""
+    said = by_program(
+        tmp_path,
+        f'printf %s "$KUBERNETES_EXEC_INFO" > {tmp_path}/info\n'
+        """printf '{"status": {"token": "%s-%s"}}' "$1" "$REGION" """,
+        args=["mine"],
+        env=[{"name": "REGION", "value": "eu"}],
+        provideClusterInfo=True,
+    )
+
+    found = said.connection("prod").user
+
+    assert found is not None
+    assert found.token == "mine-eu"  # noqa: S105 - no secret
+    info = json.loads((tmp_path / "info").read_text())
+    assert info["apiVersion"] == "client.authentication.k8s.io/v1"
+    assert info["spec"] == {"interactive": False, "cluster": {"server": "https://k.example.com"}}
+
+
+def test_a_program_may_give_a_certificate(tmp_path: Path) -> None:
+    """Where others give a token."""
+    status = {"clientCertificateData": "-----CERT", "clientKeyData": "-----KEY"}
+
+    found = by_program(tmp_path, f"echo '{json.dumps({'status': status})}'").connection("prod").user
+
+    assert found is not None
+    assert base64.b64decode(found.client_cert_data or "") == b"-----CERT"
+    assert base64.b64decode(found.client_key_data or "") == b"-----KEY"
+
+
+@pytest.mark.parametrize(
+    ("script", "more", "told"),
+    [
+        ("echo session expired >&2; exit 255", {}, "failed: session expired"),
+        ("echo top-secret", {}, "get-token printed no credentials"),
+        ("", {"command": "no-such-program", "installHint": "get it"}, "isn't on PATH; get it"),
+    ],
+)
+def test_a_program_that_fails_is_named(
+    tmp_path: Path, script: str, more: dict[str, str], told: str
+) -> None:
+    """With what it said to people; never with what it printed, which may be a token."""
+    with pytest.raises(ConfigError) as caught:
+        by_program(tmp_path, script, **more).connection("prod")
+
+    assert told in str(caught.value)
+    assert "top-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ({"contexts": entries("context", prod={"cluster": "gone"})}, "no cluster 'gone'"),
+        (
+            {
+                "contexts": entries("context", prod={"cluster": "c"}),
+                "clusters": entries("cluster", c={"server": 7}),
+            },
+            "the kubeconfig is wrong: Expected `str`, got `int`",
+        ),
+    ],
+)
+def test_what_is_wrong_in_a_kubeconfig_is_one_message(
+    write: Write, content: dict[str, Any], told: str
+) -> None:
+    """No traceback of a parser."""
+    target = Cluster(kubeconfig=write("file", **content), context="prod")
+
+    with pytest.raises(pulumi.RunError, match=told), cluster_client.connect(target):
+        pass
+
+
+def test_a_clusters_proxy_is_used(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the kubeconfig says it: many clusters are reached in no other way."""
+    given: list[str] = []
+    monkeypatch.setattr(
+        cluster_client.client_adapter, "Client", lambda _, options: given.append(options.proxy)
+    )
+    server = {"server": "https://k.example.com", "proxy-url": "http://bastion.example.com:3128"}
+    file = write(
+        "file",
+        clusters=entries("cluster", c=server),
+        contexts=entries("context", prod={"cluster": "c"}),
+    )
+
+    cluster_client.plain(Cluster(kubeconfig=file, context="prod"))
+
+    assert given == ["http://bastion.example.com:3128"]
