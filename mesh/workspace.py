@@ -181,17 +181,22 @@ class Workspace:
     def query(self, *arguments: str, standard_input: str | None = None) -> str:
         """Run a program on the stack and return what it prints.
 
-        Raises WorkspaceError with what it said when it fails.
+        Raises WorkspaceError with what it said when it fails, or when it isn't there.
         """
-        answer = subprocess.run(
-            arguments,
-            cwd=PROJECT,
-            env=self._full_environment,
-            input=standard_input,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        try:
+            answer = subprocess.run(
+                arguments,
+                cwd=PROJECT,
+                env=self._full_environment,
+                input=standard_input,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise WorkspaceError(
+                f"{arguments[0]} isn't on PATH, and this command needs it: install it"
+            ) from error
         if answer.returncode:
             raise WorkspaceError(f"{' '.join(arguments)}: {answer.stderr.strip()}")
         return answer.stdout

@@ -1,10 +1,11 @@
 """Where a stack's Pulumi runs: which programs it is given."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from mesh import tables
+from mesh import leftovers, stalled, tables
 from mesh.workspace import Workspace, WorkspaceError
 
 
@@ -37,22 +38,38 @@ def test_the_tables_of_a_stack_that_was_never_up(monkeypatch: pytest.MonkeyPatch
         tables.show(Workspace("dev", "a-sandbox-that-never-was"))
 
 
-def test_the_tables_are_of_the_cluster_that_the_config_names(
+def test_kubectl_asks_the_cluster_of_the_stack(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Its context may be in a file that only the setting kubeconfig names."""
-    file = tmp_path / "config"
-    file.write_text("contexts: [{name: my-cluster}]")
-    config = {"mesh:context": "my-cluster", "mesh:kubeconfig": str(file)}
+    """By the file that the stack names, whatever the shell's own kubeconfig is."""
+    file = tmp_path / "prod.yaml"
+    file.write_text("contexts: [{name: prod, context: {cluster: c}}]\n")
+    config = {"mesh:context": "prod", "mesh:kubeconfig": str(file)}
+    asked: list[tuple[str, ...]] = []
+
+    def query(_: Workspace, *arguments: str, standard_input: str | None = None) -> str:
+        assert standard_input is None
+        asked.append(arguments)
+        return json.dumps({"items": []}) if "json" in arguments else "NAMESPACE\n"
+
     monkeypatch.setattr(Workspace, "config", config)
-    deployed = {"namespaces": ["istio-system"], "context": "my-cluster"}
-    monkeypatch.setattr(Workspace, "outputs", lambda _: deployed)
-    asked = []
-    monkeypatch.setattr(
-        Workspace, "query", lambda _, *words, **__: asked.append(words) or "NAMESPACE"
-    )
+    monkeypatch.setattr(Workspace, "query", query)
+    monkeypatch.setattr(Workspace, "outputs", lambda _: {"context": "prod", "namespaces": []})
+    own = Workspace("prod", "default")
 
-    tables.show(Workspace("dev", "default"))
+    tables.show(own)
+    stalled.reasons(own)
+    leftovers.check(own)
 
-    where = ("kubectl", "--kubeconfig", str(file), "--context", "my-cluster")
-    assert [words[:5] for words in asked] == [where, where]
+    assert len(asked) > 3
+    assert {each[:5] for each in asked} == {
+        ("kubectl", "--kubeconfig", str(file), "--context", "prod")
+    }
+
+
+def test_a_program_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No traceback: a machine with a cluster of its own may lack kubectl."""
+    monkeypatch.setattr(Workspace, "_full_environment", {"PATH": ""})
+
+    with pytest.raises(WorkspaceError, match="no-such-program isn't on PATH"):
+        Workspace("prod", "default").query("no-such-program")
