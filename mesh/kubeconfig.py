@@ -59,6 +59,16 @@ class Kubeconfig:
         return _entry(self.contexts, "context", name)
 
 
+def path(value: str) -> str:
+    """Check the setting: a file's path. Raises ValueError for what is a kubeconfig itself."""
+    if "\n" in value or value.lstrip().startswith("{"):
+        raise ValueError(
+            "is the path of a file, not what is in it: that would be kept in the stack's file and "
+            "state; put it into a file that only you can read, and name that"
+        )
+    return value
+
+
 def files(named: Path | None) -> list[Path]:
     """List the files to read: the named one, else $KUBECONFIG's, else that of the home folder."""
     if named:

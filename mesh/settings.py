@@ -25,6 +25,7 @@ from mesh import (
     bookinfo,
     contradictions,
     explanations,
+    kubeconfig,
     mistakes,
     modes,
     platform_contract,
@@ -53,6 +54,8 @@ TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 
 
 SECRETS = ("registryCredentials", "cacerts", "bookinfoMysqlPassword")
+HIDDEN = (*SECRETS, "kubeconfig")
+"""What no message shows when it is wrong: somebody may have set a kubeconfig's content."""
 
 
 def _name(value: str) -> str:
@@ -131,7 +134,7 @@ class Settings(BaseModel):
     istio_version: Version
     release_dir: OptionalPath
     context: OptionalName
-    kubeconfig: OptionalPath
+    kubeconfig: Annotated[OptionalPath, BeforeValidator(kubeconfig.path)]
     kube_version: Version
     istio_namespace: Namespace
     gateways: Json[tuple[Gateway, ...]]
@@ -328,7 +331,7 @@ def read(
         details = error.errors()
         wrong = {str(detail["loc"][0]) for detail in details}
         found += [
-            explanations.explain(Settings, prefix, config, detail, hidden=SECRETS)
+            explanations.explain(Settings, prefix, config, detail, hidden=HIDDEN)
             for detail in details
         ]
         mistakes.refuse(found + _beside(prefix, config, wrong))

@@ -219,6 +219,18 @@ def test_the_stack_makes_the_agents_namespace_only_with_agents(configure: Config
     assert settings.read().namespaces == ("istio-system", "bookinfo", "agents")
 
 
+@pytest.mark.parametrize("secret", ["", "kubeconfig"])
+@pytest.mark.parametrize("start", ["apiVersion: v1\n", '{"apiVersion": "v1", '])
+def test_a_kubeconfigs_content_is_no_setting(configure: Configure, start: str, secret: str) -> None:
+    """Other Pulumi programs take it, so people try; what is in it is never shown."""
+    message = refusal(
+        configure, concealed=secret, context="prod", kubeconfig=f"{start}token: TOP-SECRET"
+    )
+
+    assert "mesh:kubeconfig: is the path of a file, not what is in it" in message
+    assert "TOP-SECRET" not in message
+
+
 def test_a_kubeconfig_needs_a_context(configure: Configure) -> None:
     """A file alone would leave the choice of the cluster to its current-context."""
     message = refusal(configure, kubeconfig="/etc/kubeconfig")
