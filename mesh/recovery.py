@@ -20,7 +20,7 @@ def recover(workspace: Workspace) -> None:
     """
     if workspace.sandbox is None:
         return  # the backend is the person's own: its locks can be somebody else's
-    if _is_locked_by_the_dead(workspace.sandbox.state, workspace.stack):
+    if _is_locked_by_the_dead(workspace.sandbox.state, workspace.name):
         console.say("an update was killed and left its lock: unlocking the stack")
         workspace.query("pulumi", "cancel", "--yes", "--non-interactive", "-s", workspace.stack)
 

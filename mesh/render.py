@@ -53,7 +53,7 @@ def objects(workspace: Workspace) -> list[Object]:
     outputs: dict[str, Object] = {}
     found: list[Object] = []
     for each in stacks(workspace):
-        found, outputs[each.stack] = _run(each, outputs)
+        found, outputs[each.name] = _run(each, outputs)
     return found
 
 
@@ -67,7 +67,7 @@ def _run(workspace: Workspace, others: Mapping[str, Object]) -> tuple[list[Objec
     pulumi.runtime.set_mocks(
         monitor.mocks,
         project=stack_settings.project_name(),
-        stack=workspace.stack,
+        stack=workspace.name,
         preview=True,
         monitor=monitor,
     )

@@ -27,7 +27,7 @@ def read(workspace: Workspace) -> Settings:
 
     Raises pulumi.RunError with every mistake in it.
     """
-    configure(Runtime(project=project_name(), stack=workspace.stack))
+    configure(Runtime(project=project_name(), stack=workspace.name))
     load(workspace)
     return settings.read(workspace.outputs)
 

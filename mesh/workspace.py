@@ -41,6 +41,11 @@ class Workspace:
     sandbox_name: str
     plugin: Plugin = "auto"
 
+    @property
+    def name(self) -> str:
+        """The stack's own name, which its file has; `stack` may be ORGANIZATION/PROJECT/STACK."""
+        return self.stack.rpartition("/")[2]
+
     @cached_property
     def config(self) -> dict[str, object]:
         """The stack's own config: what differs from the defaults in Pulumi.yaml."""
@@ -250,17 +255,17 @@ class Workspace:
         if self.sandbox is not None and not self.sandbox.state.exists():
             return False
         listed = self.query("pulumi", "stack", "ls", "--json", "--non-interactive")
-        return self.stack in {entry["name"].split("/")[-1] for entry in json.loads(listed)}
+        return self.name in {entry["name"].split("/")[-1] for entry in json.loads(listed)}
 
     @property
     def config_file(self) -> Path:
         """The stack's own file, under git."""
-        return PROJECT / f"Pulumi.{self.stack}.yaml"
+        return PROJECT / f"Pulumi.{self.name}.yaml"
 
     @property
     def _salt_file(self) -> Path:
         assert self.sandbox is not None  # noqa: S101 - asked for sandbox stacks only
-        return self.sandbox.folder / f"salt.{self.stack}.yaml"
+        return self.sandbox.folder / f"salt.{self.name}.yaml"
 
     def _config_option(self) -> list[str]:
         """Name a config file with the salt, lest Pulumi write one into the file under git."""

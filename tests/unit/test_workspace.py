@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mesh import leftovers, stalled, tables
+from mesh import leftovers, stack_settings, stalled, tables
 from mesh.workspace import Workspace, WorkspaceError
 
 
@@ -36,6 +36,21 @@ def test_the_tables_of_a_stack_that_was_never_up(monkeypatch: pytest.MonkeyPatch
 
     with pytest.raises(WorkspaceError, match="stack dev has nothing deployed: `make up`"):
         tables.show(Workspace("dev", "a-sandbox-that-never-was"))
+
+
+@pytest.mark.parametrize("stack", ["prod", "acme/prod", "acme/mesh/prod"])
+def test_a_stack_of_an_organization_has_the_file_of_its_name(
+    monkeypatch: pytest.MonkeyPatch, stack: str
+) -> None:
+    """As Pulumi has it: else it would have no context, and be taken for the sandbox's."""
+    listed = json.dumps([{"name": "dev"}, {"name": "acme/prod"}])
+    monkeypatch.setattr(Workspace, "query", lambda *_, **__: listed)
+    monkeypatch.setattr(Workspace, "config", {"mesh:context": "prod"})
+    own = Workspace(stack, "default")
+
+    assert own.config_file.name == "Pulumi.prod.yaml"
+    assert own.is_known
+    assert stack_settings.read(own).bookinfo_host == "bookinfo.prod.localhost"
 
 
 def test_kubectl_asks_the_cluster_of_the_stack(
