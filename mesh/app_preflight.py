@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pulumi
 
-from mesh import ownership, skew
+from mesh import continuity, ownership, skew
 from mesh.cluster import Cluster
 from mesh.cluster_client import connect, kubernetes_version
 from mesh.platform_contract import PlatformContract
@@ -32,6 +32,10 @@ def check(cluster: Cluster, stack: Settings, platform: PlatformContract) -> None
         "was changed:",
         _lacks(mesh, stack, platform),
         f"bring it up: pulumi up --stack {stack.platform_stack or 'PLATFORM'}",
+    )
+    refuse(
+        f"{cluster} has stack {ownership.stack()} otherwise; nothing was changed:",
+        continuity.broken(mesh, cluster, stack),
     )
     foreign = list(_taken(mesh, stack))
     refuse(

@@ -1,10 +1,12 @@
-"""The marks that say which stack a namespace belongs to, and what it is for."""
+"""The marks that say which stack a namespace belongs to, on which cluster, and what it is for."""
 
 import pulumi
 
 ANNOTATION = "mesh.pulumi.com/stack"
 HOST = "mesh.pulumi.com/host"
 """The annotation that says which host an app stack answers to."""
+CONTEXT = "mesh.pulumi.com/context"
+"""The annotation that says by which context the stack knows its cluster."""
 APP = {"mesh.pulumi.com/mode": "app"}
 """The label of an app stack's namespace: the platform's gateways let its routes in."""
 
@@ -15,5 +17,6 @@ def stack() -> str:
 
 
 def mark() -> dict[str, str]:
-    """Return the annotation of a namespace that the running stack owns."""
-    return {ANNOTATION: stack()}
+    """Return the annotations of a namespace that the running stack owns."""
+    context = pulumi.Config(pulumi.get_project()).get("context")  # a sandbox has one name only
+    return {ANNOTATION: stack(), **({CONTEXT: context} if context else {})}

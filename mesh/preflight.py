@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import pulumi
 
-from mesh import gateway_preflight, kubernetes_needs, ownership, security, skew
+from mesh import continuity, gateway_preflight, kubernetes_needs, ownership, security, skew
 from mesh.cluster import Cluster
 from mesh.cluster_client import connect, kubernetes_version
 from mesh.control_planes import ControlPlanes
@@ -38,6 +38,10 @@ def check(
         pods = list(injected_pods(client)) if gone else []
 
     _refuse_foreign(where, mesh, stack, planes)
+    refuse(
+        f"{where} has stack {ownership.stack()} otherwise; nothing was changed:",
+        continuity.broken(mesh, cluster, stack),
+    )
     refuse(
         f"{where} has an Istio that can't become the wanted one; nothing was changed:",
         _too_far(mesh, stack, planes),

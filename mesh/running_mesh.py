@@ -92,6 +92,8 @@ class RunningMesh:
     namespaces: dict[str, Part]
     owners: dict[str, str | None]
     """The stack that each namespace bears the mark of."""
+    contexts: dict[str, str]
+    """The context by which each namespace's stack knows the cluster, where it has named one."""
     hosts: dict[str, str]
     """The host that each app stack's namespace says it answers to."""
     asked_for: dict[str, str]
@@ -112,11 +114,8 @@ class RunningMesh:
                 name: (live.annotations or {}).get(ownership.ANNOTATION)
                 for name, live in namespaces.items()
             },
-            hosts={
-                name: host
-                for name, live in namespaces.items()
-                if (host := (live.annotations or {}).get(ownership.HOST))
-            },
+            contexts=_noted(namespaces, ownership.CONTEXT),
+            hosts=_noted(namespaces, ownership.HOST),
             asked_for={
                 name: asked for name, live in namespaces.items() if (asked := _asked_for(live))
             },
@@ -184,6 +183,11 @@ def _version(istiod: Deployment) -> str | None:
     label = (_metadata(istiod).labels or {}).get("app.kubernetes.io/version", PLACEHOLDER)
     told = [*map(skew.tag_of, images), *(() if label == PLACEHOLDER else (label,))]
     return next((version for version in told if skew.parse(version)), None)
+
+
+def _noted(namespaces: dict[str, ObjectMeta], annotation: str) -> dict[str, str]:
+    notes = {name: (live.annotations or {}).get(annotation) for name, live in namespaces.items()}
+    return {name: note for name, note in notes.items() if note}
 
 
 def _asked_for(namespace: ObjectMeta) -> str | None:

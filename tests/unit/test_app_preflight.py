@@ -38,6 +38,7 @@ def mesh(
     *istiods: Part,
     injectors: tuple[Part, ...] = (),
     owners: Mapping[str, str | None] | None = None,
+    contexts: dict[str, str] | None = None,
     hosts: dict[str, str] | None = None,
     stopped: Mapping[tuple[str, str], int] = MappingProxyType({}),
 ) -> RunningMesh:
@@ -46,6 +47,7 @@ def mesh(
     return RunningMesh(
         namespaces={name: part("Namespace", name, name) for name in owners},
         owners=owners,
+        contexts=contexts or {},
         hosts=hosts or {},
         asked_for={},
         istiods=istiods,
@@ -86,6 +88,16 @@ def refusal(check: Callable[..., None]) -> Refusal:
         return message
 
     return refusal
+
+
+def test_a_cluster_by_another_name_is_refused(check: Callable[..., None], refusal: Refusal) -> None:
+    """Its own; of the platform's name for the cluster an app knows nothing."""
+    owners = {"bookinfo-test": "mesh/test"}
+    found = mesh(istiod(), injectors=UP, owners=owners, contexts={"bookinfo-test": "old"})
+    others = mesh(istiod(), injectors=UP, owners=owners, contexts={"istio-system": "old"})
+
+    assert "the stack knows this cluster by the context 'old'" in refusal(found)
+    check(others)
 
 
 def test_a_platform_that_is_up_is_fine(check: Callable[..., None]) -> None:

@@ -14,7 +14,7 @@ import pulumi
 import pytest
 import yaml
 
-from mesh import cluster_client, preflight, settings
+from mesh import cluster_client, ownership, preflight, settings
 from mesh.cluster import Cluster
 from mesh.control_planes import ControlPlane, ControlPlanes
 from mesh.gateway_api_bundle import CHANNEL, KNOWN_BY, VERSION, Bundle
@@ -445,6 +445,36 @@ def test_an_upgrade_by_one_minor_is_fine(
     ours(api, istiod("istio-system", running))
 
     check(kubeconfig(api.url))
+
+
+def test_a_cluster_by_another_name_is_refused(
+    api: FakeAPIServer, kubeconfig: Kubeconfig, configure: Callable[..., None]
+) -> None:
+    """Pulumi would make everything anew and delete it then: with `adopt` nothing stops it."""
+    configure(context="arn:aws:eks:x:cluster/prod one")
+    marked = ownership.mark()
+    api.namespaces.append(namespace("istio-system", **marked))
+
+    message = refusal(kubeconfig(api.url), adopt=True)
+
+    assert "knows this cluster by the context 'arn:aws:eks:x:cluster/prod one'" in message
+    assert "config rename-context test 'arn:aws:eks:x:cluster/prod one', pulumi config" in message
+    api.namespaces[:] = [namespace("istio-system", **{**marked, ownership.CONTEXT: "test"})]
+    check(kubeconfig(api.url))
+
+
+def test_an_istiod_is_not_moved(
+    api: FakeAPIServer, kubeconfig: Kubeconfig, configure: Callable[..., None]
+) -> None:
+    """The proxies would go on asking for it where it was."""
+    configure(istioNamespace="mesh")
+    api.namespaces.append(namespace("istio-system", **OURS))
+    api.deployments.append(istiod("istio-system"))
+
+    message = refusal(kubeconfig(api.url))
+
+    assert "istiod is in namespace istio-system, where every proxy looks for it" in message
+    assert "pulumi config set istioNamespace istio-system" in message
 
 
 def test_an_upgrade_that_skips_a_minor_is_refused(

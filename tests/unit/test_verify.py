@@ -73,6 +73,7 @@ def snapshot(**fields: Any) -> Snapshot:
     mesh = RunningMesh(
         namespaces={},
         owners={"istio-system": "mesh/test"},
+        contexts={},
         hosts={},
         asked_for={"bookinfo": "default"},
         istiods=fields.pop("istiods", (part(),)),
