@@ -38,6 +38,8 @@ def make(
                     "annotations": annotations or None,
                 },
                 "spec": {
+                    # An injector adds the platform's own, where there is one and it has some.
+                    "imagePullSecrets": [{"name": name} for name in stack.pull_secrets] or None,
                     "serviceAccountName": (
                         None if service.account == DEFAULT_ACCOUNT else service.account
                     ),
@@ -80,7 +82,8 @@ def _container(
 
 def _bare(whole: Mapping[str, Any]) -> dict[str, Any]:
     """Keep no more than the sample of that time says, and what the stack's settings do."""
-    (container,) = whole["spec"]["template"]["spec"]["containers"]
+    pod = whole["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
     kept = ("name", "image", "imagePullPolicy", "ports", "resources", *PROBES)
     return {
         "apiVersion": whole["apiVersion"],
@@ -92,7 +95,10 @@ def _bare(whole: Mapping[str, Any]) -> dict[str, Any]:
                 # Its selector is made of them once, so nothing that changes may be among them; and
                 # the injector of that time reads no labels of pods.
                 "metadata": {"labels": whole["spec"]["selector"]["matchLabels"]},
-                "spec": {"containers": [{key: container[key] for key in kept}]},
+                "spec": {
+                    "imagePullSecrets": pod["imagePullSecrets"],
+                    "containers": [{key: container[key] for key in kept}],
+                },
             },
         },
     }

@@ -249,7 +249,7 @@ class Settings(BaseModel):
             "hub": self.hub,
             "tag": self.tag or self.istio_version,
             "imagePullPolicy": self.image_pull_policy,
-            "imagePullSecrets": self._pull_secrets,
+            "imagePullSecrets": self.pull_secrets,
         }
         return {
             **self._presets,
@@ -262,12 +262,13 @@ class Settings(BaseModel):
     @property
     def gateway_values(self) -> dict[str, Any]:
         """What every gateway's chart is rendered with: it spells secrets as Kubernetes does."""
-        names = [{"name": name} for name in self._pull_secrets]
+        names = [{"name": name} for name in self.pull_secrets]
         images = {"imagePullPolicy": self.image_pull_policy, "imagePullSecrets": names}
         return {**self._presets, **{key: value for key, value in images.items() if value}}
 
     @property
-    def _pull_secrets(self) -> list[str]:
+    def pull_secrets(self) -> list[str]:
+        """The names of what images are pulled with, in every namespace of the stack."""
         own = [PULL_SECRET] if self.registry_credentials else []
         return [*self.image_pull_secrets, *own]
 

@@ -9,10 +9,10 @@ from typing import Any
 import pulumi
 import pytest
 
-from mesh import settings
+from mesh import project, settings
 from mesh.secrets import CertificateAuthority, Credentials, Data, ca_secret, pull_secret
 
-from .engine import RecordingEngine
+from .engine import CONTRACT, RecordingEngine
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"  # how Pulumi's protocol marks a special value
 SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - the mark of a secret one
@@ -90,6 +90,24 @@ def test_pods_pull_with_it(with_secrets: RecordingEngine, deployed: RecordingEng
 
     assert values["imagePullSecrets"] == ["istio-registry"]
     assert "imagePullSecrets" not in deployed.cluster.rendered["istiod"]["values"]["global"]
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{}, {"injection": "off"}, {"mode": "app", "platformContract": CONTRACT, "releaseDir": ""}],
+)
+def test_bookinfos_pods_pull_with_it_whoever_injects(
+    run_program: Callable[..., RecordingEngine], how: dict[str, Any]
+) -> None:
+    """Nobody does, or an injector whose platform pulls with other accounts, or with none."""
+    engine = run_program(
+        concealed="registryCredentials",
+        registryCredentials=json.dumps(ACCOUNTS),
+        **{key: project.as_text(value) for key, value in how.items()},
+    )
+
+    pod = engine.inputs("Deployment/bookinfo-reviews-v1")["spec"]["template"]["spec"]
+    assert pod["imagePullSecrets"] == [{"name": "istio-registry"}]
 
 
 def test_the_ca_has_the_files_that_istiod_looks_for(with_secrets: RecordingEngine) -> None:
