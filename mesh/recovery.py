@@ -19,12 +19,14 @@ def recover(workspace: Workspace) -> None:
     --import-pending-creates, and in 3.246 it takes nothing over.)
     """
     if workspace.sandbox is None:
-        return  # the backend is the person's own: its locks can be somebody else's
+        # The backend is the person's own: its locks can be somebody else's.
+        _tell(workspace)
+        return
     if _is_locked_by_the_dead(workspace.sandbox.state, workspace.name):
         console.say("an update was killed and left its lock: unlocking the stack")
         workspace.query("pulumi", "cancel", "--yes", "--non-interactive", "-s", workspace.stack)
 
-    state = json.loads(workspace.query("pulumi", "stack", "export", "--stack", workspace.stack))
+    state = _state(workspace)
     deployment = state["deployment"]
     operations = deployment.pop("pending_operations", None)
     if not operations:
@@ -49,6 +51,19 @@ def recover(workspace: Workspace) -> None:
     targets = [word for resource in made for word in ("--target", resource["urn"])]
     if targets and workspace.pulumi("refresh", "--yes", "--skip-preview", *targets):
         raise WorkspaceError("the interrupted update's objects can't be read: see above")
+
+
+def _tell(workspace: Workspace) -> None:
+    """Say what an interrupted update left: in the way of an `up`, and overlooked by a destroy."""
+    if operations := (_state(workspace)["deployment"] or {}).get("pending_operations"):
+        console.say(
+            f"an update was interrupted in the middle of {len(operations)} objects, which may be "
+            "there and the stack doesn't know: docs/upgrades.md says how it takes them over"
+        )
+
+
+def _state(workspace: Workspace) -> dict[str, Any]:
+    return json.loads(workspace.query("pulumi", "stack", "export", "--stack", workspace.stack))
 
 
 def _is_locked_by_the_dead(state: Path, stack: str) -> bool:

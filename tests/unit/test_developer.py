@@ -86,7 +86,10 @@ def run(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[t
 
         def query(_: Workspace, *words: str) -> str:
             told.extend([(*words[1:3], words[3])] if words[2] in ("init", "rm") else [])
-            answers = {"ls": [{"name": f"team/{name}"} for name in stacks]}
+            answers = {
+                "ls": [{"name": f"team/{name}"} for name in stacks],
+                "export": {"deployment": {}},
+            }
             return json.dumps(answers.get(words[2], {"bookinfoUrl": URL}))
 
         monkeypatch.setattr(Workspace, "environment", {})

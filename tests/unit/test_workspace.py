@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mesh import leftovers, stack_settings, stalled, tables
+from mesh import leftovers, recovery, stack_settings, stalled, tables
 from mesh.workspace import Workspace, WorkspaceError
 
 
@@ -88,3 +88,19 @@ def test_a_program_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -
 
     with pytest.raises(WorkspaceError, match="no-such-program isn't on PATH"):
         Workspace("prod", "default").query("no-such-program")
+
+
+@pytest.mark.parametrize("operations", [[], [{"type": "creating"}]])
+def test_an_update_that_was_cut_off_on_ones_own_cluster_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    operations: list[dict[str, str]],
+) -> None:
+    """Its lock and its state are the person's own: nothing is done unasked, nothing else run."""
+    exported = json.dumps({"deployment": {"pending_operations": operations}})
+    monkeypatch.setattr(Workspace, "config", {"mesh:context": "prod"})
+    monkeypatch.setattr(Workspace, "query", lambda _, *command: exported * ("export" in command))
+
+    recovery.recover(Workspace("prod", "default"))
+
+    assert ("in the middle of 1 objects" in capsys.readouterr().err) == bool(operations)
