@@ -9,6 +9,7 @@ import pulumi
 from lightkube import Client
 from lightkube.config import client_adapter
 from lightkube.config.kubeconfig import SingleConfig
+from lightkube.config.models import User
 from lightkube.core.exceptions import ApiError, ConfigError
 
 from mesh import kubeconfig
@@ -24,8 +25,10 @@ def connect(cluster: Cluster) -> Generator[Client]:
     Raises pulumi.RunError when the cluster can't be used, doesn't answer or refuses.
     """
     try:
-        patience = httpx2.Timeout(PATIENCE)
-        with Client(_config(cluster), timeout=patience, proxy=_proxy(cluster)) as client:
+        config, way = _way(cluster)
+        with Client(
+            config, timeout=way.timeout, proxy=way.proxy, transport=way.transport
+        ) as client:
             yield client
     except ConfigError as error:
         raise pulumi.RunError(f"{cluster} can't be used: {error}") from error
@@ -40,10 +43,7 @@ def connect(cluster: Cluster) -> Generator[Client]:
 
 def plain(cluster: Cluster) -> httpx2.Client:
     """Connect for requests of one's own, to any API: Client knows those of today only."""
-    options = client_adapter.ConnectionParams(
-        timeout=httpx2.Timeout(PATIENCE), proxy=_proxy(cluster)
-    )
-    return client_adapter.Client(_config(cluster), options)
+    return client_adapter.Client(*_way(cluster))
 
 
 def checked(answer: httpx2.Response) -> httpx2.Response:
@@ -64,9 +64,26 @@ class _Version(msgspec.Struct):
     gitVersion: str  # noqa: N815 - Kubernetes' spelling
 
 
-def _config(cluster: Cluster) -> SingleConfig:
-    return kubeconfig.read(cluster.files).connection(cluster.context)
+class _Renamed(httpx2.HTTPTransport):
+    """Expects a certificate for another name than the address has: behind a tunnel, say."""
+
+    def __init__(self, name: str, config: SingleConfig) -> None:
+        user = config.user or User()
+        super().__init__(client_adapter.verify_cluster(config.cluster, user, config.abs_file))
+        self._name = name
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        request.extensions = {**request.extensions, "sni_hostname": self._name}
+        return super().handle_request(request)
 
 
-def _proxy(cluster: Cluster) -> str | None:
-    return kubeconfig.read(cluster.files).server(cluster.context).get("proxy-url")
+def _way(cluster: Cluster) -> tuple[SingleConfig, client_adapter.ConnectionParams]:
+    """Return what a client needs; some of it lightkube doesn't read."""
+    found = kubeconfig.read(cluster.files)
+    config, server = found.connection(cluster.context), found.server(cluster.context)
+    name = server.get("tls-server-name")
+    return config, client_adapter.ConnectionParams(
+        timeout=httpx2.Timeout(PATIENCE),
+        proxy=server.get("proxy-url"),
+        transport=_Renamed(name, config) if name else None,
+    )

@@ -3,10 +3,16 @@
 import base64
 import json
 import os
-from collections.abc import Callable
+import shutil
+import ssl
+import subprocess
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
+import httpx2
 import pulumi
 import pytest
 import yaml
@@ -172,3 +178,50 @@ def test_a_clusters_proxy_is_used(write: Write, monkeypatch: pytest.MonkeyPatch)
     cluster_client.plain(Cluster(kubeconfig=file, context="prod"))
 
     assert given == ["http://bastion.example.com:3128"]
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """Serve /version on loopback by a certificate for kube.internal; return where, and its CA."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl to make a certificate with")
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    what = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=kube.internal"]
+    named = ("-addext", "subjectAltName=DNS:kube.internal", "-keyout", key, "-out", certificate)
+    subprocess.run(["openssl", *what, *named], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Version) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield f"https://127.0.0.1:{server.server_port}", certificate
+        server.shutdown()
+
+
+class Version(BaseHTTPRequestHandler):
+    """Answers as every API server does."""
+
+    def do_GET(self) -> None:
+        """Tell a version, whatever was asked for."""
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"gitVersion": "v1.36.3"}')
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep the test's output quiet."""
+
+
+def test_a_cluster_may_be_reached_by_another_name(write: Write, tls: tuple[str, Path]) -> None:
+    """Behind a tunnel, the certificate is for the name that the kubeconfig says."""
+    address, authority = tls
+    server = {"server": address, "certificate-authority": authority.name}
+    file = write(
+        "file",
+        clusters=entries("cluster", c={**server, "tls-server-name": "kube.internal"}, d=server),
+        contexts=entries("context", prod={"cluster": "c"}, other={"cluster": "d"}),
+    )
+
+    target = Cluster(kubeconfig=file, context="prod")
+    assert cluster_client.kubernetes_version(target) == "v1.36.3"
+    with pytest.raises(httpx2.ConnectError, match="IP address mismatch"):
+        cluster_client.kubernetes_version(Cluster(kubeconfig=file, context="other"))
