@@ -1,12 +1,14 @@
-"""Says, while an update waits for Deployments, why one of them gets no pods.
+"""Says, while an update waits, why a Deployment gets no pods, or a gateway no address.
 
 Pulumi waits ten minutes for a Deployment and says of it that it isn't available; why its pods
-are refused, by an injector that doesn't answer or by a quota, only Kubernetes knows.
+are refused, by an injector that doesn't answer or by a quota, only Kubernetes knows. As long it
+waits for a load balancer's address, which a cluster without load balancers never gives.
 """
 
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 import pulumi
 
@@ -20,6 +22,12 @@ REFUSED = (
     r'{.status.conditions[?(@.type=="ReplicaFailure")].message}{"\n"}{end}'
 )
 """Each Deployment, and why its last pod wasn't made, as kubectl's JSONPath."""
+PENDING = (
+    r'{range .items[?(@.spec.type=="LoadBalancer")]}{.metadata.name}{"\t"}'
+    r'{.metadata.creationTimestamp}{"\t"}{.status.loadBalancer.ingress[0]}{"\n"}{end}'
+)
+"""Each load balancer's Service, since when it is there, and its address if it has one."""
+USUAL = timedelta(seconds=60)  # within which a cloud gives one
 WEBHOOK = "failed calling webhook"  # how the API server begins, of whatever version it is
 
 
@@ -46,11 +54,19 @@ def _watch(workspace: Workspace, ended: threading.Event) -> None:
 
 
 def reasons(workspace: Workspace) -> list[str]:
-    """Say of each Deployment of the stack that gets no pods why."""
-    return [
+    """Say of each Deployment of the stack that gets no pods why, and of gateways in the air."""
+    namespaces = _namespaces(workspace)
+    refused = [
         f"{namespace}/{name} gets no pods: {message}{_remedy(workspace, message)}"
-        for namespace in _namespaces(workspace)
+        for namespace in namespaces
         for name, message in _refused(workspace, namespace)
+    ]
+    return refused + [
+        f"{namespace}/{name} has no address after a minute: where a cluster has no load balancers, "
+        "let its nodes' ports do, by the gateway's serviceType: pulumi config set --path "
+        "'gateways[0].serviceType' NodePort"
+        for namespace in namespaces
+        for name in _without_address(workspace, namespace)
     ]
 
 
@@ -62,16 +78,30 @@ def _namespaces(workspace: Workspace) -> tuple[str, ...]:
 
 
 def _refused(workspace: Workspace, namespace: str) -> list[tuple[str, str]]:
+    rows = (line.partition("\t") for line in _asked(workspace, namespace, "deployments", REFUSED))
+    return [(name, message) for name, _, message in rows if message]
+
+
+def _without_address(workspace: Workspace, namespace: str) -> list[str]:
+    rows = (line.split("\t") for line in _asked(workspace, namespace, "services", PENDING))
+    long_ago = datetime.now(UTC) - USUAL
+    return [
+        name
+        for name, created, address in rows
+        if not address and datetime.fromisoformat(created) < long_ago
+    ]
+
+
+def _asked(workspace: Workspace, namespace: str, kind: str, path: str) -> list[str]:
     try:
         printed = workspace.kubectl(
-            *("get", "deployments", "--namespace", namespace),
-            *("--request-timeout", "5s", "-o", f"jsonpath={REFUSED}"),
+            *("get", kind, "--namespace", namespace),
+            *("--request-timeout", "5s", "-o", f"jsonpath={path}"),
         )
     # A cluster that isn't there, or doesn't answer, is for the update to tell.
     except (pulumi.RunError, WorkspaceError):
         return []
-    rows = (line.partition("\t") for line in printed.splitlines())
-    return [(name, message) for name, _, message in rows if message]
+    return printed.splitlines()
 
 
 def _remedy(workspace: Workspace, message: str) -> str:

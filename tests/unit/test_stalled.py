@@ -1,6 +1,7 @@
 """Why a Deployment gets no pods is said while Pulumi waits for it."""
 
 import time
+from datetime import UTC, datetime
 
 import pulumi
 import pytest
@@ -14,13 +15,23 @@ DEPLOYMENTS = {
     "bookinfo": f"details-v1\t\nratings-v1\t{REFUSED}\nreviews-v1\texceeded quota: pods=1\n",
 }
 
+NOW = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+SERVICES = {
+    "istio-system": (
+        'public\t2026-01-01T00:00:00Z\t{"ip":"192.0.2.1"}\n'
+        f"new\t{NOW}\t\n"
+        "internal\t2026-01-01T00:00:00Z\t\n"
+    )
+}
+
 
 @pytest.fixture
 def workspace(monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """Return a stack's workspace whose kubectl prints the above."""
 
     def kubectl(_: Workspace, *arguments: str) -> str:
-        return DEPLOYMENTS[arguments[arguments.index("--namespace") + 1]]
+        kind, namespace = arguments[1], arguments[3]
+        return {"deployments": DEPLOYMENTS, "services": SERVICES}[kind].get(namespace, "")
 
     monkeypatch.setattr(Workspace, "kubectl", kubectl)
     monkeypatch.setattr(Workspace, "config", {})
@@ -29,11 +40,19 @@ def workspace(monkeypatch: pytest.MonkeyPatch) -> Workspace:
 
 def test_the_reason_is_the_api_servers(workspace: Workspace) -> None:
     """With where to look when it is a webhook that doesn't answer."""
-    ratings, reviews = stalled.reasons(workspace)
+    ratings, reviews, _ = stalled.reasons(workspace)
 
     assert ratings.startswith(f"bookinfo/ratings-v1 gets no pods: {REFUSED}\n")
     assert "kubectl get pods --namespace istio-system" in ratings
     assert reviews == "bookinfo/reviews-v1 gets no pods: exceeded quota: pods=1"
+
+
+def test_a_gateway_that_gets_no_address_is_told(workspace: Workspace) -> None:
+    """Of those that have waited for more than a minute, with what a cluster without any can do."""
+    *_, gateway = stalled.reasons(workspace)
+
+    assert gateway.startswith("istio-system/internal has no address")
+    assert gateway.endswith("pulumi config set --path 'gateways[0].serviceType' NodePort")
 
 
 def test_each_reason_is_said_once(

@@ -65,7 +65,9 @@ def test_kubectl_asks_the_cluster_of_the_stack(
     def query(_: Workspace, *arguments: str, standard_input: str | None = None) -> str:
         assert standard_input is None
         asked.append(arguments)
-        return json.dumps({"items": []}) if "json" in arguments else "NAMESPACE\n"
+        if "json" in arguments:
+            return json.dumps({"items": []})
+        return "NAMESPACE\n" if arguments[-1] == "--all-namespaces" else ""
 
     monkeypatch.setattr(Workspace, "config", config)
     monkeypatch.setattr(Workspace, "query", query)
