@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pulumi
 
-from mesh import continuity, ownership, skew
+from mesh import continuity, label_preflight, ownership, skew
 from mesh.cluster import Cluster
 from mesh.cluster_client import connect, kubernetes_version
 from mesh.platform_contract import PlatformContract
@@ -37,6 +37,13 @@ def check(cluster: Cluster, stack: Settings, platform: PlatformContract) -> None
         f"{cluster} has stack {ownership.stack()} otherwise; nothing was changed:",
         continuity.broken(mesh, cluster, stack),
     )
+    if stack.injection == "auto":
+        label = platform.proxies(stack.bookinfo_revision).label
+        refuse(
+            f"{cluster} has a label that keeps pods of stack {ownership.stack()} out of the mesh; "
+            "nothing was changed:",
+            label_preflight.obstacles(mesh, {stack.bookinfo_namespace: label}),
+        )
     foreign = list(_taken(mesh, stack))
     refuse(
         f"{cluster} has things that stack {ownership.stack()} would overwrite and "

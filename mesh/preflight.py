@@ -4,7 +4,15 @@ from collections.abc import Iterable, Iterator
 
 import pulumi
 
-from mesh import continuity, gateway_preflight, kubernetes_needs, ownership, security, skew
+from mesh import (
+    continuity,
+    gateway_preflight,
+    kubernetes_needs,
+    label_preflight,
+    ownership,
+    security,
+    skew,
+)
 from mesh.cluster import Cluster
 from mesh.cluster_client import connect, kubernetes_version
 from mesh.control_planes import ControlPlanes
@@ -59,6 +67,11 @@ def check(
         f"{where} has what the gateways of stack {ownership.stack()} would fail on; nothing was "
         "changed:",
         obstacles,
+    )
+    refuse(
+        f"{where} has labels that keep pods of stack {ownership.stack()} out of the mesh; nothing "
+        "was changed:",
+        label_preflight.obstacles(mesh, _labels(stack, planes)),
     )
     refuse(
         f"{where} lacks namespaces that stack {ownership.stack()} has mutual TLS policies for; "
@@ -159,6 +172,17 @@ def _too_far(mesh: RunningMesh, stack: Settings, planes: ControlPlanes) -> Itera
             pulumi.log.warn(f"{istiod.name} doesn't tell its version: the upgrade isn't checked")
         elif rule := skew.in_place(istiod.version, plane.release.version):
             yield f"{istiod.name} is {istiod.version}, wanted {plane.release.version}; {rule}"
+
+
+def _labels(stack: Settings, planes: ControlPlanes) -> label_preflight.Labels:
+    """Tell whom the stack's namespaces with injected pods ask for their proxies."""
+    labels: dict[str, str | None] = {}
+    if stack.routing_api == "istio":
+        gateways = planes.proxies(stack.gateway_revision).label
+        labels = dict.fromkeys(stack.gateway_namespaces, gateways)
+    if stack.injection == "auto" and stack.mode == "standalone":
+        labels[stack.bookinfo_namespace] = planes.proxies(stack.bookinfo_revision).label
+    return labels
 
 
 def _gone(mesh: RunningMesh, planes: ControlPlanes) -> set[str]:

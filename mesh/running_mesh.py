@@ -21,6 +21,8 @@ REVISION, TAG = "istio.io/rev", "istio.io/tag"
 INJECTION = "istio-injection"
 ISTIOCTL = "istio-operator"
 """The field manager of `istioctl install` (istio's operator/pkg/install/install.go)."""
+PULUMI = "pulumi-"
+"""How the field managers of Pulumi's plugin begin (provider/pkg/provider/provider.go)."""
 # What the charts of a source tree say of themselves, whatever they install.
 PLACEHOLDER = "1.0.0"
 # What istiod is before 1.5, and its injector, then a program of its own.
@@ -98,6 +100,8 @@ class RunningMesh:
     """The host that each app stack's namespace says it answers to."""
     asked_for: dict[str, str]
     """The revision or tag that each namespace is labelled with."""
+    labelled_by_others: dict[str, str]
+    """What the label istio-injection says of a namespace where not Pulumi set it."""
     istiods: tuple[Part, ...]
     injectors: tuple[Part, ...]
     stopped: Mapping[tuple[str, str], int]
@@ -118,6 +122,11 @@ class RunningMesh:
             hosts=_noted(namespaces, ownership.HOST),
             asked_for={
                 name: asked for name, live in namespaces.items() if (asked := _asked_for(live))
+            },
+            labelled_by_others={
+                name: label
+                for name, live in namespaces.items()
+                if (label := _injection_by_others(live))
             },
             istiods=tuple(
                 map(_istiod, client.list(Deployment, namespace="*", labels={"app": ISTIODS}))
@@ -196,6 +205,17 @@ def _asked_for(namespace: ObjectMeta) -> str | None:
     if INJECTION in labels:  # beats the other
         return DEFAULT if labels[INJECTION] == "enabled" else None
     return labels.get(REVISION)
+
+
+def _injection_by_others(namespace: ObjectMeta) -> str | None:
+    """Return what the label for injection says, if a manager of its fields isn't Pulumi."""
+    holders = {
+        entry.manager or ""
+        for entry in namespace.managedFields or []
+        if f"f:{INJECTION}" in (entry.fieldsV1 or {}).get("f:metadata", {}).get("f:labels", {})
+    }
+    by_others = [manager for manager in holders if not manager.startswith(PULUMI)]
+    return (namespace.labels or {}).get(INJECTION) if by_others else None
 
 
 def _metadata(live: Namespace | Deployment | MutatingWebhookConfiguration | Pod) -> ObjectMeta:

@@ -40,6 +40,7 @@ def mesh(
     owners: Mapping[str, str | None] | None = None,
     contexts: dict[str, str] | None = None,
     hosts: dict[str, str] | None = None,
+    labelled: dict[str, str] | None = None,
     stopped: Mapping[tuple[str, str], int] = MappingProxyType({}),
 ) -> RunningMesh:
     """Return a mesh; `owners` are its namespaces, each with the stack it belongs to."""
@@ -50,6 +51,7 @@ def mesh(
         contexts=contexts or {},
         hosts=hosts or {},
         asked_for={},
+        labelled_by_others=labelled or {},
         istiods=istiods,
         injectors=injectors,
         stopped=stopped,
@@ -88,6 +90,24 @@ def refusal(check: Callable[..., None]) -> Refusal:
         return message
 
     return refusal
+
+
+def test_a_label_that_beats_the_revisions_is_refused(
+    check: Callable[..., None], refusal: Refusal
+) -> None:
+    """No pod would get a sidecar, and none would say so; who has no revision is fine."""
+    owners = {"bookinfo-test": "mesh/test"}
+    found = mesh(
+        istiod(), injectors=UP, owners=owners, labelled={"bookinfo-test": "enabled", "shop": "x"}
+    )
+
+    message = refusal(found, bookinfoRevision="stable")
+
+    assert "bookinfo-test is labelled istio-injection=enabled, which beats istio.io/rev" in message
+    assert "kubectl label namespace bookinfo-test istio-injection-" in message
+    assert "shop" not in message
+    check(found)
+    check(found, bookinfoRevision="stable", injection="off")
 
 
 def test_a_cluster_by_another_name_is_refused(check: Callable[..., None], refusal: Refusal) -> None:

@@ -447,6 +447,25 @@ def test_an_upgrade_by_one_minor_is_fine(
     check(kubeconfig(api.url))
 
 
+@pytest.mark.parametrize("name", ["istio-system", "bookinfo"])
+def test_a_label_that_beats_the_revisions_is_refused(
+    api: FakeAPIServer, kubeconfig: Kubeconfig, name: str
+) -> None:
+    """A namespace that is adopted keeps the label that others gave it; its own, Pulumi removes."""
+    labelled = namespace(name, "istio-injection=enabled", **OURS)
+    api.namespaces.append(labelled)
+    wanted = planes(plane("new"))
+    by = {"fieldsV1": {"f:metadata": {"f:labels": {"f:istio-injection": {}}}}}
+
+    labelled["metadata"]["managedFields"] = [{"manager": "pulumi-kubernetes-1a2b", **by}]
+    check(kubeconfig(api.url), wanted=wanted)
+    labelled["metadata"]["managedFields"].append({"manager": "kubectl-label", **by})
+    message = refusal(kubeconfig(api.url), wanted=wanted)
+
+    assert f"Namespace {name} is labelled istio-injection=enabled, which beats" in message
+    check(kubeconfig(api.url))
+
+
 def test_a_cluster_by_another_name_is_refused(
     api: FakeAPIServer, kubeconfig: Kubeconfig, configure: Callable[..., None]
 ) -> None:

@@ -74,6 +74,7 @@ def snapshot(**fields: Any) -> Snapshot:
         namespaces={},
         owners={"istio-system": "mesh/test"},
         contexts={},
+        labelled_by_others={},
         hosts={},
         asked_for={"bookinfo": "default"},
         istiods=fields.pop("istiods", (part(),)),
