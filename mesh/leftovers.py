@@ -1,8 +1,9 @@
 """What a destroy leaves in the cluster, and how to remove it."""
 
 import json
+from collections.abc import Collection
 
-from mesh import ownership
+from mesh import cluster_client, ownership, running_mesh
 from mesh.cluster import applies_server_side
 from mesh.workspace import Workspace, WorkspaceError
 from sandbox import console
@@ -10,6 +11,7 @@ from sandbox import console
 # istiod writes its root certificate, and its revocations, into every namespace of the cluster.
 CONFIG_MAPS = ("istio-ca-root-cert", "istio-ca-crl")
 ISTIO = ".istio.io"
+SHOWN = 20  # of the pods of others: there may be thousands
 GATEWAY_API = ".gateway.networking.k8s.io"
 
 
@@ -20,6 +22,7 @@ def check(workspace: Workspace) -> None:
     """
     _refuse_in_use(workspace)
     outputs = workspace.outputs()
+    _warn_of_users(workspace, outputs.get("namespaces", ()))
     wanted = workspace.setting("deleteCrds").lower() == "true"
     if wanted and any(name.endswith(ISTIO) for name in outputs.get("keptOnDestroy", ())):
         raise WorkspaceError(
@@ -70,6 +73,21 @@ def _refuse_in_use(workspace: Workspace) -> None:
         raise WorkspaceError(
             f"stack {workspace.stack} is the platform of {', '.join(stacks)}: remove those first: "
             f"make dev-rm ME={names[0]}, or pulumi destroy --stack {names[0]}"
+        )
+
+
+def _warn_of_users(workspace: Workspace, own: Collection[str]) -> None:
+    """Name the pods of others that are in the mesh: without it they can't reach each other long."""
+    if workspace.setting("mode") == "app":
+        return
+    with cluster_client.connect(workspace.cluster) as client:
+        pods = [name for _, name in running_mesh.injected_pods(client)]
+    users = sorted(pod for pod in pods if pod.partition("/")[0] not in own)
+    if users:
+        more = f" and {len(users) - SHOWN} more" if len(users) > SHOWN else ""
+        console.say(
+            f"in this mesh are pods of others, which will miss their istiod: "
+            f"{', '.join(users[:SHOWN])}{more}"
         )
 
 

@@ -1,11 +1,13 @@
 """Where a stack's Pulumi runs: which programs it is given."""
 
+import contextlib
 import json
 from pathlib import Path
 
 import pytest
 
-from mesh import leftovers, recovery, stack_settings, stalled, tables
+from mesh import cluster_client, leftovers, recovery, running_mesh, stack_settings, stalled, tables
+from mesh.cluster import Cluster
 from mesh.workspace import Workspace, WorkspaceError
 
 
@@ -72,6 +74,7 @@ def test_kubectl_asks_the_cluster_of_the_stack(
     monkeypatch.setattr(Workspace, "config", config)
     monkeypatch.setattr(Workspace, "query", query)
     monkeypatch.setattr(Workspace, "outputs", lambda _: {"context": "prod", "namespaces": []})
+    monkeypatch.setattr(leftovers, "_warn_of_users", lambda *_: None)
     own = Workspace("prod", "default")
 
     tables.show(own)
@@ -106,3 +109,21 @@ def test_an_update_that_was_cut_off_on_ones_own_cluster_is_told(
     recovery.recover(Workspace("prod", "default"))
 
     assert ("in the middle of 1 objects" in capsys.readouterr().err) == bool(operations)
+
+
+def test_a_destroy_names_the_pods_of_others_in_the_mesh(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before Pulumi asks whether to do it; the stack's own go with it."""
+    pods = [("default", "shop/a"), ("default", "bookinfo/b"), ("default", "istio-system/c")]
+    namespaces = {"namespaces": ["istio-system", "bookinfo"]}
+    monkeypatch.setattr(Workspace, "config", {"mesh:context": "prod"})
+    monkeypatch.setattr(Workspace, "cluster", Cluster(context="prod"))
+    monkeypatch.setattr(Workspace, "kubectl", lambda *_: json.dumps({"items": []}))
+    monkeypatch.setattr(Workspace, "outputs", lambda _: namespaces)
+    monkeypatch.setattr(cluster_client, "connect", lambda _: contextlib.nullcontext())
+    monkeypatch.setattr(running_mesh, "injected_pods", lambda _: iter(pods))
+
+    leftovers.check(Workspace("prod", "default"))
+
+    assert "pods of others, which will miss their istiod: shop/a\n" in capsys.readouterr().err
