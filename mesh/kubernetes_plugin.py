@@ -1,5 +1,6 @@
 """The kubernetes plugin that Pulumi runs with: the official one, or the sandbox's stand-in."""
 
+import hashlib
 import importlib.metadata
 import os
 import shlex
@@ -66,8 +67,11 @@ def is_stand_in(wanted: Plugin, pulumi: Path, *, expected: bool) -> bool:
 
 
 def stand_in_folder() -> Path:
-    """Return a folder that holds the stand-in under the name by which the engine looks for it."""
-    folder = HOME / "plugin"
+    """Return a folder that holds the stand-in under the name by which the engine looks for it.
+
+    Each checkout has its own: else the last one to run would be that of all, until it is removed.
+    """
+    folder = HOME / "plugin" / hashlib.sha256(str(PROJECT).encode()).hexdigest()[:12]
     folder.mkdir(parents=True, exist_ok=True)
     program = folder / PROGRAM
     text = (
@@ -78,8 +82,10 @@ def stand_in_folder() -> Path:
         '-m sandbox.kubernetes_plugin "$@"\n'
     )
     if not program.exists() or program.read_text() != text:
-        program.write_text(text)
-        program.chmod(0o755)
+        written = folder / f"{PROGRAM}.{os.getpid()}"
+        written.write_text(text)
+        written.chmod(0o755)
+        written.replace(program)  # at once: another update may be about to start it
     return folder
 
 

@@ -2,11 +2,21 @@
 
 import contextlib
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from mesh import cluster_client, leftovers, recovery, running_mesh, stack_settings, stalled, tables
+from mesh import (
+    cluster_client,
+    kubernetes_plugin,
+    leftovers,
+    recovery,
+    running_mesh,
+    stack_settings,
+    stalled,
+    tables,
+)
 from mesh.cluster import Cluster
 from mesh.workspace import Workspace, WorkspaceError
 
@@ -127,3 +137,19 @@ def test_a_destroy_names_the_pods_of_others_in_the_mesh(
     leftovers.check(Workspace("prod", "default"))
 
     assert "pods of others, which will miss their istiod: shop/a\n" in capsys.readouterr().err
+
+
+def test_each_checkout_starts_its_own_stand_in(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Two on one machine run side by side, and one that is removed breaks no other."""
+    monkeypatch.setattr(kubernetes_plugin, "HOME", tmp_path)
+    programs = {}
+    for name in ("one", "two"):
+        monkeypatch.setattr(kubernetes_plugin, "PROJECT", tmp_path / name)
+        programs[name] = kubernetes_plugin.stand_in_folder() / kubernetes_plugin.PROGRAM
+
+    for name, program in programs.items():
+        assert f"PYTHONPATH={tmp_path / name} " in program.read_text()
+        assert os.access(program, os.X_OK)
+        assert list(program.parent.iterdir()) == [program]
