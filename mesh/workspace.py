@@ -47,11 +47,14 @@ class Workspace:
         return self.stack.rpartition("/")[2]
 
     @cached_property
+    def _content(self) -> dict[str, Any]:
+        file = self.config_file
+        return (yaml.safe_load(file.read_text()) if file.exists() else None) or {}
+
+    @cached_property
     def config(self) -> dict[str, object]:
         """The stack's own config: what differs from the defaults in Pulumi.yaml."""
-        file = self.config_file
-        content = yaml.safe_load(file.read_text()) if file.exists() else None
-        return (content or {}).get("config") or {}
+        return self._content.get("config") or {}
 
     def setting(self, key: str) -> str:
         """Return a setting of the stack as text, or its default."""
@@ -78,8 +81,18 @@ class Workspace:
 
     @property
     def context(self) -> str:
-        """The context that the stack's config names; empty = the sandbox's."""
-        return self.setting("context")
+        """The context that the stack's config names; empty = the sandbox's.
+
+        Raises WorkspaceError for a stack whose context may be in an ESC environment.
+        """
+        named = self.setting("context")
+        if not named and self._content.get("environment"):
+            raise WorkspaceError(
+                f"stack {self.stack} takes settings from an ESC environment, which only Pulumi "
+                f"itself can read: put its context into {self.config_file.name}, and with it what "
+                "else differs of istioVersion, releaseDir, kubeconfig and mode; or use plain pulumi"
+            )
+        return named
 
     @property
     def sandbox(self) -> Sandbox | None:

@@ -65,6 +65,20 @@ def test_a_stack_of_an_organization_has_the_file_of_its_name(
     assert stack_settings.read(own).bookinfo_host == "bookinfo.prod.localhost"
 
 
+def test_a_context_in_an_esc_environment_is_not_overlooked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The stack would be taken for one of the sandbox, which has no such environments."""
+    file = tmp_path / "Pulumi.prod.yaml"
+    monkeypatch.setattr(Workspace, "config_file", file)
+
+    file.write_text("environment: [mesh/prod]\n")
+    with pytest.raises(WorkspaceError, match=r"ESC environment.* into Pulumi.prod.yaml"):
+        _ = Workspace("prod", "default").sandbox
+    file.write_text("environment: [mesh/prod]\nconfig: {mesh:context: eu-1}\n")
+    assert Workspace("prod", "default").sandbox is None
+
+
 def test_kubectl_asks_the_cluster_of_the_stack(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
