@@ -40,7 +40,9 @@ def project_name() -> str:
 def load(workspace: Workspace) -> None:
     """Hand the stack's config to the SDK as the engine does, with stand-ins for its secrets."""
     prefix = f"{project_name()}:"
-    given = {key.removeprefix(prefix): value for key, value in workspace.config.items()}
+    found = {key.removeprefix(prefix): value for key, value in workspace.config.items()}
+    # Pulumi's own settings, and those of other providers, bear another prefix.
+    given = {key: value for key, value in found.items() if ":" not in key}
     defaults = project.defaults(PROJECT)
     config = {
         f"{prefix}{key}": _readable(key, value) for key, value in {**defaults, **given}.items()

@@ -31,6 +31,14 @@ def test_the_stacks_file_goes_before_the_defaults(monkeypatch: pytest.MonkeyPatc
     assert stack.bookinfo_host == "bookinfo.dev.localhost"
 
 
+def test_other_programs_settings_are_left_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pulumi's own and a provider's stand in the same file; a bare key is the project's."""
+    others = {"pulumi:disable-default-providers": ["*"], "aws:region": "eu-west-1"}
+    monkeypatch.setattr(Workspace, "config", {**others, "cni": True})
+
+    assert stack_settings.read(Workspace("dev", "nowhere")).cni
+
+
 def test_a_mistake_is_told_as_the_program_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """One message, with the key."""
     with pytest.raises(pulumi.RunError, match=r"config of stack dev has 1 mistake:\n.*mesh:mtls"):
