@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Literal
 
 from mesh.mistakes import wrong
@@ -31,7 +32,7 @@ class Addon:
     def way(self, context: str, namespace: str) -> str:
         """Return the command that opens the way to it, and the address to look at then."""
         return (
-            f"kubectl --context {context} --namespace {namespace} port-forward "
+            f"kubectl --context {quote(context)} --namespace {namespace} port-forward "
             f"service/{self.service} {self.local_port}:{self.port}"
             f"  # http://localhost:{self.local_port}{self.path}"
         )

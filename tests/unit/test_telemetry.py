@@ -148,6 +148,13 @@ def test_the_stack_says_how_to_reach_them(watched: RecordingEngine) -> None:
     )
 
 
+def test_the_way_to_one_is_a_shells_line_whatever_the_context() -> None:
+    """Names of contexts may have spaces and brackets."""
+    (prometheus, *_) = addons.ADDONS
+
+    assert "--context 'prod (eu)' --namespace mesh " in prometheus.way("prod (eu)", "mesh")
+
+
 def test_proxies_log_and_trace_as_the_stack_says(
     watched: RecordingEngine, release: Release
 ) -> None:
