@@ -18,6 +18,7 @@ from lightkube.config.models import Cluster as Server
 from lightkube.config.models import Context, User
 from lightkube.core.exceptions import ConfigError
 
+from mesh import libyaml
 from mesh.release import PROJECT
 
 Entry = Mapping[str, Any]
@@ -94,7 +95,7 @@ def read(listed: Iterable[Path]) -> Kubeconfig:
 def load(file: Path) -> dict[str, Any]:
     """Read one file. Raises pulumi.RunError when it is no kubeconfig."""
     try:
-        content = yaml.safe_load(file.read_text())
+        content = libyaml.load(file.read_bytes())
     except yaml.YAMLError as error:
         raise pulumi.RunError(f"{file} is no kubeconfig, not even YAML: {error}") from error
     if not isinstance(content, dict):
