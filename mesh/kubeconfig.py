@@ -96,6 +96,8 @@ def load(file: Path) -> dict[str, Any]:
     """Read one file. Raises pulumi.RunError when it is no kubeconfig."""
     try:
         content = libyaml.load(file.read_bytes())
+    except OSError as error:
+        raise pulumi.RunError(f"{file} can't be read: {error.strerror}") from error
     except yaml.YAMLError as error:
         raise pulumi.RunError(f"{file} is no kubeconfig, not even YAML: {error}") from error
     if not isinstance(content, dict):

@@ -111,6 +111,19 @@ def test_a_context_that_is_not_there_lists_those_that_are(tmp_path: Path) -> Non
     assert "pulumi config set context NAME" in message
 
 
+def test_a_file_that_is_not_for_us_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root's own, such as k3s writes."""
+
+    def denied(_: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", denied)
+
+    assert f"{tmp_path}/.kube/config can't be read: Permission denied" in refusal("home")
+
+
 @pytest.mark.parametrize("content", ["a: [", "just text", "- a\n- b"])
 def test_a_file_that_is_no_kubeconfig_is_named(tmp_path: Path, content: str) -> None:
     """No traceback of a parser."""
