@@ -20,6 +20,8 @@ from sandbox.programs import ARCHITECTURE
 
 Plugin = Literal["auto", "official", "stand-in"]
 PROGRAM = "pulumi-resource-kubernetes"
+CHECKOUT = "checkout"
+"""The file beside a stand-in that says whose it is: it goes when its checkout has gone."""
 VERSION = importlib.metadata.version("pulumi-kubernetes")
 DOWNLOAD = (
     "https://get.pulumi.com/releases/plugins/"
@@ -82,6 +84,10 @@ def stand_in_folder() -> Path:
         '-m sandbox.kubernetes_plugin "$@"\n'
     )
     if not program.exists() or program.read_text() != text:
+        for note in folder.parent.glob(f"*/{CHECKOUT}"):
+            if not Path(note.read_text()).is_dir():
+                shutil.rmtree(note.parent, ignore_errors=True)
+        (folder / CHECKOUT).write_text(str(PROJECT))
         written = folder / f"{PROGRAM}.{os.getpid()}"
         written.write_text(text)
         written.chmod(0o755)

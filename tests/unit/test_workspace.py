@@ -160,10 +160,17 @@ def test_each_checkout_starts_its_own_stand_in(
     monkeypatch.setattr(kubernetes_plugin, "HOME", tmp_path)
     programs = {}
     for name in ("one", "two"):
+        (tmp_path / name).mkdir()
         monkeypatch.setattr(kubernetes_plugin, "PROJECT", tmp_path / name)
         programs[name] = kubernetes_plugin.stand_in_folder() / kubernetes_plugin.PROGRAM
 
     for name, program in programs.items():
         assert f"PYTHONPATH={tmp_path / name} " in program.read_text()
         assert os.access(program, os.X_OK)
-        assert list(program.parent.iterdir()) == [program]
+        assert len(list(program.parent.iterdir())) == 2
+    (tmp_path / "one").rmdir()
+    programs["two"].unlink()
+    assert kubernetes_plugin.stand_in_folder() / kubernetes_plugin.PROGRAM == programs["two"]
+    assert [folder.name for folder in (tmp_path / "plugin").iterdir()] == [
+        programs["two"].parent.name
+    ]
