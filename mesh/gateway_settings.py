@@ -248,14 +248,18 @@ def contradictions(
     if all(gateway.direction == "egress" for gateway in gateways):
         yield (), "must hold an ingress gateway: Bookinfo is reached by it", len(gateways)
     ingress = next((each for each in gateways if each.direction == "ingress"), None)
-    names = Counter[str]()
+    names, labels = Counter[str](), Counter[str]()
     for index, gateway in enumerate(gateways):
         if gateway is ingress and gateway.http_port is None:
             rule = "must hold one of http, http2 or grpc: Bookinfo is reached by it"
             yield (index, "ports"), rule, [port.name for port in gateway.ports or ()]
         names[gateway.name] += 1
+        labels[gateway.name.removeprefix("istio-")] += 1
         if names[gateway.name] > 1:
             yield (index, "name"), "each gateway has a name of its own", gateway.name
+        elif labels[gateway.name.removeprefix("istio-")] > 1:
+            rule = "must differ from another's by more than istio-, which their pods' labels lack"
+            yield (index, "name"), rule, gateway.name
         for steps, rule, got in gateway.contradictions(api, taken=taken):
             yield (index, *steps), rule, got
 

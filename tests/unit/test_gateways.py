@@ -464,6 +464,13 @@ def test_two_gateways_have_two_names(configure: Configure) -> None:
     assert "got 'istio-ingressgateway'" in message
 
 
+def test_two_gateways_have_two_labels(configure: Configure) -> None:
+    """The chart drops istio- from the one that Bookinfo's Gateway selects by."""
+    message = refusal(configure, [{"name": "istio-edge"}, {"name": "edge"}])
+
+    assert "mesh:gateways[1].name: must differ from another's by more than istio-" in message
+
+
 @pytest.mark.parametrize(
     ("gateway", "place"),
     [
