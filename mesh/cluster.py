@@ -1,6 +1,7 @@
 """The stack's cluster: the one its config names, or the sandbox. Never whatever is current."""
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,5 +119,12 @@ def named(context: str, kubeconfig: Path | None) -> Cluster:
             f"no context {context!r} in {', '.join(map(str, target.files))}, which has "
             f"{', '.join(sorted(known)) or 'none'}; choose one with `pulumi config set context "
             "NAME`, or another file with `pulumi config set kubeconfig FILE`"
+        )
+    if kubeconfig and (relative := kubeconfigs.relative_paths(target.files[0], context)):
+        raise pulumi.RunError(
+            f"{kubeconfig} says for context {context!r} where something is by relative paths, "
+            f"{', '.join(relative)}: Pulumi's plugin takes them for the project's, kubectl for the "
+            f"file's. Make a file that needs no other and name that: kubectl --kubeconfig "
+            f"{shlex.quote(str(kubeconfig))} config view --raw --flatten"
         )
     return target

@@ -92,6 +92,23 @@ def read(listed: Iterable[Path]) -> Kubeconfig:
     return Kubeconfig(**merged)
 
 
+def relative_paths(file: Path, context: str) -> list[str]:
+    """List the paths of a context that depend on where they are read from."""
+    content = load(file)
+    entries = {
+        section: {entry["name"]: entry.get(inner) or {} for entry in content.get(section) or []}
+        for section, (inner, _) in SECTIONS.items()
+    }
+    used = entries["contexts"].get(context, {})
+    return [
+        body[key]
+        for section, name in (("clusters", "cluster"), ("users", "user"))
+        for body in [entries[section].get(used.get(name), {})]
+        for key in SECTIONS[section][1]
+        if body.get(key) and not Path(body[key]).is_absolute()
+    ]
+
+
 def load(file: Path) -> dict[str, Any]:
     """Read one file. Raises pulumi.RunError when it is no kubeconfig."""
     try:

@@ -18,7 +18,7 @@ import pytest
 import yaml
 from lightkube.core.exceptions import ConfigError
 
-from mesh import cluster_client, kubeconfig
+from mesh import cluster, cluster_client, kubeconfig
 from mesh.cluster import Cluster
 
 Write = Callable[..., Path]
@@ -75,6 +75,28 @@ def test_a_context_may_be_spread_over_files(write: Write, monkeypatch: pytest.Mo
         str(second.parent / "pki/me.crt"),
         "/pki/me.key",
     )
+
+
+def test_a_named_file_needs_no_other_beside_it(write: Write) -> None:
+    """Upstream's plugin reads its relative paths in the project, kubectl beside the file.
+
+    provider/pkg/provider/provider.go, Configure: it loads what is in the file, and not the file.
+    """
+    clusters = {
+        "away": {"server": "https://a.example.com", "certificate-authority": "ca.crt"},
+        "near": {"server": "https://n.example.com", "certificate-authority": "/pki/ca.crt"},
+    }
+    contexts = {"away": {"cluster": "away"}, "near": {"cluster": "near"}}
+    file = write(
+        "team config",
+        clusters=entries("cluster", **clusters),
+        contexts=entries("context", **contexts),
+    )
+
+    assert cluster.named("near", file).context == "near"
+    flatten = f"ca.crt: .*--kubeconfig '{file}' config view --raw --flatten"
+    with pytest.raises(pulumi.RunError, match=flatten):
+        cluster.named("away", file)
 
 
 def test_empty_sections_are_none(write: Write) -> None:
