@@ -99,6 +99,8 @@ def select(overrides: Overrides) -> SingleConfig:
     if not config.get("clusters"):
         if overrides.kubeconfig:
             raise ValueError("kubeconfig names no cluster")
+        if overrides.context:
+            raise ValueError(f'context "{overrides.context}" does not exist')
         return _in_cluster()
     config.setdefault("contexts", [])
     try:

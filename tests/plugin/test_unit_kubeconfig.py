@@ -2,6 +2,7 @@
 
 import pytest
 import yaml
+from lightkube.config.kubeconfig import KubeConfig
 
 from sandbox.kubernetes_plugin.kubeconfig import Overrides, namespace_of, select
 
@@ -57,3 +58,15 @@ def test_without_a_kubeconfig_there_is_no_default_namespace(file):
     assert namespace_of(Overrides()) == ""
     assert namespace_of(Overrides(kubeconfig=str(file))) == "default"
     assert namespace_of(Overrides(namespace="mine")) == "mine"
+
+
+def test_a_pod_is_no_context(file, monkeypatch):
+    """Where there is no kubeconfig, a named context isn't the cluster that the plugin runs in.
+
+    As client-go's tools/clientcmd/client_config.go, ConfirmUsable.
+    """
+    own = KubeConfig.from_dict(CONFIG)
+    monkeypatch.setattr(KubeConfig, "from_service_account", lambda: own)
+    assert select(Overrides()).context_name == "here"
+    with pytest.raises(ValueError, match='context "here" does not exist'):
+        select(Overrides(context="here"))
