@@ -53,9 +53,13 @@ def write(base: str, out: Path) -> str:
 
 @contextlib.contextmanager
 def _checkout(commit: str) -> Generator[Path]:
-    """Check a commit out beside this one, with the same releases."""
+    """Check a commit out elsewhere, with the same releases, and the same neighbours."""
     with tempfile.TemporaryDirectory(prefix="render-diff-") as folder:
-        earlier = Path(folder, "before")
+        earlier = Path(folder, PROJECT.name)
+        # A stack may name a release that lies beside the checkout.
+        for neighbour in PROJECT.parent.iterdir():
+            if neighbour != PROJECT:
+                Path(folder, neighbour.name).symlink_to(neighbour)
         _git("worktree", "add", "--quiet", "--detach", str(earlier), commit)
         try:
             (PROJECT / "releases").mkdir(exist_ok=True)

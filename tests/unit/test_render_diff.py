@@ -20,6 +20,8 @@ if stack == "app":
     sys.exit("error: platform\\nelsewhere")
 if stack == "istio-1.0.5":
     sys.exit("error: no such folder")
+if stack == "dev" and not pathlib.Path("../neighbour").is_dir():
+    sys.exit("error: no neighbour")
 if stack == "broken":
     sys.exit("error: mtls")
 assert command == "render" and pathlib.Path("releases").is_dir()
@@ -33,6 +35,7 @@ folder.mkdir()
 def project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Make a branch with another program than main had, and let main go on."""
     project = tmp_path / "project"
+    (tmp_path / "neighbour").mkdir()
     (project / "mesh").mkdir(parents=True)
     (project / ".gitignore").write_text("releases\n")
     monkeypatch.setattr(render_diff, "PROJECT", project)
@@ -72,7 +75,10 @@ def commit(project: Path, version: str, *stacks: str) -> None:
 
 
 def test_what_a_branch_changes_in_every_stack(project: Path, tmp_path: Path) -> None:
-    """Changed, added and removed; not what main did meanwhile; and the checkout stays as it is."""
+    """Changed, added and removed; not what main did meanwhile; and the checkout stays as it is.
+
+    A release that both name beside the checkout is beside either.
+    """
     found = render_diff.write("main", tmp_path / "out")
 
     assert "-version: 1.30.3\n+version: 1.30.4\n stack: dev\n" in found
