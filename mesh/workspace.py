@@ -18,7 +18,7 @@ from mesh import cluster, kubernetes_plugin, project, release
 from mesh.cluster import SANDBOX, Cluster
 from mesh.kubernetes_plugin import Plugin
 from mesh.release import PROJECT
-from sandbox import control_plane, toolchain
+from sandbox import control_plane, lock, toolchain
 from sandbox.cluster import Sandbox
 from sandbox.programs import HELM, ISTIOCTL, PULUMI
 
@@ -236,12 +236,18 @@ class Workspace:
 
     def make_stack(self) -> None:
         """Make the stack in the backend when it isn't there."""
-        if self.is_known:
-            return
         if self.sandbox is None:
-            # The backend is the person's own, and so is its way with secrets.
-            self.query("pulumi", "stack", "init", self.stack, "--non-interactive")
+            if not self.is_known:
+                # The backend is the person's own, and so is its way with secrets.
+                self.query("pulumi", "stack", "init", self.stack, "--non-interactive")
             return
+        # Another command that finds the stack needs its salt.
+        with lock.held(self.sandbox.folder / "stacks.lock", "waiting for another new stack"):
+            if not self.is_known:
+                self._salt_file.write_text(self._init())
+
+    def _init(self) -> str:
+        """Make the stack in the sandbox's backend; return what of it a config file must hold."""
         # `stack init` writes a salt into Pulumi.<stack>.yaml: not into the one under git.
         with tempfile.TemporaryDirectory() as elsewhere:
             shutil.copy(PROJECT / "Pulumi.yaml", elsewhere)
@@ -249,8 +255,7 @@ class Workspace:
                 *("pulumi", "--cwd", elsewhere, "stack", "init", self.stack),
                 *("--no-select", "--non-interactive"),
             )
-            salt = Path(elsewhere, self.config_file.name).read_text()
-        self._salt_file.write_text(salt)
+            return Path(elsewhere, self.config_file.name).read_text()
 
     def remove_stack(self) -> None:
         """Remove the stack from the backend, and what is kept beside it; it must be empty."""

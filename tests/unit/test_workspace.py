@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,33 @@ def test_istioctl_is_got_for_a_sandbox_that_injects_by_hand(
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "istioctl").touch()
     assert not Workspace("dev", "default")._lacks_istioctl()
+
+
+def test_two_commands_make_one_new_stack_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The second finds it, with the salt that its secrets need."""
+    monkeypatch.setattr("sandbox.cluster.HOME", tmp_path)
+    stacks: list[dict[str, str]] = []
+
+    def query(_: Workspace, *command: str) -> str:
+        if "ls" in command:
+            return json.dumps(stacks)
+        time.sleep(0.1)
+        stacks.append({"name": "dev"})
+        Path(command[command.index("--cwd") + 1], "Pulumi.dev.yaml").write_text("salt")
+        return ""
+
+    monkeypatch.setattr(Workspace, "query", query)
+    workspace = Workspace("dev", "default")
+    assert workspace.sandbox is not None
+    workspace.sandbox.keep_state()
+    with ThreadPoolExecutor() as both:
+        for made in [both.submit(workspace.make_stack) for _ in range(2)]:
+            made.result()
+            assert (workspace.sandbox.folder / "salt.dev.yaml").read_text() == "salt"
+
+    assert stacks == [{"name": "dev"}]
 
 
 def test_the_tables_of_a_stack_that_was_never_up(monkeypatch: pytest.MonkeyPatch) -> None:
