@@ -88,6 +88,8 @@ def expected(options: dict[str, Any]) -> dict[Any, dict[str, Any]]:
                 if balanced
                 else {"pulumi.com/skipAwait": "true"}
             )
+        if manifest["kind"] == "ServiceAccount":
+            annotations["pulumi.com/skipAwait"] = "true"
         if manifest["kind"] == "MutatingWebhookConfiguration":
             annotations["pulumi.com/waitFor"] = "jsonpath={.webhooks[0].clientConfig.caBundle}"
             assert manifest["webhooks"][0]["clientConfig"].pop("caBundle") == ""
