@@ -128,9 +128,10 @@ def dev(
     # On another cluster the platform is somebody's who runs it.
     if platform.sandbox:
         platform = _ready(platform_stack, sandbox, plugin)
-        if developer.lacks_platform(platform):
-            console.say(f"sandbox {sandbox} has no platform: bringing it up first, half a minute")
-            _up(platform)
+        with platform.alone():  # another developer may be bringing it up
+            if developer.lacks_platform(platform):
+                console.say(f"sandbox {sandbox} has no platform: bringing it up, half a minute")
+                _up(platform)
     developer.write_config(own, platform, domain)
     own = _ready(own.stack, sandbox, plugin)
     _up(own, *(arguments or ()), rules=rules)
@@ -253,10 +254,11 @@ def _up(workspace: Workspace, *arguments: str, rules: Sequence[str] = ()) -> Non
 
 def _change(workspace: Workspace, command: str, *arguments: str) -> None:
     """Run a Pulumi command that changes the stack, from where an interrupted one left it."""
-    recovery.recover(workspace)
-    # The sandbox is the developer's own: nothing there is worth a question.
-    unasked = ("--yes", "--skip-preview") if workspace.sandbox else ()
-    _run(workspace, command, *unasked, *arguments)
+    with workspace.alone():
+        recovery.recover(workspace)
+        # The sandbox is the developer's own: nothing there is worth a question.
+        unasked = ("--yes", "--skip-preview") if workspace.sandbox else ()
+        _run(workspace, command, *unasked, *arguments)
 
 
 def _run(workspace: Workspace, *arguments: str) -> None:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -195,6 +196,13 @@ class Workspace:
         """Return a Pulumi command on the stack, with the options that it needs here."""
         asks = [] if sys.stdin.isatty() else ["--non-interactive"]
         return ["pulumi", *arguments, "--stack", self.stack, *self._config_option(), *asks]
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Wait for others who change a sandbox's stack; elsewhere Pulumi's own lock refuses."""
+        if self.sandbox is None:
+            return nullcontext()
+        waiting = f"stack {self.stack}: waiting for another command that changes it"
+        return lock.held(self.sandbox.folder / f"{self.name}.lock", waiting)
 
     def query(self, *arguments: str, standard_input: str | None = None) -> str:
         """Run a program on the stack and return what it prints.

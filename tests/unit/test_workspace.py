@@ -71,6 +71,30 @@ def test_two_commands_make_one_new_stack_once(
     assert stacks == [{"name": "dev"}]
 
 
+def test_who_changes_a_sandboxs_stack_waits_for_the_other(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And is told so, where Pulumi would say to delete the other's lock."""
+    monkeypatch.setattr("sandbox.cluster.HOME", tmp_path)
+    own = Workspace("platform", "default")
+    seen: list[str] = []
+
+    def wait() -> None:
+        with own.alone(), own.alone():
+            seen.append("second")
+
+    with ThreadPoolExecutor() as other:
+        with own.alone():
+            waiting = other.submit(wait)
+            while "waiting for another command" not in capsys.readouterr().err:
+                assert not waiting.done()
+                time.sleep(0.01)
+            seen.append("first")
+        waiting.result()
+
+    assert seen == ["first", "second"]
+
+
 def test_the_tables_of_a_stack_that_was_never_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Say so, and what helps, before any program is asked."""
     monkeypatch.setattr(Workspace, "config", {})
