@@ -127,6 +127,7 @@ def dev(
     platform = Workspace(platform_stack, sandbox, plugin)
     # On another cluster the platform is somebody's who runs it.
     if platform.sandbox:
+        developer.refuse_other_mesh(platform)
         platform = _ready(platform_stack, sandbox, plugin)
         with platform.alone():  # another developer may be bringing it up
             if developer.lacks_platform(platform):

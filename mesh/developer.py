@@ -51,6 +51,23 @@ def lacks_platform(platform: Workspace) -> bool:
     return OUTPUT not in platform.outputs()
 
 
+def refuse_other_mesh(platform: Workspace) -> None:
+    """Refuse a sandbox that another stack has brought an Istio to.
+
+    Raises WorkspaceError, before anything is changed.
+    """
+    for name, resources in platform.neighbours().items():
+        other = Workspace(name, platform.sandbox_name, platform.plugin)
+        holds_it = other.setting("mode") != "app" and not other.setting("context")
+        if resources and name != platform.stack and holds_it:
+            sandbox = platform.sandbox_name
+            raise WorkspaceError(
+                f"sandbox {sandbox} has the Istio of stack {name} already, and takes no platform "
+                "beside it; nothing was changed. Remove that one, or take another sandbox:\n"
+                f"  make destroy STACK={name} SANDBOX={sandbox}\n  make dev SANDBOX=team"
+            )
+
+
 def show_url(own: Workspace) -> str:
     """Say where the application is."""
     url = own.outputs()["bookinfoUrl"]

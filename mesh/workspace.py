@@ -278,10 +278,14 @@ class Workspace:
     @property
     def is_known(self) -> bool:
         """Whether the backend has the stack."""
+        return self.name in self.neighbours()
+
+    def neighbours(self) -> dict[str, int]:
+        """Return the stacks of the backend by name, each with the number of its resources."""
         if self.sandbox is not None and not self.sandbox.state.exists():
-            return False
-        listed = self.query("pulumi", "stack", "ls", "--json", "--non-interactive")
-        return self.name in {entry["name"].split("/")[-1] for entry in json.loads(listed)}
+            return {}
+        listed = json.loads(self.query("pulumi", "stack", "ls", "--json", "--non-interactive"))
+        return {each["name"].split("/")[-1]: each.get("resourceCount", 0) for each in listed}
 
     @property
     def config_file(self) -> Path:

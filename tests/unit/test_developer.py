@@ -140,3 +140,29 @@ def test_a_stack_that_is_not_there_is_removed_already(
     """Its first `up` may have failed before there was one: no new one is made for it."""
     assert run("dev-rm", "--name", "pr-7", "--", "--yes", stacks=("prod",)) == []
     assert not (checkout / "Pulumi.pr-7.yaml").exists()
+
+
+def test_a_sandbox_with_another_stacks_istio_is_refused(
+    monkeypatch: pytest.MonkeyPatch, checkout: Path, tmp_path: Path
+) -> None:
+    """Before anything is changed, with what helps; apps and empty stacks are no obstacle."""
+    monkeypatch.setattr("sandbox.cluster.HOME", tmp_path)
+    (checkout / "Pulumi.ann.yaml").write_text("config: {mesh:mode: app}\n")
+    counts = {"platform": 9, "ann": 9, "dev": 0}
+    monkeypatch.setattr(
+        Workspace,
+        "query",
+        lambda *_: json.dumps([{"name": k, "resourceCount": v} for k, v in counts.items()]),
+    )
+    platform = Workspace("platform", "default")
+    assert platform.sandbox is not None
+    platform.sandbox.keep_state()
+    developer.refuse_other_mesh(platform)
+    counts["dev"] = 3
+    monkeypatch.setattr("mesh.__main__._ready", lambda *_: pytest.fail("something was made"))
+
+    answer = CliRunner().invoke(app, ["dev", "--name", "ann"], env={"PLATFORM_STACK": None})
+
+    assert isinstance(answer.exception, WorkspaceError)
+    remedies = "  make destroy STACK=dev SANDBOX=default\n  make dev SANDBOX=team"
+    assert str(answer.exception).endswith(remedies)
