@@ -19,7 +19,7 @@ from mesh import cluster, kubernetes_plugin, project, release
 from mesh.cluster import SANDBOX, Cluster
 from mesh.kubernetes_plugin import Plugin
 from mesh.release import PROJECT
-from sandbox import control_plane, lock, toolchain
+from sandbox import console, control_plane, lock, toolchain
 from sandbox.cluster import Sandbox
 from sandbox.programs import HELM, ISTIOCTL, PULUMI
 
@@ -252,6 +252,11 @@ class Workspace:
         # Another command that finds the stack needs its salt.
         with lock.held(self.sandbox.folder / "stacks.lock", "waiting for another new stack"):
             if not self.is_known:
+                if not self.config_file.exists():
+                    console.say(
+                        f"stack {self.stack} is new, and has no {self.config_file.name}: every "
+                        "setting is the default"
+                    )
                 self._salt_file.write_text(self._init())
 
     def _init(self) -> str:

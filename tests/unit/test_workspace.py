@@ -71,6 +71,29 @@ def test_two_commands_make_one_new_stack_once(
     assert stacks == [{"name": "dev"}]
 
 
+@pytest.mark.parametrize("has_file", [True, False])
+def test_a_new_stack_without_a_file_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    has_file: bool,
+) -> None:
+    """Its name may be a slip of the hand; one that is there already is no news."""
+    file = tmp_path / "Pulumi.prodd.yaml"
+    if has_file:
+        file.touch()
+    monkeypatch.setattr("sandbox.cluster.HOME", tmp_path)
+    monkeypatch.setattr(Workspace, "config_file", file)
+    monkeypatch.setattr(Workspace, "_init", lambda _: "salt")
+    for known in (False, True):
+        monkeypatch.setattr(Workspace, "is_known", known)
+        Workspace("prodd", "default").make_stack()
+
+    told = capsys.readouterr().err.count("stack prodd is new, and has no Pulumi.prodd.yaml")
+    assert told == (0 if has_file else 1)
+
+
 def test_who_changes_a_sandboxs_stack_waits_for_the_other(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
