@@ -26,13 +26,16 @@ def up(name: Name = "default") -> None:
 @app.command()
 def down(name: Name = "default") -> None:
     """End a sandbox and remove all it holds."""
-    Sandbox(name).down()
+    sandbox = Sandbox(name)
+    sandbox.down()
+    _tell_of_older(sandbox)
 
 
 @app.command()
 def status(name: Name = "default") -> None:
     """Show a sandbox's processes; exits with 1 when one of them should run and doesn't."""
     sandbox = Sandbox(name)
+    _tell_of_older(sandbox)
     if not sandbox.kubeconfig.exists():
         console.say(f"sandbox {name} isn't there: `make sandbox-up SANDBOX={name}` starts it")
         raise typer.Exit(1)
@@ -53,7 +56,9 @@ def logs(
     lines: Annotated[int, typer.Option(help="How many lines of each, from the end.")] = 20,
 ) -> None:
     """Print the ends of a sandbox's logs."""
-    for component in Sandbox(name).components():
+    sandbox = Sandbox(name)
+    _tell_of_older(sandbox)
+    for component in sandbox.components():
         if process in component.name and component.log.exists():
             with component.log.open(errors="replace") as log:
                 tail = deque(log, maxlen=lines)
@@ -71,6 +76,12 @@ def programs(
     wanted = (*CLUSTER, PULUMI, HELM, PILOT_AGENT, ISTIOCTL, *older)
     toolchain.ensure(tuple(dict.fromkeys(wanted)))
     wheels.envoy_program()
+
+
+def _tell_of_older(sandbox: Sandbox) -> None:
+    """Name the sandboxes beside it, which a stack may be on whose SANDBOX is this one."""
+    for other in sandbox.older():
+        console.say(f"sandbox {other} is there too; its commands take SANDBOX={other}")
 
 
 if __name__ == "__main__":

@@ -110,6 +110,13 @@ class Sandbox:
         shutil.rmtree(self.folder, ignore_errors=True)
         console.done("sandbox", f"{self.name} is gone")
 
+    def older(self) -> list[str]:
+        """Name the sandboxes of an older Kubernetes that stacks were given beside this one."""
+        names = (control_plane.sandbox_for(self.name, other) for other in control_plane.OTHERS)
+        return [
+            name for name in names if name != self.name and (HOME / "sandboxes" / name).exists()
+        ]
+
     def components(self) -> list[Component]:
         """Return its processes, those that should run and don't among them."""
         found = self._kwok_components()

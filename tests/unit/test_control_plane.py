@@ -1,9 +1,13 @@
 """Which Kubernetes a sandbox runs: its name says it, and a stack's kubeVersion the name."""
 
+from pathlib import Path
+
 import pytest
+from typer.testing import CliRunner
 
 from mesh.workspace import Workspace
 from sandbox import control_plane
+from sandbox.__main__ import app
 from sandbox.cluster import Sandbox, SandboxError
 
 
@@ -41,6 +45,22 @@ def test_a_stack_gets_a_sandbox_of_its_kubernetes(
 
     assert sandbox is not None
     assert sandbox.name == wanted
+
+
+@pytest.mark.parametrize("command", ["down", "status", "logs"])
+def test_the_sandbox_of_an_older_kubernetes_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
+) -> None:
+    """By the commands of the one that it is beside, which know nothing of a stack's version."""
+    monkeypatch.setattr("sandbox.cluster.HOME", tmp_path)
+    (tmp_path / "sandboxes" / "default-1.15").mkdir(parents=True)
+
+    beside = CliRunner().invoke(app, [command, "--name", "default"])
+    other = CliRunner().invoke(app, [command, "--name", "team"])
+
+    line = "sandbox default-1.15 is there too; its commands take SANDBOX=default-1.15"
+    assert line in beside.output
+    assert "there too" not in other.output
 
 
 def test_ports_without_tls_are_closed() -> None:
