@@ -5,8 +5,7 @@ from collections import deque
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from sandbox import console, control_plane, toolchain, wheels
 from sandbox.cache import ToolchainError
@@ -39,11 +38,11 @@ def status(name: Name = "default") -> None:
     if not sandbox.kubeconfig.exists():
         console.say(f"sandbox {name} isn't there: `make sandbox-up SANDBOX={name}` starts it")
         raise typer.Exit(1)
-    table = Table("PROCESS", "PID", "LOG", box=None)
+    table = Table("PROCESS", "PID", Column("LOG", overflow="fold"), box=None)
     components = sandbox.components()
     for component in components:
         table.add_row(component.name, str(component.pid or "not running"), str(component.log))
-    Console(soft_wrap=True).print(table)
+    console.output().print(table)
     console.say(f"KUBECONFIG={sandbox.kubeconfig}")
     if not sandbox.is_up() or any(component.pid is None for component in components):
         raise typer.Exit(1)

@@ -63,6 +63,18 @@ def test_the_sandbox_of_an_older_kubernetes_is_named(
     assert "there too" not in other.output
 
 
+def test_the_place_of_a_log_is_shown_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where there is no terminal, on one line, for programs to read."""
+    monkeypatch.setattr("sandbox.cluster.HOME", tmp_path)
+    folder = Sandbox("default").folder
+    folder.mkdir(parents=True)
+    (folder / "kubeconfig").write_text("clusters: []")
+
+    shown = CliRunner().invoke(app, ["status"], env={"SANDBOX": None}).output
+
+    assert str(folder / "keeper.log") in shown
+
+
 def test_ports_without_tls_are_closed() -> None:
     """Of 2019's components, which open them on fixed numbers, two of them to the network."""
     assert {
