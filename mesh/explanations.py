@@ -1,6 +1,7 @@
 """What pydantic finds in the stack's config, in the words of the person who wrote it."""
 
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -24,8 +25,14 @@ def explain(
     """
     key, *steps = _steps(config, detail)
     place = mistakes.below(f"{prefix}{key}", *steps)
-    got = mistakes.HIDDEN if key in hidden else detail["input"]
+    setting = re.split(r"[.\[]", str(key), maxsplit=1)[0]
+    got = mistakes.HIDDEN if setting in hidden else detail["input"]
     match detail["type"]:
+        case "extra_forbidden" if setting != key and setting in _known(model, []):
+            rule = (
+                f"a place in {setting} is set with --path: pulumi config rm '{key}', then "
+                f"pulumi config set --path '{key}' VALUE"
+            )
         case "extra_forbidden":
             *above, last = (key, *steps)
             return mistakes.unknown(place, str(last), _known(model, above), got)

@@ -61,6 +61,24 @@ def test_an_unknown_key_like_no_other_gets_no_guess(configure: Configure) -> Non
     assert "mesh:zzz: no such setting, got '1'" in message
 
 
+@pytest.mark.parametrize(
+    ("key", "got"),
+    [
+        ("trafficPlan.reviews.to", "'v2'"),
+        ("gateways[0].serviceType", "'v2'"),
+        ('cacerts["ca-key.pem"]', "a secret"),
+    ],
+)
+def test_a_place_that_was_set_without_path_is_explained(
+    configure: Configure, key: str, got: str
+) -> None:
+    """Pulumi took it for a key of its own; what may be a secret isn't shown."""
+    message = refusal(configure, **{key: "v2"})
+
+    remedy = f"pulumi config rm '{key}', then pulumi config set --path '{key}' VALUE, got {got}"
+    assert f"is set with --path: {remedy}" in message
+
+
 def test_other_projects_keys_are_left_alone(configure: Configure) -> None:
     """Only this project's namespace of the config is ours to judge."""
     configure()
