@@ -102,7 +102,8 @@ def find_istioctl(
     *,
     path: str | None = None,
     who: str = "injection manual",
-    instead: str = "let istiod inject: pulumi config set injection auto",
+    instead: str = "let istiod inject: pulumi config set injection auto; on a sandbox "
+    '`make preview` gets it, and plain pulumi finds it after another eval "$(make -s env)"',
 ) -> Path:
     """Find the istioctl of the release's minor version: its own, else the one on PATH.
 

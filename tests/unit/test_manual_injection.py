@@ -74,6 +74,8 @@ def test_a_missing_istioctl_is_one_message(release: Release, on_path: Path) -> N
 
     assert not on_path.exists()
     assert "needs istioctl 1.30, and there is none" in str(caught.value)
+    assert "`make preview`" in str(caught.value)
+    assert str(caught.value).endswith('eval "$(make -s env)"')
     assert f"{release.folder}/bin/istioctl" in str(caught.value)
     assert "pulumi config set injection auto" in str(caught.value)
 
