@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 import httpx2
@@ -118,7 +119,9 @@ def _wake_on_events(
                 for _ in events:
                     wake.set()
             except (ApiError, httpx2.HTTPError) as error:
-                log.info("watching %s again: %s", kind.__name__, error)
+                # When the last event is old by now, all is listed anew: that is no news.
+                if not (isinstance(error, ApiError) and error.status.code == HTTPStatus.GONE):
+                    log.info("watching %s again: %s", kind.__name__, error)
                 time.sleep(1)
 
     for kind, labels in (
