@@ -9,7 +9,7 @@ from pulumi_kubernetes.core.v1 import Service
 from pulumi_kubernetes.core.v1.outputs import ServiceStatus
 
 from components.injected_namespace import InjectedNamespace, InjectedNamespaceArgs
-from components.kubernetes_gateway import UNKNOWN, KubernetesGateway, KubernetesGatewayArgs
+from components.kubernetes_gateway import NO_ADDRESS, KubernetesGateway, KubernetesGatewayArgs
 from mesh import chart, ownership
 from mesh.control_planes import Proxies
 from mesh.data_plane import DataPlane
@@ -39,7 +39,7 @@ class Gateways(pulumi.ComponentResource):
     ingress: Gateway
     """The first one for ingress: Bookinfo is reached by it."""
     address: pulumi.Output[str]
-    """Its IP or host name; "unknown" without a load balancer."""
+    """Its IP or host name; "none" without a load balancer."""
     addresses: pulumi.Output[dict[str, str]]
     """The same of every gateway, by its name."""
     ready: Ready
@@ -123,7 +123,7 @@ def _from_core(
     """Find what is there, where one chart brought it with all else."""
 
     def address(live: Service | None) -> pulumi.Output[str] | str:
-        return live.status.apply(_address) if live else UNKNOWN
+        return live.status.apply(_address) if live else NO_ADDRESS
 
     return args.brought[gateway.name].apply(address), pulumi.Output.from_input([])
 
@@ -159,5 +159,5 @@ def _route_namespaces(stack: Settings) -> dict[str, Any]:
 def _address(status: ServiceStatus | None) -> str:
     balancer = status.load_balancer if status else None
     for point in (balancer.ingress or []) if balancer else []:
-        return point.ip or point.hostname or UNKNOWN
-    return UNKNOWN
+        return point.ip or point.hostname or NO_ADDRESS
+    return NO_ADDRESS

@@ -9,7 +9,7 @@ import pulumi
 from mesh.gateway_settings import CLASS, HTTP_PORT, Gateway
 from mesh.ordering import Ready
 
-UNKNOWN = "unknown"
+NO_ADDRESS = "none"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,4 +101,4 @@ def _listener(name: str, port: int, route_namespaces: Mapping[str, Any]) -> dict
 
 def _address(status: Mapping[str, Any] | None) -> str:
     addresses = (status or {}).get("addresses") or []
-    return next((address["value"] for address in addresses), UNKNOWN)
+    return next((address["value"] for address in addresses), NO_ADDRESS)

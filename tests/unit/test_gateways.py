@@ -217,8 +217,8 @@ def test_every_gateway_has_an_address_in_the_outputs(three: RecordingEngine) -> 
     assert three.outputs["gatewayAddress"] == "192.0.2.1"
     assert three.outputs["gatewayAddresses"] == {
         "public": "192.0.2.1",
-        "internal": "unknown",
-        "istio-egressgateway": "unknown",
+        "internal": "none",
+        "istio-egressgateway": "none",
     }
 
 

@@ -185,7 +185,7 @@ def test_a_gateway_without_a_balancer_has_no_address(
     """The output says so instead of failing, and nobody waits for an address."""
     engine = run_program(gateways=json.dumps([{"serviceType": kind}]))
 
-    assert engine.outputs["gatewayAddress"] == "unknown"
+    assert engine.outputs["gatewayAddress"] == "none"
     annotations = engine.inputs(INGRESS_SERVICE)["metadata"]["annotations"]
     assert annotations["pulumi.com/skipAwait"] == "true"
 
