@@ -71,7 +71,8 @@ def refuse_other_mesh(platform: Workspace) -> None:
 def show_url(own: Workspace) -> str:
     """Say where the application is."""
     url = own.outputs()["bookinfoUrl"]
-    console.say(f"{own.stack}'s Bookinfo: {url}")
+    silent = " (a sandbox's pods are objects: nothing answers there)" if own.sandbox else ""
+    console.say(f"{own.stack}'s Bookinfo: {url}{silent}")
     return url
 
 
