@@ -125,8 +125,7 @@ def gateways(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
 
 def leftovers(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
     """Name control planes and injectors that the stack didn't ask for; other stacks' are theirs."""
-    wanted = {stack.revision or DEFAULT, *stack.revision_tags}
-    wanted |= {stack.canary.revision} if stack.canary else set()
+    wanted = names(stack)
     answering = Counter(injector.answers_to for injector in snapshot.mesh.injectors)
     for part in (*snapshot.mesh.istiods, *snapshot.mesh.injectors):
         reason = None
@@ -145,6 +144,14 @@ def leftovers(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
                 found=f"{part}: {reason}",
                 remedy="what another tool made, remove with that tool, unless it is in use",
             )
+
+
+def names(stack: Settings) -> set[str]:
+    """Name the revisions and tags of the stack's control planes, which are an app's platform's."""
+    if platform := stack.platform_contract:
+        return {*platform.versions, *platform.revision_tags}
+    canary = {stack.canary.revision} if stack.canary else set()
+    return {stack.revision or DEFAULT, *stack.revision_tags, *canary}
 
 
 def has_istiod(stack: Settings) -> bool:

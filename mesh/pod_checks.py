@@ -4,11 +4,10 @@ from collections.abc import Iterator
 
 from mesh import skew
 from mesh.injected_pod import proxy_of
+from mesh.injector_checks import asked_by, has_injector, wants_proxy
 from mesh.mesh_checks import Finding, Manifest, Snapshot, key
-from mesh.running_mesh import REVISION
+from mesh.running_mesh import REVISION, RunningMesh
 from mesh.settings import Settings
-
-INJECT = "sidecar.istio.io/inject"
 
 
 def sidecars(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
@@ -22,13 +21,18 @@ def sidecars(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
         namespace = metadata["namespace"]
         if proxy_of(pod["spec"]):
             complete[namespace] = complete.get(namespace, 0) + 1
-        elif _wants_proxy(pod, asked=namespace in asking):
+        elif wants_proxy(pod, asked=namespace in asking):
+            found = "no istio-proxy: made before the namespace's label, or past the injector"
+            if not has_injector(pod, snapshot.mesh):
+                found = (
+                    f"no istio-proxy: nothing injects what asks for {asked_by(pod, snapshot.mesh)}"
+                )
             yield Finding(
                 check="sidecar",
                 subject=key(pod),
                 status="wrong",
-                found="no istio-proxy: made before the namespace's label, or past the injector",
-                remedy=_restart(pod),
+                found=found,
+                remedy=_restart(pod, snapshot.mesh),
             )
     for namespace, count in complete.items():
         yield Finding(
@@ -55,7 +59,7 @@ def versions(snapshot: Snapshot) -> Iterator[Finding]:
                 subject=subject,
                 status="wrong",
                 found=f"its proxy asks an istiod of revision {revision}, and there is none",
-                remedy=_restart(pod),
+                remedy=_restart(pod, snapshot.mesh),
             )
             continue
         istiod = istiods[revision]
@@ -68,7 +72,7 @@ def versions(snapshot: Snapshot) -> Iterator[Finding]:
             subject=subject,
             status="wrong" if rule else "warning",
             found=f"proxy {proxy}, istiod {istiod}" + (f"; {rule}" if rule else ""),
-            remedy=_restart(pod),
+            remedy=_restart(pod, snapshot.mesh),
         )
     for revision, count in same.items():
         yield Finding(
@@ -79,18 +83,10 @@ def versions(snapshot: Snapshot) -> Iterator[Finding]:
         )
 
 
-def _wants_proxy(pod: Manifest, *, asked: bool) -> bool:
-    """Decide as the injector does: a pod's own word goes before its namespace's."""
-    metadata = pod["metadata"]
-    own = (metadata.get("labels") or {}).get(INJECT)
-    own = own or (metadata.get("annotations") or {}).get(INJECT)
-    if pod["spec"].get("hostNetwork"):
-        return False
-    return own == "true" if own else asked
-
-
-def _restart(pod: Manifest) -> str:
+def _restart(pod: Manifest, mesh: RunningMesh) -> str:
     """Say how a pod is made anew: by its workload, or by hand where it has none."""
+    if not has_injector(pod, mesh):
+        return ""  # it would come back without a proxy
     metadata = pod["metadata"]
     namespace = metadata["namespace"]
     for owner in metadata.get("ownerReferences") or ():

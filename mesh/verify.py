@@ -12,7 +12,14 @@ from lightkube.resources.core_v1 import Pod, Service
 from rich.table import Table
 from rich.text import Text
 
-from mesh import mesh_checks, pod_checks, running_mesh, stack_settings, webhook_trial
+from mesh import (
+    injector_checks,
+    mesh_checks,
+    pod_checks,
+    running_mesh,
+    stack_settings,
+    webhook_trial,
+)
 from mesh.cluster_client import connect, kubernetes_version
 from mesh.mesh_checks import Finding, Snapshot
 from mesh.revisions import DEFAULT
@@ -52,6 +59,7 @@ def _check(client: Client, stack: Settings, kubernetes: str) -> Iterator[Finding
     snapshot = _look(client, stack, kubernetes)
     yield from mesh_checks.control_plane(snapshot, stack)
     yield from mesh_checks.webhooks(snapshot)
+    yield from injector_checks.injectors(snapshot, stack)
     if mesh_checks.has_istiod(stack):
         yield from _trials(client, stack, snapshot.mesh)
     yield from pod_checks.sidecars(snapshot, stack)

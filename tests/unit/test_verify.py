@@ -9,7 +9,7 @@ import pytest
 from lightkube import Client
 from lightkube.core.exceptions import ApiError
 
-from mesh import mesh_checks, pod_checks, settings, webhook_trial
+from mesh import injector_checks, mesh_checks, pod_checks, settings, webhook_trial
 from mesh.mesh_checks import Finding, Snapshot
 from mesh.running_mesh import Part, RunningMesh
 from mesh.settings import Settings
@@ -68,6 +68,11 @@ def part(kind: str = "Deployment", **fields: Any) -> Part:
     return Part(kind=kind, **{**own, **fields})
 
 
+def injector(answers_to: str = "default", name: str = "istio-sidecar-injector") -> Part:
+    """Return an injector of the stack's istiod."""
+    return part("MutatingWebhookConfiguration", name=name, answers_to=answers_to)
+
+
 def snapshot(**fields: Any) -> Snapshot:
     """Return a healthy mesh, or what differs from it."""
     mesh = RunningMesh(
@@ -76,9 +81,9 @@ def snapshot(**fields: Any) -> Snapshot:
         contexts={},
         labelled_by_others={},
         hosts={},
-        asked_for={"bookinfo": "default"},
+        asked_for=fields.pop("asked_for", {"bookinfo": "default"}),
         istiods=fields.pop("istiods", (part(),)),
-        injectors=fields.pop("injectors", ()),
+        injectors=fields.pop("injectors", (injector(),)),
         stopped={},
     )
     healthy: Manifest = {
@@ -107,6 +112,7 @@ def check(found: Snapshot, stack: Settings) -> list[Finding]:
     return [
         *mesh_checks.control_plane(found, stack),
         *mesh_checks.webhooks(found),
+        *injector_checks.injectors(found, stack),
         *pod_checks.sidecars(found, stack),
         *mesh_checks.gateways(found, stack),
         *pod_checks.versions(found),
@@ -199,6 +205,69 @@ def test_a_pod_without_its_sidecar_is_named_with_the_remedy(stack: Settings) -> 
     assert (status, subject, remedy) == ("wrong", "bookinfo/details-v1-5b4f-x2x2x", RESTART)
 
 
+BARE = changed(POD, spec={"containers": [{"name": "details"}]})
+
+
+def test_a_missing_injector_is_named_with_what_brings_it_back(stack: Settings) -> None:
+    """Before anything is restarted: a pod made anew would come back without a sidecar."""
+    bare = [
+        each for each in check(snapshot(pods=[BARE], injectors=()), stack) if each.status != "ok"
+    ]
+
+    missing, sidecar = bare
+    assert missing.subject == "injector default"
+    assert "asked for by namespace bookinfo: new pods get no istio-proxy" in missing.found
+    assert "python -m mesh up --stack test -- --refresh" in missing.remedy
+    assert (sidecar.subject, sidecar.remedy) == ("bookinfo/details-v1-5b4f-x2x2x", "")
+    assert sidecar.found == "no istio-proxy: nothing injects what asks for default"
+
+
+@pytest.mark.parametrize(
+    ("injectors", "missing"),
+    [((), {"default", "stable"}), (("default",), {"stable"}), (("stable", "default"), set())],
+)
+def test_each_revision_or_tag_has_an_injector_of_its_own(
+    configure: Callable[..., None], injectors: tuple[str, ...], missing: set[str]
+) -> None:
+    """Who asks for a tag isn't served by the revision's, nor a gateway by its namespace."""
+    configure(revisionTags='{"stable": "default"}')
+    gateway = changed(POD)
+    gateway["metadata"] |= {
+        "namespace": "istio-system",
+        "labels": {"sidecar.istio.io/inject": "true"},
+    }
+    found = snapshot(
+        asked_for={"bookinfo": "stable"},
+        injectors=tuple(map(injector, injectors)),
+        pods=[POD, gateway],
+    )
+
+    findings = injector_checks.injectors(found, settings.read())
+
+    assert {each.subject for each in findings} == {f"injector {name}" for name in missing}
+
+
+def test_a_revision_that_is_nobodys_is_asked_for_in_vain(stack: Settings) -> None:
+    """No update of the stack brings what it doesn't have."""
+    found = snapshot(asked_for={"bookinfo": "gone"})
+
+    (finding,) = injector_checks.injectors(found, stack)
+
+    assert finding.subject == "injector gone"
+    assert "(default), and not with istio.io/rev=gone" in finding.remedy
+
+
+def test_an_apps_injector_is_its_platforms(configure: Callable[..., None]) -> None:
+    """It is the platform's stack that brings it back."""
+    configure()
+    app = settings.read().model_copy(update={"mode": "app", "platform_stack": "acme/mesh/shared"})
+
+    (finding,) = injector_checks.injectors(snapshot(injectors=()), app)
+
+    assert "mesh up --stack acme/mesh/shared -- --refresh" in finding.remedy
+    assert "make verify STACK=test" in finding.remedy
+
+
 @pytest.mark.parametrize(
     ("pod", "wanted"),
     [
@@ -280,8 +349,7 @@ def test_a_revision_that_the_stack_lacks_is_a_warning(stack: Settings) -> None:
 
 def test_two_injectors_of_one_name_are_a_warning(stack: Settings) -> None:
     """As after an `istioctl install` that was taken over: its tag stays beside the stack's own."""
-    kind = "MutatingWebhookConfiguration"
-    injectors = (part(kind, name="istio-revision-tag-default"), part(kind, name="istio"))
+    injectors = (injector(name="istio-revision-tag-default"), injector(name="istio"))
 
     found = list(mesh_checks.leftovers(snapshot(injectors=injectors), stack))
 
