@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pulumi
 
-from mesh import continuity, label_preflight, ownership, skew
+from mesh import continuity, label_preflight, ownership, remedies, skew
 from mesh.cluster import Cluster
 from mesh.cluster_client import connect, kubernetes_version
 from mesh.platform_contract import PlatformContract
@@ -31,7 +31,8 @@ def check(cluster: Cluster, stack: Settings, platform: PlatformContract) -> None
         f"{cluster} has no platform that stack {ownership.stack()} can stand on; nothing "
         "was changed:",
         _lacks(mesh, stack, platform),
-        f"bring it up: pulumi up --stack {stack.platform_stack or 'PLATFORM'}",
+        # Without --refresh Pulumi takes for there what somebody deleted.
+        f"bring it up: pulumi up --refresh --stack {remedies.platform_of(stack)}",
     )
     refuse(
         f"{cluster} has stack {ownership.stack()} otherwise; nothing was changed:",

@@ -7,9 +7,11 @@ import pulumi
 from mesh import (
     continuity,
     gateway_preflight,
+    injector_preflight,
     kubernetes_needs,
     label_preflight,
     ownership,
+    remedies,
     security,
     skew,
 )
@@ -89,6 +91,11 @@ def check(
         pulumi.log.warn(
             "istioctl still holds fields of what was adopted, and may have objects beside: "
             "`python -m mesh handover` shows them, and with --yes ends it"
+        )
+    for name in injector_preflight.gone(mesh, stack, planes):
+        pulumi.log.warn(
+            f"{where} has lost the injector of {name}, and pods are made without istio-proxy: "
+            f"{remedies.bring_back()}"
         )
     scaled = {(stack.istio_namespace, istiod.name) for istiod in mesh.istiods}
     scaled |= {

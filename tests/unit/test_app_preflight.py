@@ -178,7 +178,7 @@ def test_a_platform_that_is_not_up_or_too_old_is_one_error(
 
     assert "has no platform that stack mesh/test can stand on" in message
     assert reason in message
-    assert "bring it up: pulumi up --stack PLATFORM" in message
+    assert "bring it up: pulumi up --refresh --stack PLATFORM" in message
 
 
 @pytest.mark.parametrize(

@@ -698,6 +698,7 @@ def test_what_istioctl_still_holds_is_told(
     warnings: list[str] = []
     monkeypatch.setattr(pulumi.log, "warn", warnings.append)
     ours(api, istiod("istio-system"))
+    api.injectors.append(injector("istio-system"))
     check(kubeconfig(api.url))
     assert warnings == []
 
@@ -744,6 +745,88 @@ def test_what_has_no_pods_is_found(
         stopped["spec"]["replicas"] = 0
         stopped["metadata"]["generation"] = 7
     assert check(kubeconfig(api.url)) == {"istiod": 7, "istio-ingressgateway": 7}
+
+
+def warnings_of(
+    monkeypatch: pytest.MonkeyPatch, cluster: Cluster, wanted: ControlPlanes | None = None
+) -> list[str]:
+    """Return what a cluster is warned about."""
+    warnings: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+    check(cluster, wanted=wanted)
+    return warnings
+
+
+def test_an_injector_that_somebody_deleted_is_told(
+    api: FakeAPIServer, kubeconfig: Kubeconfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its istiod runs without it: a plain update wouldn't notice. A first one has neither."""
+    cluster = kubeconfig(api.url)
+    api.namespaces.append(namespace("istio-system", **OURS))
+    assert warnings_of(monkeypatch, cluster) == []
+
+    api.deployments.append(istiod("istio-system"))
+    (warning,) = warnings_of(monkeypatch, cluster)
+    assert "has lost the injector of default" in warning
+    assert "python -m mesh up --stack test -- --refresh" in warning
+
+    api.injectors.append(injector("istio-system"))
+    assert warnings_of(monkeypatch, cluster) == []
+
+
+def test_each_revision_and_tag_has_an_injector_of_its_own(
+    api: FakeAPIServer, kubeconfig: Kubeconfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A canary's comes with its istiod, a tag's before somebody asks for it."""
+    cluster = kubeconfig(api.url)
+    ours(api, istiod("istio-system"))
+    api.injectors.append(injector("istio-system"))
+    wanted = planes(plane("default", "1.30.3", "stable"), plane("next", "1.30.3"))
+    assert warnings_of(monkeypatch, cluster, wanted) == [], "the update brings them"
+
+    api.deployments.append(istiod("istio-system", revision="next"))
+    api.namespaces.append(namespace("shop", "istio.io/rev=stable"))
+    tag, canary = warnings_of(monkeypatch, cluster, wanted)
+    assert "the injector of stable" in tag
+    assert "the injector of next" in canary
+
+    api.injectors += [
+        injector("istio-system", rev="default", tag="stable"),
+        injector("istio-system", rev="next"),
+    ]
+    assert warnings_of(monkeypatch, cluster, wanted) == []
+
+
+def test_an_injector_that_the_charts_leave_out_is_not_missed(
+    api: FakeAPIServer,
+    kubeconfig: Kubeconfig,
+    configure: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No update would bring it back."""
+    ours(api, istiod("istio-system"))
+    configure(values=json.dumps({"istiod": {"global": {"operatorManageWebhooks": True}}}))
+
+    assert warnings_of(monkeypatch, kubeconfig(api.url)) == []
+
+
+def test_the_injector_of_a_release_before_1_5_is_missed_if_its_chart_has_one(
+    api: FakeAPIServer,
+    kubeconfig: Kubeconfig,
+    configure: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A part of the one chart, which values can switch off."""
+    api.version, api.webhooks = "v1.15.12", "v1beta1"
+    ours(api, pilot())
+    cluster, wanted = kubeconfig(api.url), on_disk("1.0.5")
+    configure(istioVersion="1.0.5")
+    (warning,) = warnings_of(monkeypatch, cluster, wanted)
+    assert "has lost the injector of default" in warning
+
+    values = {"istio": {"sidecarInjectorWebhook": {"enabled": False}}}
+    configure(istioVersion="1.0.5", values=json.dumps(values))
+    assert warnings_of(monkeypatch, cluster, wanted) == []
 
 
 def pilot(tag: str = "1.0.5") -> dict[str, Any]:
