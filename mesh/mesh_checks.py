@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mesh import skew
+from mesh import remedies, skew
 from mesh.revisions import DEFAULT
 from mesh.running_mesh import RunningMesh
 from mesh.settings import Settings
@@ -34,7 +34,7 @@ class Snapshot:
 
     mesh: RunningMesh
     deployments: Sequence[Manifest]
-    """Those of the control plane's namespace."""
+    """Those of all namespaces."""
     webhooks: Sequence[Manifest]
     """Configurations of Istio's mutating and validating webhooks."""
     services: Sequence[Manifest]
@@ -44,33 +44,75 @@ class Snapshot:
 
 def control_plane(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
     """Every Deployment of the mesh's namespace is ready, an istiod of each revision among them."""
-    names = {deployment["metadata"]["name"] for deployment in snapshot.deployments}
+    home = stack.istio_namespace
+    there = {key(deployment) for deployment in snapshot.deployments}
     for name in _istiods(stack):
-        if name not in names:
+        if f"{home}/{name}" not in there:
             yield Finding(
                 check="control plane",
                 subject=name,
                 status="wrong",
-                found=f"not in namespace {stack.istio_namespace}",
-                remedy="deploy the stack: make up",
+                found=f"not in namespace {home}",
+                remedy=remedies.bring_back(remedies.platform_of(stack)),
             )
     for deployment in snapshot.deployments:
-        name = deployment["metadata"]["name"]
-        wanted = deployment["spec"].get("replicas", 1)
-        ready = deployment.get("status", {}).get("readyReplicas", 0)
-        labels = deployment["spec"]["selector"]["matchLabels"]
-        pods = ",".join(f"{key}={value}" for key, value in labels.items())
-        remedy = f"kubectl describe pods -n {stack.istio_namespace} -l {pods}"
-        if wanted == 0:
-            remedy = "make up: it starts what was scaled to 0"
-        is_ready = 0 < wanted <= ready
+        if deployment["metadata"]["namespace"] == home:
+            name = deployment["metadata"]["name"]
+            yield _rollout("control plane", name, deployment, remedies.make_up())
+
+
+def bookinfo(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
+    """Each version of Bookinfo's services has its Deployment, with all pods ready."""
+    home = stack.bookinfo_namespace
+    if home not in stack.namespaces:
+        return
+    there = {key(deployment): deployment for deployment in snapshot.deployments}
+    names = [
+        f"{service}-{version}"
+        for service, versions in stack.bookinfo_versions.items()
+        for version in versions
+    ]
+    if missing := [name for name in names if f"{home}/{name}" not in there]:
         yield Finding(
-            check="control plane",
-            subject=name,
-            status="ok" if is_ready else "wrong",
-            found=f"{ready} of {wanted} pods ready",
-            remedy="" if is_ready else remedy,
+            check="bookinfo",
+            subject=home,
+            status="wrong",
+            found=f"no Deployment {', '.join(missing)}",
+            remedy=remedies.bring_back(),
         )
+    rollouts = [
+        _rollout("bookinfo", each, there[each], remedies.bring_back())
+        for name in names
+        if (each := f"{home}/{name}") in there
+    ]
+    wrong = [finding for finding in rollouts if finding.status == "wrong"]
+    yield from wrong
+    if not missing and not wrong:
+        yield Finding(
+            check="bookinfo",
+            subject=home,
+            status="ok",
+            found=f"{len(names)} of {len(names)} Deployments ready",
+        )
+
+
+def _rollout(check: str, subject: str, deployment: Manifest, started_by: str) -> Finding:
+    """Compare the pods that a Deployment has with those that it asks for."""
+    wanted = deployment["spec"].get("replicas", 1)
+    ready = deployment.get("status", {}).get("readyReplicas", 0)
+    labels = deployment["spec"]["selector"]["matchLabels"]
+    pods = ",".join(f"{name}={value}" for name, value in labels.items())
+    remedy = f"kubectl describe pods -n {deployment['metadata']['namespace']} -l {pods}"
+    if wanted == 0:
+        remedy = f"start what was scaled to 0: {started_by}"
+    is_ready = 0 < wanted <= ready
+    return Finding(
+        check=check,
+        subject=subject,
+        status="ok" if is_ready else "wrong",
+        found=f"{ready} of {wanted} pods ready",
+        remedy="" if is_ready else remedy,
+    )
 
 
 def webhooks(snapshot: Snapshot) -> Iterator[Finding]:
@@ -98,7 +140,7 @@ def webhooks(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def gateways(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
-    """Each gateway of the stack has its Service, and an address where it asks for one."""
+    """Each gateway of the stack has its Service, a pod, and an address where it asks for one."""
     services = {key(service): service for service in snapshot.services}
     for gateway in stack.gateways:
         namespace = stack.namespace_of(gateway)
@@ -107,7 +149,11 @@ def gateways(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
         status: Status = "wrong"
         remedy = f"kubectl describe service {name} -n {namespace}"
         if service is None:
-            found, remedy = "no such Service", "deploy the stack: make up"
+            found = "no such Service"
+            remedy = remedies.bring_back(remedies.platform_of(stack))
+        elif selector := _deserted(service, snapshot.pods):
+            found = "no pod behind it is ready"
+            remedy = f"kubectl get deployments,pods -n {namespace} -l {selector}"
         elif service["spec"].get("type") != "LoadBalancer":
             status, found = "ok", f"{service['spec'].get('type')}: no address to wait for"
         elif address := _address(service):
@@ -166,6 +212,18 @@ def _istiods(stack: Settings) -> Iterator[str]:
     yield "istiod" if stack.revision in (None, DEFAULT) else f"istiod-{stack.revision}"
     if stack.canary:
         yield f"istiod-{stack.canary.revision}"
+
+
+def _deserted(service: Manifest, pods: Sequence[Manifest]) -> str:
+    """Return the selector of a Service that no ready pod answers for, else nothing."""
+    selector = service["spec"].get("selector") or {}
+    for pod in pods:
+        metadata, conditions = pod["metadata"], pod.get("status", {}).get("conditions", ())
+        is_ready = any((c["type"], c["status"]) == ("Ready", "True") for c in conditions)
+        is_here = metadata["namespace"] == service["metadata"]["namespace"]
+        if is_ready and is_here and selector.items() <= (metadata.get("labels") or {}).items():
+            return ""
+    return ",".join(f"{name}={value}" for name, value in selector.items())
 
 
 def _address(service: Manifest) -> str:

@@ -13,15 +13,17 @@ from mesh.settings import Settings
 def sidecars(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
     """Each pod has a proxy where its namespace, its own label or the stack asks for one."""
     asking = set(snapshot.mesh.asked_for)
-    if stack.data_plane.has_sidecars:
+    if stack.data_plane.has_sidecars and stack.bookinfo_namespace in stack.namespaces:
         asking.add(stack.bookinfo_namespace)
     complete: dict[str, int] = dict.fromkeys(sorted(asking), 0)
+    lacking = set()
     for pod in snapshot.pods:
         metadata = pod["metadata"]
         namespace = metadata["namespace"]
         if proxy_of(pod["spec"]):
             complete[namespace] = complete.get(namespace, 0) + 1
         elif wants_proxy(pod, asked=namespace in asking):
+            lacking.add(namespace)
             found = "no istio-proxy: made before the namespace's label, or past the injector"
             if not has_injector(pod, snapshot.mesh):
                 found = (
@@ -35,6 +37,8 @@ def sidecars(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
                 remedy=_restart(pod, snapshot.mesh),
             )
     for namespace, count in complete.items():
+        if not count or namespace in lacking:
+            continue
         yield Finding(
             check="sidecar",
             subject=namespace,

@@ -56,19 +56,20 @@ def verify(workspace: Workspace, *, as_json: bool = False) -> bool:
 
 
 def _check(client: Client, stack: Settings, kubernetes: str) -> Iterator[Finding]:
-    snapshot = _look(client, stack, kubernetes)
+    snapshot = _look(client, kubernetes)
     yield from mesh_checks.control_plane(snapshot, stack)
     yield from mesh_checks.webhooks(snapshot)
     yield from injector_checks.injectors(snapshot, stack)
     if mesh_checks.has_istiod(stack):
         yield from _trials(client, stack, snapshot.mesh)
+    yield from mesh_checks.bookinfo(snapshot, stack)
     yield from pod_checks.sidecars(snapshot, stack)
     yield from mesh_checks.gateways(snapshot, stack)
     yield from pod_checks.versions(snapshot)
     yield from mesh_checks.leftovers(snapshot, stack)
 
 
-def _look(client: Client, stack: Settings, kubernetes: str) -> Snapshot:
+def _look(client: Client, kubernetes: str) -> Snapshot:
     webhooks = [
         {**live.to_dict(), "kind": kind.__name__.removeprefix("Early")}
         for kind in running_mesh.webhooks(kubernetes)
@@ -77,7 +78,7 @@ def _look(client: Client, stack: Settings, kubernetes: str) -> Snapshot:
     pods = [pod.to_dict() for pod in client.list(Pod, namespace="*")]
     return Snapshot(
         mesh=RunningMesh.read(client, kubernetes),
-        deployments=_dicts(client.list(Deployment, namespace=stack.istio_namespace)),
+        deployments=_dicts(client.list(Deployment, namespace="*")),
         webhooks=webhooks,
         services=_dicts(client.list(Service, namespace="*")),
         pods=[pod for pod in pods if _stays(pod)],

@@ -17,10 +17,19 @@ from mesh.settings import Settings
 Manifest = dict[str, Any]
 
 ISTIOD: Manifest = {
-    "metadata": {"name": "istiod"},
+    "metadata": {"namespace": "istio-system", "name": "istiod"},
     "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "istiod"}}},
     "status": {"readyReplicas": 1},
 }
+NAMES = ("details-v1", "ratings-v1", "reviews-v1", "reviews-v2", "reviews-v3", "productpage-v1")
+BOOKINFO: list[Manifest] = [
+    {
+        "metadata": {"namespace": "bookinfo", "name": name},
+        "spec": {"replicas": 1, "selector": {"matchLabels": {"app": name[:-3]}}},
+        "status": {"readyReplicas": 1},
+    }
+    for name in NAMES
+]
 WEBHOOK: Manifest = {
     "kind": "MutatingWebhookConfiguration",
     "metadata": {"name": "istio-sidecar-injector"},
@@ -37,7 +46,7 @@ SERVICES: list[Manifest] = [
     {"metadata": {"namespace": "istio-system", "name": "istiod"}, "spec": {"type": "ClusterIP"}},
     {
         "metadata": {"namespace": "istio-system", "name": "istio-ingressgateway"},
-        "spec": {"type": "LoadBalancer"},
+        "spec": {"type": "LoadBalancer", "selector": {"istio": "ingressgateway"}},
         "status": {"loadBalancer": {"ingress": [{"hostname": "lb.example.com"}]}},
     },
 ]
@@ -51,6 +60,15 @@ POD: Manifest = {
         "ownerReferences": [{"kind": "ReplicaSet", "name": "details-v1-5b4f"}],
     },
     "spec": {"containers": [{"name": "details"}, PROXY]},
+}
+GATEWAY: Manifest = {
+    "metadata": {
+        "namespace": "istio-system",
+        "name": "istio-ingressgateway-7c9f-k4k4k",
+        "labels": {"istio": "ingressgateway", "sidecar.istio.io/inject": "true"},
+    },
+    "spec": {"containers": [PROXY]},
+    "status": {"conditions": [{"type": "Ready", "status": "True"}]},
 }
 RESTART = "kubectl rollout restart deployment/details-v1 -n bookinfo"
 
@@ -87,10 +105,10 @@ def snapshot(**fields: Any) -> Snapshot:
         stopped={},
     )
     healthy: Manifest = {
-        "deployments": [ISTIOD],
+        "deployments": [ISTIOD, *BOOKINFO],
         "webhooks": [WEBHOOK],
         "services": SERVICES,
-        "pods": [POD],
+        "pods": [POD, GATEWAY],
     }
     return Snapshot(mesh=mesh, **{**healthy, **fields})
 
@@ -113,6 +131,7 @@ def check(found: Snapshot, stack: Settings) -> list[Finding]:
         *mesh_checks.control_plane(found, stack),
         *mesh_checks.webhooks(found),
         *injector_checks.injectors(found, stack),
+        *mesh_checks.bookinfo(found, stack),
         *pod_checks.sidecars(found, stack),
         *mesh_checks.gateways(found, stack),
         *pod_checks.versions(found),
@@ -134,6 +153,8 @@ def test_a_healthy_mesh_has_nothing_wrong(stack: Settings) -> None:
     assert [finding.check for finding in findings] == [
         "control plane",
         "webhook",
+        "bookinfo",
+        "sidecar",
         "sidecar",
         "gateway",
         "version",
@@ -142,7 +163,7 @@ def test_a_healthy_mesh_has_nothing_wrong(stack: Settings) -> None:
 
 def test_an_istiod_that_is_not_there_is_wrong(stack: Settings) -> None:
     """Each revision of the stack has one."""
-    _, subject, found, _ = wrong(snapshot(deployments=[]), stack)
+    _, subject, found, _ = wrong(snapshot(deployments=BOOKINFO), stack)
 
     assert (subject, found) == ("istiod", "not in namespace istio-system")
 
@@ -157,7 +178,7 @@ def test_a_canary_has_its_own_istiod(configure: Callable[..., None]) -> None:
 def test_a_release_before_istiod_has_none(configure: Callable[..., None]) -> None:
     """Its control plane is whatever its namespace holds."""
     configure(istioVersion="1.0.5")
-    pilot = changed(ISTIOD, metadata={"name": "istio-pilot"})
+    pilot = changed(ISTIOD, metadata={**ISTIOD["metadata"], "name": "istio-pilot"})
 
     findings = list(mesh_checks.control_plane(snapshot(deployments=[pilot]), settings.read()))
 
@@ -168,7 +189,7 @@ def test_a_release_before_istiod_has_none(configure: Callable[..., None]) -> Non
     ("replicas", "found", "remedy"),
     [
         (1, "0 of 1 pods ready", "kubectl describe pods -n istio-system -l app=istiod"),
-        (0, "0 of 0 pods ready", "make up: it starts what was scaled to 0"),
+        (0, "0 of 0 pods ready", "start what was scaled to 0: make up STACK=test"),
     ],
 )
 def test_an_istiod_without_pods_is_wrong(
@@ -177,7 +198,7 @@ def test_an_istiod_without_pods_is_wrong(
     """Scaled to nothing is no kind of ready."""
     istiod = changed(ISTIOD, status={}, spec={**ISTIOD["spec"], "replicas": replicas})
 
-    assert wrong(snapshot(deployments=[istiod]), stack)[2:] == (found, remedy)
+    assert wrong(snapshot(deployments=[istiod, *BOOKINFO]), stack)[2:] == (found, remedy)
 
 
 def test_a_webhook_without_a_ca_bundle_is_wrong(stack: Settings) -> None:
@@ -200,7 +221,7 @@ def test_a_pod_without_its_sidecar_is_named_with_the_remedy(stack: Settings) -> 
     """Its namespace asks for one."""
     plain = changed(POD, spec={"containers": [{"name": "details"}]})
 
-    status, subject, _, remedy = wrong(snapshot(pods=[plain]), stack)
+    status, subject, _, remedy = wrong(snapshot(pods=[plain, GATEWAY]), stack)
 
     assert (status, subject, remedy) == ("wrong", "bookinfo/details-v1-5b4f-x2x2x", RESTART)
 
@@ -211,12 +232,14 @@ BARE = changed(POD, spec={"containers": [{"name": "details"}]})
 def test_a_missing_injector_is_named_with_what_brings_it_back(stack: Settings) -> None:
     """Before anything is restarted: a pod made anew would come back without a sidecar."""
     bare = [
-        each for each in check(snapshot(pods=[BARE], injectors=()), stack) if each.status != "ok"
+        each
+        for each in check(snapshot(pods=[BARE, GATEWAY], injectors=()), stack)
+        if each.status != "ok"
     ]
 
     missing, sidecar = bare
     assert missing.subject == "injector default"
-    assert "asked for by namespace bookinfo: new pods get no istio-proxy" in missing.found
+    assert "asked for by namespace bookinfo, istio-system: new pods" in missing.found
     assert "python -m mesh up --stack test -- --refresh" in missing.remedy
     assert (sidecar.subject, sidecar.remedy) == ("bookinfo/details-v1-5b4f-x2x2x", "")
     assert sidecar.found == "no istio-proxy: nothing injects what asks for default"
@@ -293,6 +316,62 @@ def test_a_pod_is_missed_only_where_it_would_be_injected(
     found = list(pod_checks.sidecars(snapshot(pods=[made]), stack))
 
     assert any(finding.status == "wrong" for finding in found) is wanted
+
+
+def test_a_deployment_that_is_gone_is_named(stack: Settings) -> None:
+    """The pods that are left say nothing of it."""
+    _, subject, found, remedy = wrong(snapshot(deployments=[ISTIOD, *BOOKINFO[1:]]), stack)
+
+    assert (subject, found) == ("bookinfo", "no Deployment details-v1")
+    assert "python -m mesh up --stack test -- --refresh" in remedy
+
+
+@pytest.mark.parametrize(
+    ("replicas", "remedy"),
+    [
+        (2, "kubectl describe pods -n bookinfo -l app=details"),
+        (0, "start what was scaled to 0: bring back what is gone: "),
+    ],
+)
+def test_a_deployment_that_lacks_pods_is_named(stack: Settings, replicas: int, remedy: str) -> None:
+    """No pod of it has to be there to tell."""
+    details = changed(BOOKINFO[0], spec={**BOOKINFO[0]["spec"], "replicas": replicas}, status={})
+
+    found = wrong(snapshot(deployments=[ISTIOD, details, *BOOKINFO[1:]]), stack)
+
+    assert found[:3] == ("wrong", "bookinfo/details-v1", f"0 of {replicas} pods ready")
+    assert found[3].startswith(remedy)
+
+
+def test_nothing_is_well_of_a_namespace_without_pods_or_with_a_bare_one(stack: Settings) -> None:
+    """Pods with a proxy are no good news beside one that lacks it; and none are no news."""
+    empty = list(pod_checks.sidecars(snapshot(pods=[]), stack))
+    mixed = list(pod_checks.sidecars(snapshot(pods=[POD, BARE]), stack))
+
+    assert empty == []
+    assert [each.status for each in mixed] == ["wrong"]
+
+
+def test_a_platform_has_no_bookinfo(stack: Settings) -> None:
+    """Whatever its namespace would be called."""
+    platform = stack.model_copy(update={"mode": "platform"})
+    bare = changed(BARE)
+    found = snapshot(deployments=[ISTIOD], asked_for={}, pods=[bare, GATEWAY])
+
+    assert {each.status for each in check(found, platform)} == {"ok"}
+
+
+def test_a_gateway_without_a_ready_pod_is_wrong(stack: Settings) -> None:
+    """Its Service and its address may be there all the same."""
+    starting = changed(GATEWAY, status={"conditions": [{"type": "Ready", "status": "False"}]})
+
+    _, subject, found, remedy = wrong(snapshot(pods=[POD, starting]), stack)
+
+    assert (subject, found) == (
+        "istio-system/istio-ingressgateway",
+        "no pod behind it is ready",
+    )
+    assert remedy == "kubectl get deployments,pods -n istio-system -l istio=ingressgateway"
 
 
 def test_a_load_balancer_without_an_address_is_wrong(stack: Settings) -> None:
