@@ -43,7 +43,7 @@ def sidecars(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
             check="sidecar",
             subject=namespace,
             status="ok",
-            found=f"{count} pods with istio-proxy",
+            found=f"{count} {'pod' if count == 1 else 'pods'} with istio-proxy",
         )
 
 
@@ -83,7 +83,8 @@ def versions(snapshot: Snapshot) -> Iterator[Finding]:
             check="version",
             subject=f"revision {revision}",
             status="ok",
-            found=f"{count} proxies of istiod's version, {istiods[revision] or 'whatever it is'}",
+            found=f"{count} {'proxy' if count == 1 else 'proxies'} of istiod's version, "
+            f"{istiods[revision] or 'whatever it is'}",
         )
 
 

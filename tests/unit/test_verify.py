@@ -352,6 +352,16 @@ def test_nothing_is_well_of_a_namespace_without_pods_or_with_a_bare_one(stack: S
     assert [each.status for each in mixed] == ["wrong"]
 
 
+def test_one_is_no_plural(stack: Settings) -> None:
+    """And two are."""
+    one, two = snapshot(pods=[POD]), snapshot(pods=[POD, POD])
+
+    assert [f.found for f in pod_checks.sidecars(one, stack)] == ["1 pod with istio-proxy"]
+    assert [f.found for f in pod_checks.sidecars(two, stack)] == ["2 pods with istio-proxy"]
+    (version,) = pod_checks.versions(one)
+    assert version.found == "1 proxy of istiod's version, 1.30.3"
+
+
 def test_a_platform_has_no_bookinfo(stack: Settings) -> None:
     """Whatever its namespace would be called."""
     platform = stack.model_copy(update={"mode": "platform"})
