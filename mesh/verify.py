@@ -16,6 +16,7 @@ from mesh import (
     injector_checks,
     mesh_checks,
     pod_checks,
+    remedies,
     running_mesh,
     stack_settings,
     webhook_trial,
@@ -105,13 +106,16 @@ def _trials(client: Client, stack: Settings, mesh: RunningMesh) -> Iterator[Find
     ]
     for what, trial, names in asked:
         for name in sorted(filter(None, names)):
-            status, found = trial(client, stack.istio_namespace, name)
+            status, found = answer = trial(client, stack.istio_namespace, name)
+            remedy = UNREACHED if status == "wrong" else ""
+            if answer == webhook_trial.LET_IN:
+                remedy = remedies.bring_back(remedies.platform_of(stack))
             yield Finding(
                 check="webhook",
                 subject=f"{what} {name}",
                 status=status,
                 found=found,
-                remedy=UNREACHED if status == "wrong" else "",
+                remedy=remedy,
             )
 
 

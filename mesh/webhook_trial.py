@@ -18,6 +18,10 @@ from mesh.revisions import DEFAULT
 
 Answer = tuple[Literal["ok", "warning", "wrong"], str]
 ANSWERS: Answer = ("ok", "answers")
+LET_IN: Answer = (
+    "wrong",
+    "an invalid VirtualService is let in: no ValidatingWebhookConfiguration asks istiod about it",
+)
 NAME = "mesh-verify"
 VIRTUAL_SERVICE = create_namespaced_resource(
     "networking.istio.io", "v1", "VirtualService", "virtualservices"
@@ -57,7 +61,7 @@ def validate(client: Client, namespace: str, revision: str) -> Answer:
         client.create(VIRTUAL_SERVICE(metadata=metadata, spec={"http": []}), dry_run=True)
     except (ApiError, httpx2.TimeoutException) as error:
         return ANSWERS if "denied the request" in str(error) else _failure(error)
-    return "wrong", "an invalid VirtualService is let in"
+    return LET_IN
 
 
 def _revision(name: str) -> dict[str, str]:

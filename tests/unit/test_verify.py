@@ -9,7 +9,7 @@ import pytest
 from lightkube import Client
 from lightkube.core.exceptions import ApiError
 
-from mesh import injector_checks, mesh_checks, pod_checks, settings, webhook_trial
+from mesh import injector_checks, mesh_checks, pod_checks, settings, verify, webhook_trial
 from mesh.mesh_checks import Finding, Snapshot
 from mesh.running_mesh import Part, RunningMesh
 from mesh.settings import Settings
@@ -505,3 +505,20 @@ def test_an_injector_answers_when_it_injects(answer: Callable[[Any], Any], statu
 def test_a_validator_answers_when_it_refuses(answer: Callable[[Any], Any], status: str) -> None:
     """What it lets in was never shown to it."""
     assert webhook_trial.validate(FakeClient(answer), "istio-system", "default")[0] == status
+
+
+@pytest.mark.parametrize(
+    ("answer", "remedy"),
+    [
+        (lambda route: route, "bring back what is gone: "),
+        (refusal("failed calling webhook: connection refused"), "let the API server reach istiod"),
+    ],
+)
+def test_a_validator_that_is_not_asked_is_no_firewall(
+    stack: Settings, answer: Callable[[Any], Any], remedy: str
+) -> None:
+    """Its configuration is gone; only one that can't be reached is an error."""
+    (found,) = verify._trials(FakeClient(answer), stack, snapshot(injectors=()).mesh)
+
+    assert (found.subject, found.status) == ("validator default", "wrong")
+    assert found.remedy.startswith(remedy)
