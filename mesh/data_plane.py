@@ -129,6 +129,13 @@ def _without_sidecars(stack: Settings, prefix: str) -> Iterator[str]:
             f"{need}: the sidecars are what tells a caller's requests apart by their methods",
             stack.deny_by_default,
         )
+    own = stack.mtls_by_namespace.get(stack.bookinfo_namespace)
+    if own == "strict" and not stack.data_plane.is_ambient:
+        yield wrong(
+            below(f"{prefix}mtlsByNamespace", stack.bookinfo_namespace),
+            f"needs {prefix}injection other than off: a pod without a proxy takes plain text",
+            own,
+        )
     for service in [each for each in stack.traffic_plan if each != FRONT]:
         yield wrong(
             below(f"{prefix}trafficPlan", service),

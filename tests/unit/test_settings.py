@@ -205,6 +205,16 @@ def test_what_only_sidecars_do_needs_sidecars(configure: Configure, injection: s
     assert "mesh:trafficPlan.productpage" not in message
 
 
+def test_nobody_refuses_plain_text_to_a_pod_without_a_proxy(configure: Configure) -> None:
+    """The stack would say strict, and mean nothing; ambient mode's ztunnel does refuse it."""
+    strict = json.dumps({"bookinfo": "strict"})
+    message = refusal(configure, injection="off", mtlsByNamespace=strict)
+    assert "mesh:mtlsByNamespace.bookinfo: needs mesh:injection other than off" in message
+
+    configure(injection="ambient", mtlsByNamespace=strict)
+    assert settings.read().mtls_by_namespace == {"bookinfo": "strict"}
+
+
 def test_ambient_is_a_profile_too(configure: Configure) -> None:
     """Another one would take from istiod what ambient mode needs."""
     message = refusal(configure, injection="ambient", profile="demo")
