@@ -188,7 +188,8 @@ def leftovers(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
                 subject=part.name,
                 status="warning",
                 found=f"{part}: {reason}",
-                remedy="what another tool made, remove with that tool, unless it is in use",
+                remedy=f"what the stack made goes with {remedies.make_up()}, once nothing uses it; "
+                "what another tool made, remove with that tool",
             )
 
 

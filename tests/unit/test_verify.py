@@ -430,10 +430,12 @@ def test_a_revision_that_the_stack_lacks_is_a_warning(stack: Settings) -> None:
     """It is in the stack's own namespace, and nobody there asked for it."""
     istiods = (part(), part(name="istiod-old", answers_to="old"))
 
-    _, subject, found, _ = wrong(snapshot(istiods=istiods), stack)
+    _, subject, found, remedy = wrong(snapshot(istiods=istiods), stack)
 
     assert subject == "istiod-old"
     assert found.endswith("by helm: the stack has no revision or tag old")
+    # A revision that was refused to go, while pods use it, is the stack's own.
+    assert "what the stack made goes with make up" in remedy
 
 
 def test_two_injectors_of_one_name_are_a_warning(stack: Settings) -> None:
