@@ -202,7 +202,7 @@ class Workspace:
         if self.sandbox is None:
             return nullcontext()
         waiting = f"stack {self.stack}: waiting for another command that changes it"
-        return lock.held(self.sandbox.folder / f"{self.name}.lock", waiting)
+        return lock.held(self._lock_file, waiting)
 
     def query(self, *arguments: str, standard_input: str | None = None) -> str:
         """Run a program on the stack and return what it prints.
@@ -278,6 +278,7 @@ class Workspace:
         )
         if self.sandbox is not None:
             self._salt_file.unlink(missing_ok=True)
+            self._lock_file.unlink(missing_ok=True)
             (self.sandbox.folder / self.config_file.name).unlink(missing_ok=True)
 
     @property
@@ -301,6 +302,11 @@ class Workspace:
     def _salt_file(self) -> Path:
         assert self.sandbox is not None  # noqa: S101 - asked for sandbox stacks only
         return self.sandbox.folder / f"salt.{self.name}.yaml"
+
+    @property
+    def _lock_file(self) -> Path:
+        assert self.sandbox is not None  # noqa: S101 - asked for sandbox stacks only
+        return self.sandbox.folder / f"{self.name}.lock"
 
     def _config_option(self) -> list[str]:
         """Name a config file with the salt, lest Pulumi write one into the file under git."""
