@@ -4,7 +4,7 @@ import base64
 import json
 import os
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -82,31 +82,39 @@ def read(listed: Iterable[Path]) -> Kubeconfig:
     """Read the files that are there. Raises pulumi.RunError for one that is no kubeconfig."""
     merged: dict[str, dict[str, Entry]] = {section: {} for section in SECTIONS}
     for file in filter(Path.is_file, listed):
-        content = load(file)
-        for section, (inner, paths) in SECTIONS.items():
-            for entry in content.get(section) or []:
-                body = entry.get(inner) or {}
-                folder = file.absolute().parent
-                found = {key: str(folder / body[key]) for key in paths if body.get(key)}
-                merged[section].setdefault(entry["name"], {**body, **found})
+        folder = file.absolute().parent
+        for section, name, body in _entries(file):
+            found = {key: str(folder / path) for key, path in _paths(section, body).items()}
+            merged[section].setdefault(name, {**body, **found})
     return Kubeconfig(**merged)
 
 
 def relative_paths(file: Path, context: str) -> list[str]:
     """List the paths of a context that depend on where they are read from."""
-    content = load(file)
-    entries = {
-        section: {entry["name"]: entry.get(inner) or {} for entry in content.get(section) or []}
-        for section, (inner, _) in SECTIONS.items()
-    }
-    used = entries["contexts"].get(context, {})
+    entries = list(_entries(file))
+    contexts = {name: body for section, name, body in entries if section == "contexts"}
+    used = contexts.get(context, {})
+    of_context = {("clusters", used.get("cluster")), ("users", used.get("user"))}
     return [
-        body[key]
-        for section, name in (("clusters", "cluster"), ("users", "user"))
-        for body in [entries[section].get(used.get(name), {})]
-        for key in SECTIONS[section][1]
-        if body.get(key) and not Path(body[key]).is_absolute()
+        path
+        for section, name, body in entries
+        if (section, name) in of_context
+        for path in _paths(section, body).values()
+        if not Path(path).is_absolute()
     ]
+
+
+def _entries(file: Path) -> Iterator[tuple[str, str, Entry]]:
+    """Go through a file's entries: section, name and content."""
+    content = load(file)
+    for section, (inner, _) in SECTIONS.items():
+        for entry in content.get(section) or []:
+            yield section, entry["name"], entry.get(inner) or {}
+
+
+def _paths(section: str, body: Entry) -> dict[str, str]:
+    """Return the paths that an entry names, as it names them."""
+    return {key: body[key] for key in SECTIONS[section][1] if body.get(key)}
 
 
 def load(file: Path) -> dict[str, Any]:
