@@ -100,8 +100,7 @@ def _rollout(check: str, subject: str, deployment: Manifest, started_by: str) ->
     """Compare the pods that a Deployment has with those that it asks for."""
     wanted = deployment["spec"].get("replicas", 1)
     ready = deployment.get("status", {}).get("readyReplicas", 0)
-    labels = deployment["spec"]["selector"]["matchLabels"]
-    pods = ",".join(f"{name}={value}" for name, value in labels.items())
+    pods = _selector(deployment["spec"]["selector"]["matchLabels"])
     remedy = f"kubectl describe pods -n {deployment['metadata']['namespace']} -l {pods}"
     if wanted == 0:
         remedy = f"start what was scaled to 0: {started_by}"
@@ -224,7 +223,11 @@ def _deserted(service: Manifest, pods: Sequence[Manifest]) -> str:
         is_here = metadata["namespace"] == service["metadata"]["namespace"]
         if is_ready and is_here and selector.items() <= (metadata.get("labels") or {}).items():
             return ""
-    return ",".join(f"{name}={value}" for name, value in selector.items())
+    return _selector(selector)
+
+
+def _selector(labels: Mapping[str, str]) -> str:
+    return ",".join(map("=".join, labels.items()))
 
 
 def _address(service: Manifest) -> str:
