@@ -128,10 +128,10 @@ def _show(findings: list[Finding]) -> None:
         )
     out = console.output()
     out.print(table)
-    remedies = dict.fromkeys(finding.remedy for finding in findings if finding.remedy)
-    if remedies:
+    helpful = dict.fromkeys(finding.remedy for finding in findings if finding.remedy)
+    if helpful:
         out.print("\nwhat helps:")
-    for remedy in remedies:
+    for remedy in helpful:
         out.print(f"  {remedy}", markup=False, soft_wrap=True)
     wrong = sum(finding.status == "wrong" for finding in findings)
     out.print(f"\n{len(findings)} checks, {wrong} wrong")
