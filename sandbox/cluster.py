@@ -75,7 +75,7 @@ class Sandbox:
             if not self._is_whole():
                 if self._cluster.exists():
                     self._kwokctl(programs, "start", "cluster", "--wait", "60s")
-                elif not self._is_created(programs):
+                elif not self._try_to_create(programs):
                     # kwokctl chose a free port, and somebody else had it first.
                     console.say(f"{self._what_ended()} Starting over.")
                     processes.end(processes.all_of(self.folder), patience=1)
@@ -162,7 +162,7 @@ class Sandbox:
         except httpx2.HTTPError:
             return False
 
-    def _is_created(self, programs: dict[str, Path]) -> bool:
+    def _try_to_create(self, programs: dict[str, Path]) -> bool:
         """Create it; False when one of its components ended."""
         try:
             self._create(programs)
