@@ -106,8 +106,8 @@ def _list(go: str, family: Family, *arguments: str) -> str:
     ).stdout
 
 
-def download_module(module: str, version: str, checksum: str, cache: Path) -> Path:
-    """Download a Go module that no go.mod of ours pins, and return its folder in a cache.
+def download_module(module: str, version: str, checksum: str, into: Path) -> Path:
+    """Download a Go module that no go.mod of ours pins, and return its folder in a module cache.
 
     Raises ToolchainError when it can't be had, or isn't the one that go.sum's checksum is of.
     """
@@ -115,7 +115,7 @@ def download_module(module: str, version: str, checksum: str, cache: Path) -> Pa
         answer = subprocess.run(
             [compiler(), "mod", "download", "-json", f"{module}@v{version}"],
             cwd=outside,
-            env={**_go_environment(), "GOMODCACHE": str(cache)},
+            env={**_go_environment(), "GOMODCACHE": str(into)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
