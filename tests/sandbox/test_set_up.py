@@ -1,0 +1,38 @@
+"""A machine that has little: what the README doesn't ask for isn't needed to set up a sandbox."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+BUILD_ETCD = """
+import dataclasses
+from sandbox import toolchain
+from sandbox.programs import ETCD
+family = dataclasses.replace(ETCD, downloads=())
+print(toolchain.ensure((family,))["etcd"])
+"""
+
+
+def test_a_machine_without_go_builds_with_the_compiler_of_the_wheel(tmp_path: Path) -> None:
+    """An empty cache and an empty PATH: Go comes from its wheel, and etcd from that Go."""
+    empty = tmp_path / "no-programs"
+    empty.mkdir()
+    without_go = {name: value for name, value in os.environ.items() if name != "GOROOT"}
+    environment = {**without_go, "PATH": str(empty), "MESH_CACHE": str(tmp_path / "cache")}
+
+    built = subprocess.run(
+        [sys.executable, "-c", BUILD_ETCD],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+    )
+
+    assert built.returncode == 0, built.stderr
+    etcd = built.stdout.strip()
+    version = subprocess.run([etcd, "--version"], capture_output=True, text=True, check=True)
+    assert "etcd Version: 3." in version.stdout
+    assert "Go Version: go1.27" in version.stdout
