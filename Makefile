@@ -1,9 +1,8 @@
 # The few commands a person types; `make` alone lists them.
 STACK ?= dev
 SANDBOX ?= default
-PLUGIN ?= auto
 PYTHON ?= python3
-export STACK SANDBOX PLUGIN SERVICE POLICY POLICY_CONFIG ME
+export STACK SANDBOX SERVICE POLICY POLICY_CONFIG ME
 
 venv := venv/bin
 run := $(venv)/python -m
@@ -15,7 +14,7 @@ istio-1.0 := ../shared/istio/1.0.5
 
 help: ## List these commands
 	@sed -n 's/\$$\$$/$$/; s/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 23
-	@echo "  STACK=dev, SANDBOX=default, PLUGIN=auto|official|stand-in and ME=you choose; POLICY=policy adds rules."
+	@echo "  STACK=dev, SANDBOX=default and ME=you choose; POLICY=policy adds rules."
 
 up: venv/ready ## Set up what is missing, deploy the stack, show its services and pods
 	@$(run) mesh up
@@ -54,7 +53,7 @@ test: check programs release unit ## Check, then run all tests, the end-to-end o
 	@$(venv)/pytest tests --ignore tests/unit
 
 programs: venv/ready ## Get the programs that a sandbox runs, into the cache
-	@$(run) sandbox programs $(if $(wildcard $(istio-1.0)),--kubernetes 1.15)
+	@$(run) sandbox programs --tests $(if $(wildcard $(istio-1.0)),--kubernetes 1.15)
 
 unit: venv/ready ## Run the unit tests: no engine, no cluster, under 30 s
 	@$(venv)/pytest tests/unit -n 2

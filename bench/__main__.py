@@ -14,13 +14,13 @@ from pathlib import Path
 
 import psutil
 
-from bench import plugin, stacks
+from bench import stacks
 from mesh import release_download
 from mesh.release import find
 from mesh.workspace import Workspace
 from sandbox import console, toolchain
 from sandbox.cluster import Sandbox
-from sandbox.programs import HELM, ISTIOCTL
+from sandbox.programs import HELM, ISTIO
 
 RUNS = int(os.environ.get("RUNS", "3"))
 KUBECTL = str(Path(sys.executable).parent / "kubectl")
@@ -28,7 +28,7 @@ KUBECTL = str(Path(sys.executable).parent / "kubectl")
 
 def main() -> None:
     """Measure all, and print the tables."""
-    programs = toolchain.ensure((ISTIOCTL, HELM))
+    programs = toolchain.ensure((ISTIO, HELM))
     sandbox = Sandbox("bench")
     workspace = Workspace("bench", sandbox.name)
     _ = workspace.environment
@@ -50,13 +50,11 @@ def main() -> None:
             console.say(f"run {run + 1}: {way}: {seconds[way][-1]:.1f} s")
         noop += [_timed(lambda: _pulumi(workspace, "preview")) for _ in range(2)]
         destroy.append(_timed(lambda: _pulumi(workspace, "destroy", "--yes", "--skip-preview")))
-    overheads = plugin.overheads(sandbox, release)
     sandbox.down()
 
     cores, memory = psutil.cpu_count(), psutil.virtual_memory().total / 2**30
-    kind = workspace.official_plugin() or "the stand-in"
     print(f"{cores} cores, {memory:.0f} GiB, Python {platform.python_version()}; {RUNS} runs of")
-    print(f"each, medians; kubernetes plugin: {kind}\n")
+    print(f"each, medians; kubernetes plugin {workspace.plugin.version}\n")
     print("| what | seconds | ratio to istioctl |\n|---|---|---|")
     base = statistics.median(seconds["istioctl install + kubectl apply"])
     for way, taken in seconds.items():
@@ -69,9 +67,6 @@ def main() -> None:
     ):
         median = statistics.median(taken)
         print(f"| {what} | {median:.1f} | {median / base:.2f} |")
-    print("\n| what the stand-in adds, in ms | a new resource | an unchanged one |\n|---|---|---|")
-    for each in overheads:
-        print(f"| {each.what} | {each.create * 1000:.1f} | {each.same * 1000:.1f} |")
 
 
 def _timed(action: Callable[[], None]) -> float:

@@ -2,12 +2,15 @@
 
 from layers import app, platform
 from layers.foundation import Foundation
+from mesh import cluster, field_ownership
 from mesh.cluster import Cluster
 from mesh.settings import Settings
 
 
 def deploy(stack: Settings, target: Cluster) -> Foundation:
     """Bring up the layers that the stack's mode names, and return what they stand on."""
+    if cluster.applies_server_side(stack.kube_version):
+        field_ownership.take_over()
     match stack.mode:
         case "platform":
             foundation = platform.deploy(stack, target)

@@ -25,7 +25,6 @@ from mesh import (
     tables,
     verify,
 )
-from mesh.kubernetes_plugin import Plugin
 from mesh.posting import CommentError
 from mesh.workspace import Workspace, WorkspaceError
 from sandbox import console
@@ -37,7 +36,6 @@ app.add_typer(ci.app, name="ci")
 Stack = Annotated[str, typer.Option(envvar="STACK", help="Which stack.")]
 SandboxName = Annotated[str, typer.Option("--sandbox", envvar="SANDBOX", help="Which sandbox.")]
 Person = Annotated[str, typer.Option(envvar="ME", help="Whose; not set = yours.")]
-PluginChoice = Annotated[Plugin, typer.Option(envvar="PLUGIN", help="Which kubernetes plugin.")]
 PolicyPack = Annotated[
     Path | None, typer.Option(envvar="POLICY", help="Rules for what is deployed: a policy pack.")
 ]
@@ -58,7 +56,6 @@ Arguments = Annotated[list[str] | None, typer.Argument(help="Passed on to pulumi
 def up(
     stack: Stack = "dev",
     sandbox: SandboxName = "default",
-    plugin: PluginChoice = "auto",
     *,
     policy_pack: PolicyPack = None,
     policy_pack_config: PolicyPackConfig = None,
@@ -66,14 +63,13 @@ def up(
 ) -> None:
     """Set up what is missing, deploy the stack and show its services and pods."""
     rules = _rules(policy_pack, policy_pack_config)
-    _up(_ready(stack, sandbox, plugin), *(arguments or ()), rules=rules)
+    _up(_ready(stack, sandbox), *(arguments or ()), rules=rules)
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
 def preview(
     stack: Stack = "dev",
     sandbox: SandboxName = "default",
-    plugin: PluginChoice = "auto",
     *,
     policy_pack: PolicyPack = None,
     policy_pack_config: PolicyPackConfig = None,
@@ -81,18 +77,17 @@ def preview(
 ) -> None:
     """Show what `up` would change."""
     rules = _rules(policy_pack, policy_pack_config)
-    _run(_ready(stack, sandbox, plugin), "preview", *rules, *(arguments or ()))
+    _run(_ready(stack, sandbox), "preview", *rules, *(arguments or ()))
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
 def destroy(
     stack: Stack = "dev",
     sandbox: SandboxName = "default",
-    plugin: PluginChoice = "auto",
     arguments: Arguments = None,
 ) -> None:
     """Remove what the stack deployed, in reverse order."""
-    workspace = _ready(stack, sandbox, plugin)
+    workspace = _ready(stack, sandbox)
     leftovers.check(workspace)
     _change(workspace, "destroy", *(arguments or ()))
     leftovers.show(workspace)
@@ -112,7 +107,6 @@ def hand_over(
 def dev(
     name: Person = "",
     sandbox: SandboxName = "default",
-    plugin: PluginChoice = "auto",
     *,
     platform_stack: PlatformStack = developer.PLATFORM,
     domain: Domain = "",
@@ -123,18 +117,18 @@ def dev(
 ) -> None:
     """Bring up a developer's own Bookinfo; before it the platform, where the sandbox has none."""
     rules = _rules(policy_pack, policy_pack_config)
-    own = developer.workspace(name, sandbox, plugin)
-    platform = Workspace(platform_stack, sandbox, plugin)
+    own = developer.workspace(name, sandbox)
+    platform = Workspace(platform_stack, sandbox)
     # On another cluster the platform is somebody's who runs it.
     if platform.sandbox:
         developer.refuse_other_mesh(platform)
-        platform = _ready(platform_stack, sandbox, plugin)
+        platform = _ready(platform_stack, sandbox)
         with platform.alone():  # another developer may be bringing it up
             if developer.lacks_platform(platform):
                 console.say(f"sandbox {sandbox} has no platform: bringing it up, half a minute")
                 _up(platform)
     developer.write_config(own, platform, domain)
-    own = _ready(own.stack, sandbox, plugin)
+    own = _ready(own.stack, sandbox)
     _up(own, *(arguments or ()), rules=rules)
     url = developer.show_url(own)
     if comment:
@@ -145,19 +139,18 @@ def dev(
 def remove_dev(
     name: Person = "",
     sandbox: SandboxName = "default",
-    plugin: PluginChoice = "auto",
     *,
     platform_stack: PlatformStack = developer.PLATFORM,
     comment: CommentFile = None,
     arguments: Arguments = None,
 ) -> None:
     """Remove a developer's own Bookinfo, its stack and the stack's file."""
-    own = developer.workspace(name, sandbox, plugin)
+    own = developer.workspace(name, sandbox)
     # Another machine's checkout lacks the file, which says on which cluster the stack is.
-    developer.write_config(own, Workspace(platform_stack, sandbox, plugin))
-    own = Workspace(own.stack, sandbox, plugin)
+    developer.write_config(own, Workspace(platform_stack, sandbox))
+    own = Workspace(own.stack, sandbox)
     if own.is_known:
-        destroy(own.stack, sandbox, plugin, arguments)
+        destroy(own.stack, sandbox, arguments)
         developer.remove(own)
     else:
         developer.forget(own)
@@ -217,16 +210,14 @@ def render_stack(
 
 
 @app.command()
-def env(
-    stack: Stack = "dev", sandbox: SandboxName = "default", plugin: PluginChoice = "auto"
-) -> None:
+def env(stack: Stack = "dev", sandbox: SandboxName = "default") -> None:
     """Print the shell lines that make plain `pulumi` and `kubectl` work on the stack."""
-    sys.stdout.write(_ready(stack, sandbox, plugin).shell_lines())
+    sys.stdout.write(_ready(stack, sandbox).shell_lines())
 
 
-def _ready(stack: str, sandbox: str, plugin: Plugin) -> Workspace:
+def _ready(stack: str, sandbox: str) -> Workspace:
     """Make all that a Pulumi command on the stack needs."""
-    workspace = Workspace(stack, sandbox, plugin)
+    workspace = Workspace(stack, sandbox)
     # First: whether istioctl is in it decides which programs are missing.
     release_download.get_all(workspace)
     _ = workspace.environment

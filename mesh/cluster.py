@@ -14,6 +14,7 @@ from mesh import kubernetes_apis
 SANDBOX = "MESH_SANDBOX_KUBECONFIG"  # set by `make env`: the path of the sandbox's kubeconfig
 SERVER_SIDE_APPLY = (1, 18)
 """The first Kubernetes that keeps, unasked, who set which field of every object."""
+PLUGIN_VERSION = "MESH_KUBERNETES_PLUGIN"  # set by `make env`, where it isn't the SDK's version
 RENDER = "MESH_RENDER"  # set by `make render`, to its folder: no cluster is asked or changed
 
 
@@ -86,10 +87,10 @@ def provider(
         # Which API versions its objects have is the release's choice, for any Kubernetes that
         # serves them: the plugin would warn of each object of an old one, to no avail.
         suppress_deprecation_warnings=True,
-        # Else a field that another tool once set can't be changed: the update ends in a conflict.
-        enable_patch_force=True,
         enable_server_side_apply=None if applies_server_side(kube_version) else False,
         upsert_existing_objects=upsert_existing_objects,
+        # Pulumi asks for the SDK's own version, and warns when it gets an older one.
+        opts=pulumi.ResourceOptions(version=os.environ.get(PLUGIN_VERSION)),
     )
 
 

@@ -4,7 +4,6 @@ import getpass
 import json
 
 from mesh.app_names import fit
-from mesh.kubernetes_plugin import Plugin
 from mesh.platform_contract import OUTPUT
 from mesh.release import PROJECT
 from mesh.workspace import Workspace, WorkspaceError
@@ -15,7 +14,7 @@ PLATFORM = "platform"
 TEMPLATE = PROJECT / "examples" / "Pulumi.app.yaml"
 
 
-def workspace(name: str, sandbox: str, plugin: Plugin) -> Workspace:
+def workspace(name: str, sandbox: str) -> Workspace:
     """Return the stack of a person; without a name, of the one who is asking."""
     person = name or getpass.getuser()
     stack = fit(person)
@@ -23,7 +22,7 @@ def workspace(name: str, sandbox: str, plugin: Plugin) -> Workspace:
         raise WorkspaceError(f"{person!r} has no letter and no digit: name the stack with ME=NAME")
     if stack != person:
         console.say(f"{person} is made fit for a stack and for Kubernetes: {stack}")
-    own = Workspace(stack, sandbox, plugin)
+    own = Workspace(stack, sandbox)
     if own.config_file.exists() and own.setting("mode") != "app":
         raise WorkspaceError(
             f"{own.config_file.name} is there, and its mode is {own.setting('mode')}: name your "
@@ -57,7 +56,7 @@ def refuse_other_mesh(platform: Workspace) -> None:
     Raises WorkspaceError, before anything is changed.
     """
     for name, resources in platform.neighbours().items():
-        other = Workspace(name, platform.sandbox_name, platform.plugin)
+        other = Workspace(name, platform.sandbox_name)
         holds_it = other.setting("mode") != "app" and not other.setting("context")
         if resources and name != platform.stack and holds_it:
             sandbox = platform.sandbox_name

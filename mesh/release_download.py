@@ -13,7 +13,7 @@ from mesh.release import LAYOUTS, SOURCE, folder_of
 from mesh.workspace import Workspace
 from sandbox import cache, console, downloads, golang
 from sandbox.cache import ToolchainError
-from sandbox.programs import ARCHITECTURE, ISTIOD
+from sandbox.programs import ARCHITECTURE, ISTIO
 
 ARCHIVE = (
     "https://github.com/istio/istio/releases/download/{version}/istio-{version}-linux-{arch}.tar.gz"
@@ -111,7 +111,7 @@ def _fill(folder: Path, version: str, url: str) -> str:
 
     minor = version.rpartition(".")[0]
     try:
-        module = golang.module_folder(ISTIOD)
+        module = golang.module_folder(ISTIO)
     except ToolchainError as error:
         raise _not_to_be_had(version, why_not, f"Istio's Go module neither: {error}") from error
     branch = (module / "VERSION").read_text().strip()
@@ -122,9 +122,9 @@ def _fill(folder: Path, version: str, url: str) -> str:
             shutil.copytree(module / part, folder / part, copy_function=shutil.copyfile)
         else:
             shutil.copyfile(module / part, folder / part)
-    _must_have_charts(folder, f"{ISTIOD.module} {ISTIOD.pin}")
+    _must_have_charts(folder, f"{ISTIO.module} {ISTIO.pin}")
     return (
-        f"the Go module {ISTIOD.module} v{ISTIOD.pin}, branch release-{branch}, "
+        f"the Go module {ISTIO.module} v{ISTIO.pin}, branch release-{branch}, "
         f"in place of {version}'s own archive"
     )
 

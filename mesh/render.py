@@ -5,7 +5,6 @@ Secrets are never in it, for they are never read: the stack's file has them encr
 
 import asyncio
 import contextlib
-import json
 import runpy
 from collections.abc import Mapping
 from typing import Any, cast
@@ -19,8 +18,8 @@ from pulumi.runtime.stack import Stack, run_pulumi_func
 from mesh import redaction, stack_settings
 from mesh.release import PROJECT
 from mesh.workspace import Workspace
-from sandbox.kubernetes_plugin import helm, manifests
-from sandbox.kubernetes_plugin.errors import ResourceError
+from sandbox import kubernetes_plugin, plugin_process
+from sandbox.plugin_process import PluginError, Process
 
 Object = dict[str, Any]
 
@@ -52,15 +51,17 @@ def objects(workspace: Workspace) -> list[Object]:
     """Run the program as for a preview of a new stack, and return what it would apply."""
     outputs: dict[str, Object] = {}
     found: list[Object] = []
-    for each in stacks(workspace):
-        found, outputs[each.name] = _run(each, outputs)
+    plugin, _ = kubernetes_plugin.find()
+    with plugin_process.run(plugin.program) as process:
+        for each in stacks(workspace):
+            found, outputs[each.name] = _run(each, _NoCluster(outputs, process))
     return found
 
 
-def _run(workspace: Workspace, others: Mapping[str, Object]) -> tuple[list[Object], Object]:
-    """Return a stack's objects and its outputs; `others` are other stacks' outputs."""
+def _run(workspace: Workspace, cluster: "_NoCluster") -> tuple[list[Object], Object]:
+    """Return a stack's objects and its outputs."""
     stack_settings.load(workspace)
-    monitor = _Recorder(_NoCluster(others))
+    monitor = _Recorder(cluster)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     # A preview: what only a cluster can tell stays unknown, and what is made of it.
@@ -74,7 +75,7 @@ def _run(workspace: Workspace, others: Mapping[str, Object]) -> tuple[list[Objec
     with contextlib.closing(loop):
         try:
             outputs = loop.run_until_complete(_outputs())
-        except (pulumi.RunError, ResourceError) as error:
+        except (pulumi.RunError, PluginError) as error:
             raise RenderError(str(error)) from error
     return monitor.objects, outputs
 
@@ -92,11 +93,12 @@ def _program() -> None:
 
 
 class _NoCluster(Mocks):
-    """Knows of a resource what it was asked for, and renders charts as the plugin does."""
+    """Knows of a resource what it was asked for, and has charts rendered by the plugin."""
 
-    def __init__(self, others: Mapping[str, Object]) -> None:
-        """Know other stacks' outputs."""
+    def __init__(self, others: Mapping[str, Object], plugin: Process) -> None:
+        """Know other stacks' outputs, by stack."""
         self.others = others
+        self.plugin = plugin
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, Object]:
         """Take the inputs for all that is known before an update."""
@@ -106,10 +108,9 @@ class _NoCluster(Mocks):
         """Tell another stack's outputs, or render a chart."""
         if args.token == "pulumi:pulumi:readStackOutputs":  # noqa: S105 - a name
             return {"outputs": self.others[args.args["name"].rpartition("/")[2]]}, []
-        if args.token != "kubernetes:helm:template":  # noqa: S105 - a name
+        if args.token != plugin_process.HELM_TEMPLATE:
             raise RenderError(f"{args.token} needs an engine: what it tells can't be rendered")
-        rendered = helm.template(json.loads(args.args["jsonOpts"]), None)
-        return {"result": manifests.parse(rendered)}, []
+        return {"result": self.plugin.render(args.args["jsonOpts"])}, []
 
 
 class _Recorder(MockMonitor):

@@ -1,13 +1,14 @@
 """Objects as files of YAML: one a file, the same name and the same bytes each time."""
 
 import contextlib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from sandbox.kubernetes_plugin import manifests
+from mesh import libyaml
 
 MARKER = ".rendered"
 NOTE = "Written by `make render`, which removes every .yaml here that it doesn't write.\n"
@@ -17,7 +18,18 @@ class FolderError(Exception):
     """The files can't be written; the message says why and what helps."""
 
 
-class _Dumper(manifests.Dumper):
+WORDS = {
+    "bool": (r"y|Y|n|N", "yYnN"),
+    "int": (r"[-+]?0o[0-7_]+", "-+0"),
+    "float": (r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9]*)?)[eE][-+]?[0-9]+", "-+.0123456789"),
+}
+"""Text that Go's YAML parser, which kubectl has, takes for something else, and PyYAML doesn't.
+
+Each with the characters that it may begin with.
+"""
+
+
+class _Dumper(libyaml.DUMPER):
     """Writes texts of many lines as such, and never refers to another place."""
 
     def ignore_aliases(self, data: Any) -> bool:
@@ -31,6 +43,10 @@ def _text(dumper: Any, text: str) -> yaml.Node:
 
 
 _Dumper.add_representer(str, _text)
+for tag, (pattern, first) in WORDS.items():
+    _Dumper.add_implicit_resolver(
+        f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"), list(first)
+    )
 
 
 def write(objects: Iterable[dict[str, Any]], folder: Path) -> int:

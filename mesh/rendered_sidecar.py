@@ -2,20 +2,25 @@
 
 import json
 import os
-import subprocess
 from pathlib import Path
 
 import pulumi
 
-from mesh import bookinfo_deployment, control_planes, core_values, libyaml, manual_injection
+from mesh import (
+    bookinfo_deployment,
+    control_planes,
+    core_values,
+    manual_injection,
+)
 from mesh.bookinfo import MICROSERVICES, row
 from mesh.control_planes import ControlPlane
 from mesh.manual_injection import Config, Manifest
 from mesh.release import Release
 from mesh.settings import Settings
 from mesh.workspace import Workspace
-from sandbox import toolchain
-from sandbox.programs import HELM, ISTIO_MINOR, ISTIOCTL
+from sandbox import kubernetes_plugin, plugin_process, toolchain
+from sandbox.plugin_process import PluginError
+from sandbox.programs import ISTIO, ISTIO_MINOR
 
 LIVE = "look at a pod as the cluster's injector made it: --live"
 
@@ -57,7 +62,7 @@ def _istioctl(workspace: Workspace, release: Release) -> Path:
     path = None
     is_of_branch = release.version.startswith(f"{ISTIO_MINOR}.")
     if workspace.sandbox is not None and is_of_branch and not release.istioctl.is_file():
-        folder = toolchain.ensure((ISTIOCTL,))["istioctl"].parent
+        folder = toolchain.ensure((ISTIO,))["istioctl"].parent
         path = os.pathsep.join([os.environ["PATH"], str(folder)])
     return manual_injection.find_istioctl(
         release,
@@ -74,22 +79,23 @@ def _config(stack: Settings, plane: ControlPlane) -> Config:
             f"sidecar-diff renders the injector's config by the istiod chart, and Istio "
             f"{plane.release.version} has none: {LIVE}"
         )
-    helm = toolchain.ensure((HELM,))["helm"]
-    chart = plane.release.istiod_chart
-    options = ["--namespace", stack.istio_namespace, "--kube-version", stack.kube_version]
-    answer = subprocess.run(
-        [helm, "template", plane.release_name, chart, *options, "--values", "-"],
-        input=json.dumps(core_values.of_istiod(stack, plane)),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if answer.returncode:
-        raise pulumi.RunError(f"helm can't render {chart}: {answer.stderr.strip()}")
+    options = {
+        "path": str(plane.release.istiod_chart),
+        "release_name": plane.release_name,
+        "namespace": stack.istio_namespace,
+        "kube_version": stack.kube_version,
+        "values": core_values.of_istiod(stack, plane),
+    }
+    plugin, _ = kubernetes_plugin.find()
+    try:
+        with plugin_process.run(plugin.program) as process:
+            rendered = process.render(json.dumps(options))
+    except PluginError as error:
+        raise pulumi.RunError(str(error)) from error
     data = {
         manifest["metadata"]["name"]: manifest["data"]
-        for manifest in libyaml.load_all(answer.stdout)
-        if manifest and manifest["kind"] == "ConfigMap"
+        for manifest in rendered
+        if manifest["kind"] == "ConfigMap"
     }
     suffix = f"-{plane.chart_value}" if plane.chart_value else ""
     return Config.of(data[f"istio{suffix}"], data[f"istio-sidecar-injector{suffix}"])

@@ -15,7 +15,7 @@ from mesh.workspace import Workspace
 ENCRYPTED = "-----BEGIN ENCRYPTED-----"
 """Stands for what only Pulumi can decrypt, and passes for PEM; nothing that a command prints
 depends on it."""
-STAND_INS = {
+PLACEHOLDERS = {
     "registryCredentials": {ENCRYPTED: {"username": ENCRYPTED, "password": ENCRYPTED}},
     "cacerts": {field.alias: ENCRYPTED for field in CertificateAuthority.model_fields.values()},
 }
@@ -38,7 +38,7 @@ def project_name() -> str:
 
 
 def load(workspace: Workspace) -> None:
-    """Hand the stack's config to the SDK as the engine does, with stand-ins for its secrets."""
+    """Hand the stack's config to the SDK as the engine does, with placeholders for its secrets."""
     prefix = f"{project_name()}:"
     found = {key.removeprefix(prefix): value for key, value in workspace.config.items()}
     # Pulumi's own settings, and those of other providers, bear another prefix.
@@ -58,17 +58,17 @@ def _readable(key: str, value: Any) -> Any:
     if not _has_secret(value):
         return value
     if _is_secret(value):
-        return STAND_INS.get(key, ENCRYPTED)
-    return _with_stand_ins(value)
+        return PLACEHOLDERS.get(key, ENCRYPTED)
+    return _with_placeholders(value)
 
 
-def _with_stand_ins(value: Any) -> Any:
+def _with_placeholders(value: Any) -> Any:
     if _is_secret(value):
         return ENCRYPTED
     if isinstance(value, dict):
-        return {key: _with_stand_ins(part) for key, part in value.items()}
+        return {key: _with_placeholders(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [_with_stand_ins(part) for part in value]
+        return [_with_placeholders(part) for part in value]
     return value
 
 

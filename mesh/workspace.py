@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -15,13 +16,16 @@ from typing import Any
 
 import yaml
 
-from mesh import cluster, kubernetes_plugin, project, release
-from mesh.cluster import SANDBOX, Cluster
-from mesh.kubernetes_plugin import Plugin
+from mesh import cluster, project, release
+from mesh.cluster import PLUGIN_VERSION, SANDBOX, Cluster
 from mesh.release import PROJECT
-from sandbox import console, control_plane, lock, toolchain
+from sandbox import console, control_plane, kubernetes_plugin, lock, toolchain
 from sandbox.cluster import Sandbox
-from sandbox.programs import HELM, ISTIOCTL, PULUMI
+from sandbox.kubernetes_plugin import SDK_VERSION, Plugin
+from sandbox.programs import ISTIO, PULUMI
+
+WATCH_LIST = (1, 27)
+"""The first Kubernetes that knows the watch parameter sendInitialEvents."""
 
 
 class WorkspaceError(Exception):
@@ -40,7 +44,6 @@ class Workspace:
 
     stack: str
     sandbox_name: str
-    plugin: Plugin = "auto"
 
     @property
     def name(self) -> str:
@@ -119,34 +122,43 @@ class Workspace:
         return Cluster(kubeconfig=self.sandbox.kubeconfig, context=self.sandbox.context)
 
     @cached_property
+    def _tools(self) -> tuple[Plugin, dict[str, Path]]:
+        """Get the Kubernetes plugin, and the programs that the stack needs here."""
+        return kubernetes_plugin.find(
+            (
+                *(self.sandbox.control_plane.families if self.sandbox else ()),
+                PULUMI,
+                *((ISTIO,) if self._lacks_istioctl() else ()),
+            )
+        )
+
+    @property
+    def plugin(self) -> Plugin:
+        """The Kubernetes plugin that Pulumi runs with."""
+        return self._tools[0]
+
+    @cached_property
     def environment(self) -> dict[str, str]:
         """What a shell needs so that plain `pulumi` and `kubectl` work on the stack.
 
         Gets the programs that are missing. Raises ToolchainError.
         """
-        stand_in = kubernetes_plugin.expects_stand_in(self.plugin)
-        # All at once: what has to be built is built side by side.
-        programs = toolchain.ensure(
-            (
-                *(self.sandbox.control_plane.families if self.sandbox else ()),
-                PULUMI,
-                *((HELM,) if stand_in else ()),
-                *((ISTIOCTL,) if self._lacks_istioctl() else ()),
-            )
-        )
+        programs = self._tools[1]
         folders = [Path(sys.executable).parent, programs["pulumi"].parent]
         if "istioctl" in programs:
             folders.append(programs["istioctl"].parent)
-        if kubernetes_plugin.is_stand_in(self.plugin, programs["pulumi"], expected=stand_in):
-            folders.append(toolchain.ensure((HELM,))["helm"].parent)
-            folders.append(kubernetes_plugin.stand_in_folder())
         added = {
             "PATH": os.pathsep.join([*map(str, folders), os.environ["PATH"]]),
             "PULUMI_STACK": self.stack,
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             # Empty is unset: where it is set, Python compiles the program anew at every preview.
             "PYTHONDONTWRITEBYTECODE": "",
+            **self.plugin.environment(),
         }
+        if self.plugin.version != SDK_VERSION:
+            added[PLUGIN_VERSION] = self.plugin.version
+        if self._lacks_watch_list:
+            added["KUBE_FEATURE_WatchListClient"] = "false"
         if self.sandbox is not None:
             added |= {
                 SANDBOX: str(self.sandbox.kubeconfig),
@@ -159,9 +171,18 @@ class Workspace:
             }
         return added
 
+    @property
+    def _lacks_watch_list(self) -> bool:
+        """Whether the cluster is too old for how the plugin lists objects since 4.29.
+
+        It would wait for ever for the list's end (docs/istio-1.0.md).
+        """
+        found = re.match(r"(\d+)\.(\d+)", self.setting("kubeVersion"))
+        return found is not None and (int(found[1]), int(found[2])) < WATCH_LIST
+
     def render_path(self) -> str:
-        """Return a PATH with what renders the stack's charts, and its sidecars."""
-        wanted = (HELM, *((ISTIOCTL,) if self._lacks_istioctl() else ()))
+        """Return a PATH with what renders the stack's sidecars."""
+        wanted = (ISTIO,) if self._lacks_istioctl() else ()
         folders = {program.parent for program in toolchain.ensure(wanted).values()}
         return os.pathsep.join([*map(str, folders), os.environ["PATH"]])
 
@@ -172,10 +193,6 @@ class Workspace:
         named = self.setting("releaseDir")
         folder = release.folder_of(self.setting("istioVersion"), Path(named) if named else None)
         return not (folder / release.ISTIOCTL).is_file()
-
-    def official_plugin(self) -> str | None:
-        """Say where the official plugin is, if it is installed and wanted."""
-        return None if self.plugin == "stand-in" else kubernetes_plugin.official()
 
     def shell_lines(self) -> str:
         """Return the environment as lines for a shell's `eval`."""

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 from rich.table import Column, Table
 
-from sandbox import console, control_plane, toolchain, wheels
+from sandbox import console, control_plane, kubernetes_plugin, wheels
 from sandbox.cache import ToolchainError
 from sandbox.cluster import Sandbox, SandboxError
-from sandbox.programs import CLUSTER, HELM, ISTIOCTL, PILOT_AGENT, PULUMI
+from sandbox.programs import CLUSTER, HELM, PULUMI, PULUMI_NEWEST
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 Name = Annotated[str, typer.Option("--name", envvar="SANDBOX", help="Which sandbox.")]
@@ -69,11 +69,15 @@ def programs(
     kubernetes: Annotated[
         list[str] | None, typer.Option(help="An older one to be ready for too, such as 1.15.")
     ] = None,
+    *,
+    tests: Annotated[
+        bool, typer.Option("--tests", help="Also what only tests run: helm, the newest engine.")
+    ] = False,
 ) -> None:
     """Get all programs that a sandbox, its stacks and traffic run, before something waits."""
     older = [family for each in kubernetes or () for family in control_plane.older(each).families]
-    wanted = (*CLUSTER, PULUMI, HELM, PILOT_AGENT, ISTIOCTL, *older)
-    toolchain.ensure(tuple(dict.fromkeys(wanted)))
+    wanted = (*CLUSTER, PULUMI, *((HELM, PULUMI_NEWEST) if tests else ()), *older)
+    kubernetes_plugin.find(tuple(dict.fromkeys(wanted)))
     wheels.envoy_program()
 
 

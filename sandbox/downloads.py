@@ -32,7 +32,7 @@ def get(family: Family, into: Path) -> str | None:
             _unpack_programs(file)
         else:
             file.chmod(0o755)
-    for name in family.all_programs:
+    for name in family.programs:
         if not (into / name).exists():
             raise ToolchainError(f"{family.downloads[0].url} holds no program {name}")
     return None

@@ -9,11 +9,12 @@ import signal
 import subprocess
 import tempfile
 import threading
+from collections.abc import Generator
 from pathlib import Path
 
 from sandbox import cache, console, openapi, wheels
 from sandbox.cache import ToolchainError
-from sandbox.programs import BUILDS, Family, GeneratedFamily
+from sandbox.programs import BUILDS, Family, GeneratedFamily, VendoredFamily
 
 BUILD_BYTES = 14 * 2**30
 """What all builds together need at their peak: measured, see docs/performance.md."""
@@ -27,8 +28,11 @@ _interrupted = threading.Event()
 _running: set[subprocess.Popen[str]] = set()
 
 
-def build(family: Family, into: Path) -> None:
-    """Build a family's programs from its committed go.mod and go.sum, stripped."""
+def build(family: Family, into: Path) -> float:
+    """Build a family's programs from its committed go.mod and go.sum, stripped.
+
+    Returns the seconds of processor time that compiling took.
+    """
     go = compiler()
     free = shutil.disk_usage(cache.FOLDER).free
     if free < BUILD_BYTES:
@@ -43,28 +47,52 @@ def build(family: Family, into: Path) -> None:
         for symbol in family.linker_symbols
     ]
     flags = ["-s", "-w"]
-    # What the next family needs is downloaded while one is compiled, which takes every core.
-    _run_go(go, family, ["list", "-deps", *family.programs.values()])
-    if isinstance(family, GeneratedFamily):
-        flags += family.linker_flags
-        _generate(go, family)
-    with _compiling:
-        _run_go(
-            go,
-            family,
-            [
-                *("build", "-v", "-trimpath", "-mod=readonly", "-buildvcs=false"),
-                # What would be stripped isn't made.
-                *("-gcflags", "all=-dwarf=false", "-ldflags", " ".join([*flags, *symbols])),
-                # A folder names each program by its package; one program is named by us.
-                *("-o", str(into / one if len(family.programs) == 1 else into)),
-                *family.programs.values(),
-            ],
-        )
+    with _source(go, family) as source:
+        if isinstance(family, GeneratedFamily):
+            flags += family.linker_flags
+            _generate(go, family)
+        with _compiling:
+            seconds = _run(
+                family,
+                [
+                    *(go, "build", "-v", "-trimpath", "-buildvcs=false"),
+                    f"-mod={'vendor' if isinstance(family, VendoredFamily) else 'readonly'}",
+                    # What would be stripped isn't made.
+                    *("-gcflags", "all=-dwarf=false", "-ldflags", " ".join([*flags, *symbols])),
+                    # A folder names each program by its package; one program is named by us.
+                    *("-o", str(into / one if len(family.programs) == 1 else into)),
+                    *family.programs.values(),
+                ],
+                source,
+            )
     for module, path in family.scripts:
         target = into / Path(path).name
         shutil.copyfile(_folder_of(go, family, module) / path, target)
         target.chmod(0o755)
+    return seconds
+
+
+@contextlib.contextmanager
+def _source(go: str, family: Family) -> Generator[Path]:
+    """Give the folder to build in, with all that the build needs downloaded.
+
+    What the next family needs is downloaded while one is compiled, which takes every core.
+    """
+    if not isinstance(family, VendoredFamily):
+        _run_go(go, family, ["list", "-deps", *family.programs.values()])
+        yield family.folder
+        return
+    module = module_folder(family)
+    with tempfile.TemporaryDirectory(dir=cache.FOLDER / "programs", prefix="partial-") as name:
+        folder = Path(name)
+        own = family.folder
+        for file in own.glob("*.*"):
+            shutil.copyfile(file, folder / file.name)
+        for path in family.embedded:
+            shutil.copyfile(module / path, folder / Path(path).name)
+        _run(family, [go, "mod", "vendor"], folder)
+        shutil.copytree(own / "replacements", folder / "vendor", dirs_exist_ok=True)
+        yield folder
 
 
 def _generate(go: str, family: GeneratedFamily) -> None:
@@ -99,7 +127,7 @@ def _folder_of(go: str, family: Family, module: str) -> Path:
 def _list(go: str, family: Family, *arguments: str) -> str:
     return subprocess.run(
         [go, "list", *arguments],
-        cwd=BUILDS / family.name,
+        cwd=family.folder,
         env={**_go_environment(), **family.environment},
         capture_output=True,
         text=True,
@@ -170,13 +198,14 @@ def _run_go(go: str, family: Family, arguments: list[str]) -> None:
     _run(family, [go, *arguments])
 
 
-def _run(family: Family, command: list[str]) -> None:
+def _run(family: Family, command: list[str], folder: Path | None = None) -> float:
+    """Run a command of a build, and return its seconds of processor time."""
     if _interrupted.is_set():
         raise ToolchainError(f"{family.name}: the set-up was interrupted")
     # A session of its own: Ctrl-C reaches us alone, and we end the compilers as a group.
     process = subprocess.Popen(
         command,
-        cwd=BUILDS / family.name,
+        cwd=folder or family.folder,
         env={**_go_environment(), **family.environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -189,7 +218,8 @@ def _run(family: Family, command: list[str]) -> None:
         for line in process.stderr or ():
             tail = [*tail[-20:], line.rstrip()]
             note(line.strip())
-        code = process.wait()
+        _, status, used = os.wait4(process.pid, 0)
+        code = process.returncode = os.waitstatus_to_exitcode(status)
     _running.discard(process)
     if code < 0:
         raise ToolchainError(f"{family.name}: the build was interrupted")
@@ -200,6 +230,7 @@ def _run(family: Family, command: list[str]) -> None:
             f"{family.name} {family.version} can't be built: {doing} ended with {code}\n"
             f"{said}\nIt needs the Go module proxy (GOPROXY) and {cache.FOLDER} to be writable."
         )
+    return used.ru_utime + used.ru_stime
 
 
 def interrupt() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sandbox import cache, console, downloads, golang
 from sandbox.cache import ToolchainError
-from sandbox.programs import ARCHITECTURE, BUILDS, Family
+from sandbox.programs import ARCHITECTURE, Family
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,13 @@ def ensure(families: Sequence[Family]) -> dict[str, Path]:
     return {
         program: _found[family].folder / program
         for family in families
-        for program in family.all_programs
+        for program in family.programs
     }
+
+
+def is_cached(family: Family) -> bool:
+    """Tell whether the family's programs are in the cache."""
+    return _in_cache(family) is not None
 
 
 def _at_hand(family: Family) -> Found | None:
@@ -69,7 +74,7 @@ def _on_path(family: Family) -> Found | None:
     if program is None or not family.version_args:
         return None
     folder = Path(program).parent
-    if not all((folder / name).exists() for name in family.all_programs):
+    if not all((folder / name).exists() for name in family.programs):
         return None
     try:
         answer = subprocess.run(
@@ -99,8 +104,8 @@ def _cache_folder(family: Family) -> Path:
     """Name the folder by everything that decides what is in it: a changed pin is a new folder."""
     key = hashlib.sha256(repr(family).encode())
     for part in family.parts:
-        for pattern in ("go.mod", "go.sum", "*.go"):
-            for file in sorted((BUILDS / part.name).glob(pattern)):
+        for pattern in ("go.mod", "go.sum", "**/*.go"):
+            for file in sorted(part.folder.glob(pattern)):
                 key.update(file.read_bytes())
     first = next(iter(family.programs))
     name = f"{first}-{family.version}-{ARCHITECTURE}-{key.hexdigest()[:12]}"
@@ -115,27 +120,28 @@ def _get(family: Family) -> Found:
     partial = Path(tempfile.mkdtemp(prefix="partial-", dir=folder.parent))
     try:
         why_not = downloads.get(family, partial)
+        processor = 0.0
         if why_not is not None:
-            golang.build(family, partial)
-            if family.beside is not None:
-                golang.build(family.beside, partial)
+            processor = golang.build(family, partial)
         partial.chmod(0o755)
         partial.rename(folder)
     except OSError as error:
         raise ToolchainError(
-            f"{family.name}: {error.strerror}: {error.filename or folder}"
+            f"{family.name}: {error.strerror or error}: {error.filename or folder}"
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     seconds = time.monotonic() - began
-    origin = "downloaded" if why_not is None else f"built ({why_not})"
-    found = Found(family, folder, f"{origin}, {seconds:.0f} s")
+    origin = f"downloaded, {seconds:.0f} s"
+    if why_not is not None:
+        origin = f"built in {seconds:.0f} s, {processor:.0f} s of processor time ({why_not})"
+    found = Found(family, folder, origin)
     _tell(found)
     return found
 
 
 def _tell(found: Found) -> None:
-    for program in found.family.all_programs:
+    for program in found.family.programs:
         console.done(program, f"{found.family.version}  {found.origin}")
 
 

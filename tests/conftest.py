@@ -1,4 +1,4 @@
-"""What tests on a real cluster share: a sandbox, and the report's header."""
+"""What tests on a real cluster share: a sandbox, and helm."""
 
 import os
 from collections.abc import Iterator
@@ -6,16 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mesh.workspace import Workspace
 from sandbox import toolchain
 from sandbox.cluster import Sandbox
 from sandbox.programs import HELM
-
-
-def pytest_report_header() -> list[str]:
-    """Say which kubernetes plugin the tests of this run use."""
-    plugin = "the official one" if Workspace("dev", "default").official_plugin() else "the stand-in"
-    return [f"kubernetes plugin of end-to-end tests: {plugin}"]
 
 
 @pytest.fixture(scope="session")

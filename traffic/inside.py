@@ -21,7 +21,7 @@ from sandbox.cache import ToolchainError
 from sandbox.cluster import Sandbox, SandboxError
 from sandbox.dataplane import isolation
 from sandbox.dataplane.proxy import Programs, ProxyError
-from sandbox.programs import PILOT_AGENT
+from sandbox.programs import ISTIO
 from traffic import load
 from traffic.load import Reply, Target
 from traffic.plans import STEPS, Step
@@ -194,7 +194,7 @@ async def _check_mutual_tls(stage: Stage, proof: Proof) -> None:
 def main(name: str, report: str | None = None) -> int:
     """Prove all of it in the named sandbox, and return the exit code."""
     isolation.set_up()
-    agent = toolchain.ensure((PILOT_AGENT,))["pilot-agent"]
+    agent = toolchain.ensure((ISTIO,))["pilot-agent"]
     programs = Programs(
         pilot_agent=agent,
         envoy=wheels.envoy_program(),

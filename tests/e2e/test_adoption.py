@@ -9,7 +9,7 @@ import pytest
 
 from sandbox import toolchain
 from sandbox.cluster import Sandbox
-from sandbox.programs import HELM, ISTIOCTL, Family
+from sandbox.programs import HELM, ISTIO, Family
 from tests.unit.engine import find_release
 
 from .checkout import Checkout
@@ -65,7 +65,7 @@ def test_helms_istio_is_taken_over(taken: Checkout) -> None:
 def test_istioctls_istio_is_taken_over(taken: Checkout) -> None:
     """In place, too; what only istioctl wanted of it, and made beside, goes when asked for."""
     newer = {"istioVersion": "1.30.3", "releaseDir": str(find_release("1.30.3"))}
-    _run(taken, ISTIOCTL, "install", "--skip-confirmation", "--set", "tag=1.30.2")
+    _run(taken, ISTIO, "istioctl", "install", "--skip-confirmation", "--set", "tag=1.30.2")
     before = _uids(taken)
 
     with taken.configured(adopt=True, **newer):
@@ -106,12 +106,12 @@ def _upgrade_by_a_minor(checkout: Checkout) -> None:
 def _helm(checkout: Checkout, name: str, chart: Path, *values: str) -> None:
     options = [word for value in values for word in ("--set", value)]
     words = ("--wait", "--create-namespace", "--namespace", "istio-system", *options)
-    _run(checkout, HELM, "install", name, str(chart), *words)
+    _run(checkout, HELM, "helm", "install", name, str(chart), *words)
 
 
-def _run(checkout: Checkout, family: Family, *words: str) -> None:
+def _run(checkout: Checkout, family: Family, program: str, *words: str) -> None:
     subprocess.run(
-        [toolchain.ensure((family,))[next(iter(family.programs))], *words],
+        [toolchain.ensure((family,))[program], *words],
         env={**os.environ, "KUBECONFIG": str(checkout.sandbox.kubeconfig)},
         check=True,
         capture_output=True,

@@ -118,18 +118,6 @@ def test_a_stack_without_a_cluster_never_takes_the_current_context(
     assert "Traceback" not in said
 
 
-def test_plugin_official_insists(scratch: Checkout) -> None:
-    """PLUGIN=official never falls back to the stand-in."""
-    from mesh.workspace import Workspace  # noqa: PLC0415 - asks the disk
-
-    if Workspace("dev", "default").official_plugin():
-        pytest.skip("the official plugin is installed here")
-
-    said = scratch.fails("preview", PLUGIN="official")
-
-    assert "insists on the official kubernetes plugin" in said
-
-
 def _own_backend(tmp_path: Path) -> dict[str, str]:
     (tmp_path / "state").mkdir(exist_ok=True)
     return {

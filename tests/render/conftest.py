@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.engine import RecordingEngine, find_release, run
 
-from .helm import HelmCluster
+from .helm import PluginCluster
 
 
 @pytest.fixture(scope="session", params=["1.30.3", "1.29.3"])
@@ -26,7 +26,7 @@ def deployed(
     helm: None, version: str, release_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> RecordingEngine:
     """Deploy the program with nothing but defaults, its charts rendered for real."""
-    engine = RecordingEngine(HelmCluster())
+    engine = RecordingEngine(PluginCluster())
     folder = tmp_path_factory.mktemp("sandbox")
     run(engine, folder, istioVersion=version, releaseDir=str(release_dir))
     return engine

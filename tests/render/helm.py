@@ -1,11 +1,14 @@
-"""Charts through the real helm: as a person runs it, and as the plugin does."""
+"""Charts rendered by `helm template`, and by the helm in the Kubernetes plugin."""
 
+import functools
+import json
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from sandbox.kubernetes_plugin import helm, manifests
+from sandbox import kubernetes_plugin, plugin_process
 from tests.unit.engine import FakeCluster
 
 
@@ -22,9 +25,15 @@ def template(options: dict[str, Any]) -> list[dict[str, Any]]:
     return [manifest for manifest in yaml.safe_load_all(printed) if manifest]
 
 
-class HelmCluster(FakeCluster):
-    """Accepts every resource, and renders charts as the Kubernetes plugin does."""
+@functools.cache
+def _plugin() -> Path:
+    return kubernetes_plugin.find()[0].program
+
+
+class PluginCluster(FakeCluster):
+    """Accepts every resource, and has charts rendered by the real Kubernetes plugin."""
 
     def render(self, options: dict[str, Any]) -> list[dict[str, Any]]:
-        """Run helm and read what it prints by the stand-in plugin's own code."""
-        return manifests.parse(helm.template(options, None))
+        """Ask the plugin as helm.v3.Chart does."""
+        with plugin_process.run(_plugin()) as plugin:
+            return plugin.render(json.dumps(options))

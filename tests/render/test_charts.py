@@ -16,7 +16,7 @@ CLUSTER_SCOPED = {
     "ValidatingWebhookConfiguration",
 }
 
-# The transformations, whole: the objects they touch, and the annotation each gets.
+# The chart's transformations: the objects they touch, and the annotation each gets.
 ANNOTATED = {
     ("Service", "istio-system", "istiod"): {"pulumi.com/skipAwait": "true"},
     ("Service", "istio-system", "istio-ingressgateway"): {
@@ -55,15 +55,16 @@ def of_charts(engine: RecordingEngine) -> dict[Key, dict[str, Any]]:
 
 
 def test_the_engine_gets_what_helm_prints(deployed: RecordingEngine) -> None:
-    """Object for object, field for field; the annotations above are the only difference."""
+    """Object for object, field for field; the only difference is Pulumi's own annotations."""
     printed = {
         key(manifest): without_nulls(manifest)
         for options in deployed.cluster.rendered.values()
         for manifest in template(options)
     }
-    for touched, annotations in ANNOTATED.items():
-        metadata = printed[touched]["metadata"]
-        metadata["annotations"] = {**metadata.get("annotations", {}), **annotations}
+    for found, manifest in printed.items():
+        metadata = manifest["metadata"]
+        if found in ANNOTATED:
+            metadata["annotations"] = {**metadata.get("annotations", {}), **ANNOTATED[found]}
 
     received = of_charts(deployed)
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.engine import RecordingEngine, run
 
-from .helm import HelmCluster
+from .helm import PluginCluster
 from .test_charts import Key, of_charts
 
 GATEWAYS = [
@@ -35,7 +35,7 @@ def charts(
     helm: None, version: str, release_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[Key, dict[str, Any]]:
     """Return the objects of the gateways' charts."""
-    engine = RecordingEngine(HelmCluster())
+    engine = RecordingEngine(PluginCluster())
     run(
         engine,
         tmp_path_factory.mktemp("sandbox"),

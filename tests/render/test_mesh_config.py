@@ -10,7 +10,7 @@ import yaml
 
 from mesh import mesh_config
 from sandbox import toolchain
-from sandbox.programs import ISTIOCTL
+from sandbox.programs import ISTIO
 
 CASES = """
 - connectTimeout: 1h
@@ -111,7 +111,7 @@ CASES = """
 @pytest.fixture(scope="module")
 def istioctl() -> Path:
     """Find the istioctl of the sandbox, which is one of 1.30."""
-    return toolchain.ensure((ISTIOCTL,))["istioctl"]
+    return toolchain.ensure((ISTIO,))["istioctl"]
 
 
 def refusal(istioctl: Path, config: dict[str, Any], folder: Path) -> str:

@@ -37,9 +37,8 @@ def release_dir() -> Path:
     return find_release("1.30.3")
 
 
-@pytest.mark.usefixtures("helm")
 def test_no_secret_is_rendered(monkeypatch: pytest.MonkeyPatch, release_dir: Path) -> None:
-    """Nor is any needed: keys of Secrets are there, and a stand-in for each value."""
+    """Nor is any needed: keys of Secrets are there, and a placeholder for each value."""
     found = rendered(
         monkeypatch,
         release_dir,
@@ -58,7 +57,6 @@ def test_no_secret_is_rendered(monkeypatch: pytest.MonkeyPatch, release_dir: Pat
     assert redaction.SENTINEL not in text
 
 
-@pytest.mark.usefixtures("helm")
 def test_secrets_that_are_encrypted_as_a_whole_are_rendered_too(
     monkeypatch: pytest.MonkeyPatch, release_dir: Path
 ) -> None:

@@ -12,7 +12,7 @@ from mesh import umbrella
 from mesh.release import find
 from tests.unit.engine import RecordingEngine, find_release, run
 
-from .helm import HelmCluster, template
+from .helm import PluginCluster, template
 from .test_charts import key, of_charts, without_nulls
 
 VERSION, KUBERNETES = "1.0.5", "1.15.12"
@@ -51,7 +51,7 @@ def folder() -> Path:
 
 def deploy(folder: Path, tmp: Path, **settings: Any) -> RecordingEngine:
     """Deploy the program with the release, its chart rendered for real."""
-    engine = RecordingEngine(HelmCluster())
+    engine = RecordingEngine(PluginCluster())
     run(
         engine,
         tmp,

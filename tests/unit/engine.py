@@ -20,6 +20,7 @@ from pulumi.runtime.stack import Stack, run_pulumi_func
 
 from mesh import app_preflight, garbage, libyaml, preflight, project
 from mesh.cluster import SANDBOX
+from mesh.field_ownership import FORCE
 from mesh.release import Release
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -244,7 +245,18 @@ class RecordingEngine(MockMonitor):
         return super().RegisterResource(request)
 
     def inputs(self, resource: str) -> dict[str, Any]:
-        """Return what the engine was asked to make of a resource."""
+        """Return what the engine was asked to make of a resource.
+
+        Without the annotation that every object has (test_program.py).
+        """
+        found = self.raw_inputs(resource)
+        metadata = found.get("metadata") or {}
+        if metadata.get("annotations", {}).pop(FORCE, None) and not metadata["annotations"]:
+            del metadata["annotations"]
+        return found
+
+    def raw_inputs(self, resource: str) -> dict[str, Any]:
+        """Return the same, whole."""
         return pulumi.runtime.rpc.deserialize_properties(self.requests[resource].object)
 
     def waits_for(self, resource: str) -> set[str]:

@@ -28,15 +28,15 @@ def test_the_stack_is_named_by_the_user(monkeypatch: pytest.MonkeyPatch) -> None
     """By the one who asks, unless a name is given; made fit for Kubernetes."""
     monkeypatch.setattr("getpass.getuser", lambda: "Ann.Smith")
 
-    assert developer.workspace("", "default", "auto").stack == "ann-smith"
-    assert developer.workspace("bob", "default", "auto").stack == "bob"
+    assert developer.workspace("", "default").stack == "ann-smith"
+    assert developer.workspace("bob", "default").stack == "bob"
 
 
 @pytest.mark.parametrize(("name", "rule"), [("__", "no letter"), ("dev", "mode is standalone")])
 def test_a_name_that_makes_no_stack_is_refused(name: str, rule: str) -> None:
     """Nothing is left of it, or it is another kind of stack's."""
     with pytest.raises(WorkspaceError, match=rule):
-        developer.workspace(name, "default", "auto")
+        developer.workspace(name, "default")
 
 
 def test_the_file_is_the_template_on_the_platforms_cluster(checkout: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import openapi, toolchain
+from sandbox import openapi, programs, toolchain
 from sandbox.programs import KUBERNETES_1_15
 
 
@@ -48,9 +48,9 @@ def test_another_generator_is_another_build(
     for part in KUBERNETES_1_15.parts:
         (tmp_path / part.name).mkdir()
         for name in ("go.mod", "go.sum"):
-            text = (toolchain.BUILDS / part.name / name).read_text()
+            text = (part.folder / name).read_text()
             changed = "" if part is KUBERNETES_1_15 else "// changed\n"
             (tmp_path / part.name / name).write_text(text + changed)
-    monkeypatch.setattr(toolchain, "BUILDS", tmp_path)
+    monkeypatch.setattr(programs, "BUILDS", tmp_path)
 
     assert toolchain._cache_folder(KUBERNETES_1_15) != before

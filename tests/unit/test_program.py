@@ -11,6 +11,7 @@ from pathlib import Path
 import pulumi
 import pytest
 
+from mesh.field_ownership import FORCE
 from mesh.ownership import ANNOTATION
 from mesh.release import find
 
@@ -115,6 +116,19 @@ def test_only_crds_are_adopted(deployed: RecordingEngine) -> None:
     assert others == {"cluster"}
     assert deployed.inputs("kubernetes/cluster-crds")["upsertExistingObjects"] == "true"
     assert deployed.inputs("kubernetes/cluster")["upsertExistingObjects"] == "false"
+
+
+def test_every_object_takes_over_its_fields(deployed: RecordingEngine) -> None:
+    """Or an update would end in a conflict with helm, istioctl, or an edit by hand."""
+    lacking = [
+        name
+        for name, request in deployed.requests.items()
+        if request.custom
+        and not name.startswith("kubernetes/")
+        and deployed.raw_inputs(name)["metadata"]["annotations"].get(FORCE) != "true"
+    ]
+
+    assert lacking == []
 
 
 def test_both_namespaces_bear_the_stacks_mark(deployed: RecordingEngine) -> None:

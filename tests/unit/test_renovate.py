@@ -91,7 +91,7 @@ def test_every_program_of_the_sandbox_moves_or_is_said_not_to() -> None:
     """Renovate leaves alone what go.mod calls indirect, and so it calls each `tool`."""
     rules = CONFIG["packageRules"]
     for family in (each for each in vars(programs).values() if isinstance(each, Family)):
-        folder = f"sandbox/builds/{family.name}/**"
+        folder = f"sandbox/builds/{family.folder.name}/**"
         decided = [
             rule["enabled"]
             for rule in rules

@@ -83,9 +83,10 @@ def test_every_object_is_the_samples(watched: RecordingEngine, release: Release)
     }
     assert made.keys() == shipped.keys()
     for key, expected in shipped.items():
-        if expected["kind"] == "Service":
-            own = expected["metadata"].get("annotations") or {}
-            expected["metadata"]["annotations"] = {**own, "pulumi.com/skipAwait": "true"}
+        own = expected["metadata"].get("annotations") or {}
+        awaited = expected["kind"] != "Service"
+        annotations = own if awaited else {**own, "pulumi.com/skipAwait": "true"}
+        expected["metadata"]["annotations"] = annotations or None
         assert made[key] == _without_nulls(expected)
 
 

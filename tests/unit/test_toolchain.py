@@ -18,10 +18,19 @@ import pytest
 from mesh import gateway_api_bundle, release, release_download
 from mesh.gateway_api_bundle import Bundle
 from mesh.release import LAYOUTS
-from sandbox import cache, golang, toolchain, wheels
+from sandbox import cache, golang, programs, toolchain, wheels
 from sandbox.cache import ToolchainError
-from sandbox.programs import CLUSTER, HELM, PILOT_AGENT, PULUMI, PULUMI_PYTHON, Download, Family
+from sandbox.programs import (
+    CLUSTER,
+    ETCD,
+    HELM,
+    KUBERNETES_PLUGIN,
+    PULUMI,
+    Download,
+    Family,
+)
 
+KINDS = "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/yaml/v2/kinds.go"
 Serve = Callable[[dict[str, bytes]], str]
 
 
@@ -245,26 +254,65 @@ def test_envoy_that_cannot_be_had_is_one_message(monkeypatch: pytest.MonkeyPatch
     assert list((cache.FOLDER / "programs").iterdir()) == []
 
 
-def test_the_language_host_is_of_the_engine_s_version() -> None:
-    """They speak one protocol: the host's pin moves with the engine's."""
-    assert PULUMI_PYTHON.version == PULUMI.version
-
-
-def test_a_changed_source_is_built_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("family", "file"),
+    [
+        (PULUMI, "pulumi/pulumi-language-python/main.go"),
+        (KUBERNETES_PLUGIN, f"pulumi-kubernetes/replacements/{KINDS}"),
+        (ETCD, "cluster/go.mod"),
+    ],
+)
+def test_a_changed_source_is_built_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: Family, file: str
+) -> None:
     """What is in the cache was made of the family's own Go files, and of its pins."""
-    shutil.copytree(toolchain.BUILDS, tmp_path / "builds")
-    monkeypatch.setattr(toolchain, "BUILDS", tmp_path / "builds")
-    before = toolchain._cache_folder(PULUMI)
+    shutil.copytree(programs.BUILDS, tmp_path / "builds")
+    monkeypatch.setattr(programs, "BUILDS", tmp_path / "builds")
+    before = toolchain._cache_folder(family)
 
-    with (tmp_path / "builds" / PULUMI_PYTHON.name / "main.go").open("a") as file:
-        file.write("// changed")
+    with (tmp_path / "builds" / file).open("a") as changed:
+        changed.write("// changed")
 
-    assert toolchain._cache_folder(PULUMI) != before
+    assert toolchain._cache_folder(family) != before
+
+
+def test_a_plugin_is_built_with_the_files_that_take_upstreams_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is at a path that the vendor folder has, and what the main package embeds is beside."""
+    module = tmp_path / "module"
+    for path in KUBERNETES_PLUGIN.embedded:
+        (module / path).parent.mkdir(parents=True, exist_ok=True)
+        (module / path).write_text("{}")
+    built: dict[str, str] = {}
+
+    def run(_family: Family, command: list[str], folder: Path | None = None) -> float:
+        assert folder is not None
+        if command[1:] == ["mod", "vendor"]:
+            (folder / "vendor" / KINDS).parent.mkdir(parents=True)
+            (folder / "vendor" / KINDS).write_text("upstream's")
+        else:
+            assert "-mod=vendor" in command
+            built["kinds"] = (folder / "vendor" / KINDS).read_text()
+            built["files"] = " ".join(sorted(each.name for each in folder.iterdir()))
+        return 1.0
+
+    monkeypatch.setattr(golang, "compiler", lambda: "go")
+    monkeypatch.setattr(golang, "module_folder", lambda _: module)
+    monkeypatch.setattr(golang, "BUILD_BYTES", 0)
+    monkeypatch.setattr(golang, "_run", run)
+    (cache.FOLDER / "programs").mkdir(parents=True)
+
+    golang.build(KUBERNETES_PLUGIN, tmp_path)
+
+    assert built["kinds"] == (KUBERNETES_PLUGIN.folder / "replacements" / KINDS).read_text()
+    assert built["files"] == "go.mod go.sum main.go schema.json terraform-mapping.json vendor"
+    assert not list((cache.FOLDER / "programs").iterdir())
 
 
 def test_each_version_is_written_in_one_go_mod() -> None:
     """The pins are read from the go.mod files that build the programs."""
-    for family in (*CLUSTER, HELM, PILOT_AGENT, PULUMI):
+    for family in (*CLUSTER, HELM, KUBERNETES_PLUGIN, PULUMI):
         assert family.pin
         assert toolchain._fits(family.version, family.version, 3) or family.name == "istio"
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +10,6 @@ import pytest
 
 from mesh import (
     cluster_client,
-    kubernetes_plugin,
     leftovers,
     recovery,
     running_mesh,
@@ -21,6 +19,8 @@ from mesh import (
 )
 from mesh.cluster import Cluster
 from mesh.workspace import Workspace, WorkspaceError
+from sandbox import kubernetes_plugin
+from sandbox.kubernetes_plugin import Plugin
 
 
 @pytest.mark.parametrize(
@@ -229,24 +229,18 @@ def test_a_destroy_names_the_pods_of_others_in_the_mesh(
     assert "pods of others, which will miss their istiod: shop/a\n" in capsys.readouterr().err
 
 
-def test_each_checkout_starts_its_own_stand_in(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(("kubernetes", "named"), [("1.15.12", True), ("1.36.0", False)])
+def test_an_old_cluster_is_listed_without_a_watch(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kubernetes: str, *, named: bool
 ) -> None:
-    """Two on one machine run side by side, and one that is removed breaks no other."""
-    monkeypatch.setattr(kubernetes_plugin, "HOME", tmp_path)
-    programs = {}
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-        monkeypatch.setattr(kubernetes_plugin, "PROJECT", tmp_path / name)
-        programs[name] = kubernetes_plugin.stand_in_folder() / kubernetes_plugin.PROGRAM
+    """Plugins since 4.29 would wait for ever for the end of its first list."""
+    plugin = Plugin(version="4.32.0", program=tmp_path / "plugin", origin="installed")
+    monkeypatch.setattr("sandbox.cluster.HOME", tmp_path)
+    monkeypatch.setattr(kubernetes_plugin, "PULUMI_HOME", tmp_path)
+    monkeypatch.setattr(Workspace, "config", {"mesh:kubeVersion": kubernetes})
+    monkeypatch.setattr(Workspace, "_tools", (plugin, {"pulumi": tmp_path / "pulumi"}))
 
-    for name, program in programs.items():
-        assert f"PYTHONPATH={tmp_path / name} " in program.read_text()
-        assert os.access(program, os.X_OK)
-        assert len(list(program.parent.iterdir())) == 2
-    (tmp_path / "one").rmdir()
-    programs["two"].unlink()
-    assert kubernetes_plugin.stand_in_folder() / kubernetes_plugin.PROGRAM == programs["two"]
-    assert [folder.name for folder in (tmp_path / "plugin").iterdir()] == [
-        programs["two"].parent.name
-    ]
+    environment = Workspace("dev", "default").environment
+
+    assert ("KUBE_FEATURE_WatchListClient" in environment) is named
+    assert environment["MESH_KUBERNETES_PLUGIN"] == "4.32.0"

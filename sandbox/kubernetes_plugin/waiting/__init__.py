@@ -1,1 +1,0 @@
-"""Waiting until an object is what the program wants it to be."""

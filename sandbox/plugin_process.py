@@ -1,0 +1,108 @@
+"""A process of the Kubernetes plugin, asked directly: for its version, and to render charts."""
+
+import contextlib
+import subprocess
+import threading
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.protobuf import empty_pb2, json_format, struct_pb2
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
+
+START_SECONDS = 30
+"""How long a plugin may take until it says its port: a cold disk is slow."""
+HELM_TEMPLATE = "kubernetes:helm:template"
+"""The function by which helm.v3.Chart has a chart rendered."""
+
+WITHOUT_CLUSTER = {
+    # Not empty, or the plugin would look for a cluster where kubectl does.
+    "kubernetes:config:kubeconfig": "none",
+    # Charts can be rendered without a cluster only where objects are, too; none are here.
+    "kubernetes:config:renderYamlToDirectory": "none",
+}
+
+
+class PluginError(Exception):
+    """The plugin didn't start, or refused; the message says what it said."""
+
+
+class Process:
+    """A running plugin."""
+
+    def __init__(self, stub: provider_pb2_grpc.ResourceProviderStub) -> None:
+        """Ask it through the stub."""
+        self._stub = stub
+
+    def version(self) -> str:
+        """Return its version, such as 4.25.0.
+
+        Raises PluginError when it doesn't answer.
+        """
+        try:
+            answer = self._stub.GetPluginInfo(empty_pb2.Empty(), timeout=START_SECONDS)
+        except grpc.RpcError as error:
+            raise PluginError(_said(error)) from error
+        return answer.version.removeprefix("v")
+
+    def render(self, options: str) -> list[dict[str, Any]]:
+        """Render a chart as `pulumi up` does; `options` are helm.v3.Chart's, as JSON.
+
+        Raises PluginError with what helm said.
+        """
+        arguments = json_format.ParseDict({"jsonOpts": options}, struct_pb2.Struct())
+        asked = provider_pb2.InvokeRequest(tok=HELM_TEMPLATE, args=arguments)
+        try:
+            self._stub.Configure(provider_pb2.ConfigureRequest(variables=WITHOUT_CLUSTER))
+            answer = self._stub.Invoke(asked)
+        except grpc.RpcError as error:
+            raise PluginError(_said(error)) from error
+        return json_format.MessageToDict(getattr(answer, "return"))["result"]
+
+
+@contextlib.contextmanager
+def run(program: Path) -> Generator[Process]:
+    """Run the plugin while the block runs: without an engine, and without a cluster.
+
+    Raises PluginError when it doesn't start.
+    """
+    try:
+        process = subprocess.Popen(
+            [program],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    except OSError as error:
+        raise PluginError(error.strerror or str(error)) from error
+    try:
+        address = f"127.0.0.1:{_port(process)}"
+        # As the engine does: what a chart renders to may have more than gRPC's default of 4 MB.
+        options = [("grpc.max_receive_message_length", -1), ("grpc.enable_http_proxy", 0)]
+        with grpc.insecure_channel(address, options=options) as channel:
+            yield Process(provider_pb2_grpc.ResourceProviderStub(channel))
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _port(process: subprocess.Popen[str]) -> int:
+    """Wait for the plugin to say on which port it listens."""
+    late = threading.Timer(START_SECONDS, process.kill)
+    late.start()
+    try:
+        assert process.stdout is not None  # noqa: S101 - it is a pipe
+        line = process.stdout.readline().strip()
+    finally:
+        late.cancel()
+    if not line.isdigit():
+        process.kill()
+        _, errors = process.communicate()
+        raise PluginError(errors.strip()[-300:] or line or "it said no port")
+    return int(line)
+
+
+def _said(error: grpc.RpcError) -> str:
+    return (error.details() if isinstance(error, grpc.Call) else None) or str(error)

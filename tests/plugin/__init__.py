@@ -1,1 +1,0 @@
-"""The stand-in plugin, alone and against a real API server."""
