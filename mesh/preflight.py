@@ -14,6 +14,7 @@ from mesh import (
     remedies,
     security,
     skew,
+    watch_list,
 )
 from mesh.cluster import Cluster
 from mesh.cluster_client import connect, kubernetes_version
@@ -92,6 +93,8 @@ def check(
             "istioctl still holds fields of what was adopted, and may have objects beside: "
             "`python -m mesh handover` shows them, and with --yes ends it"
         )
+    if watch_list.is_unknown(kubernetes) and not watch_list.is_off():
+        pulumi.log.warn(watch_list.remedy(kubernetes))
     for name in injector_preflight.gone(mesh, stack, planes):
         pulumi.log.warn(
             f"{where} has lost the injector of {name}, and pods are made without istio-proxy: "

@@ -5,6 +5,7 @@ are refused, by an injector that doesn't answer or by a quota, only Kubernetes k
 waits for a load balancer's address, which a cluster without load balancers never gives.
 """
 
+import os
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -12,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 
 import pulumi
 
-from mesh import stack_settings
+from mesh import stack_settings, watch_list
+from mesh.cluster_client import kubernetes_version
 from mesh.workspace import Workspace, WorkspaceError
 from sandbox import console
 
@@ -22,6 +24,7 @@ REFUSED = (
     r'{.status.conditions[?(@.type=="ReplicaFailure")].message}{"\n"}{end}'
 )
 """Each Deployment, and why its last pod wasn't made, as kubectl's JSONPath."""
+NAMES = r'{range .items[*]}{.metadata.name}{"\n"}{end}'
 PENDING = (
     r'{range .items[?(@.spec.type=="LoadBalancer")]}{.metadata.name}{"\t"}'
     r'{.metadata.creationTimestamp}{"\t"}{.status.loadBalancer.ingress[0]}{"\n"}{end}'
@@ -56,18 +59,34 @@ def _watch(workspace: Workspace, ended: threading.Event) -> None:
 def reasons(workspace: Workspace) -> list[str]:
     """Say of each Deployment of the stack that gets no pods why, and of gateways in the air."""
     namespaces = _namespaces(workspace)
+    unlisted = _unlisted(workspace, namespaces)
     refused = [
         f"{namespace}/{name} gets no pods: {message}{_remedy(workspace, message)}"
         for namespace in namespaces
         for name, message in _refused(workspace, namespace)
     ]
-    return refused + [
+    waiting = [
         f"{namespace}/{name} has no address after a minute: where a cluster has no load balancers, "
         "let its nodes' ports do, by the gateway's serviceType: pulumi config set --path "
         "'gateways[0].serviceType' NodePort"
         for namespace in namespaces
         for name in _without_address(workspace, namespace)
     ]
+    return [*unlisted, *refused, *waiting]
+
+
+def _unlisted(workspace: Workspace, namespaces: tuple[str, ...]) -> list[str]:
+    """Say why nothing is made on an old cluster, as long as none of the stack's Services is."""
+    if any(_asked(workspace, each, "services", NAMES) for each in namespaces):
+        return []
+    try:
+        kubernetes = kubernetes_version(workspace.cluster)
+    except (pulumi.RunError, WorkspaceError):
+        return []
+    is_off = watch_list.OFF.items() <= {**os.environ, **workspace.environment}.items()
+    return (
+        [watch_list.remedy(kubernetes)] if watch_list.is_unknown(kubernetes) and not is_off else []
+    )
 
 
 def _namespaces(workspace: Workspace) -> tuple[str, ...]:

@@ -16,16 +16,13 @@ from typing import Any
 
 import yaml
 
-from mesh import cluster, project, release
+from mesh import cluster, project, release, watch_list
 from mesh.cluster import PLUGIN_VERSION, SANDBOX, Cluster
 from mesh.release import PROJECT
 from sandbox import console, control_plane, kubernetes_plugin, lock, toolchain
 from sandbox.cluster import Sandbox
 from sandbox.kubernetes_plugin import SDK_VERSION, Plugin
 from sandbox.programs import ISTIO, PULUMI
-
-WATCH_LIST = (1, 27)
-"""The first Kubernetes that knows the watch parameter sendInitialEvents."""
 
 
 class WorkspaceError(Exception):
@@ -157,8 +154,10 @@ class Workspace:
         }
         if self.plugin.version != SDK_VERSION:
             added[PLUGIN_VERSION] = self.plugin.version
-        if self._lacks_watch_list:
-            added["KUBE_FEATURE_WatchListClient"] = "false"
+        kubernetes = self.setting("kubeVersion")
+        # What isn't a version, the program refuses.
+        if re.match(r"\d+\.\d+", kubernetes) and watch_list.is_unknown(kubernetes):
+            added |= watch_list.OFF
         if self.sandbox is not None:
             added |= {
                 SANDBOX: str(self.sandbox.kubeconfig),
@@ -170,15 +169,6 @@ class Workspace:
                 "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.sandbox.passphrase_file),
             }
         return added
-
-    @property
-    def _lacks_watch_list(self) -> bool:
-        """Whether the cluster is too old for how the plugin lists objects since 4.29.
-
-        It would wait for ever for the list's end (docs/istio-1.0.md).
-        """
-        found = re.match(r"(\d+)\.(\d+)", self.setting("kubeVersion"))
-        return found is not None and (int(found[1]), int(found[2])) < WATCH_LIST
 
     def render_path(self) -> str:
         """Return a PATH with what renders the stack's sidecars."""

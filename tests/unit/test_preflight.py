@@ -817,6 +817,7 @@ def test_the_injector_of_a_release_before_1_5_is_missed_if_its_chart_has_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A part of the one chart, which values can switch off."""
+    monkeypatch.setenv("KUBE_FEATURE_WatchListClient", "false")
     api.version, api.webhooks = "v1.15.12", "v1beta1"
     ours(api, pilot())
     cluster, wanted = kubeconfig(api.url), on_disk("1.0.5")
@@ -894,3 +895,24 @@ def test_a_kubernetes_that_is_too_old_for_today_is_refused(
     assert "apiextensions.k8s.io/v1 CustomResourceDefinition (" in message
     assert "served since Kubernetes 1.16" in message
     assert "use a cluster of a newer Kubernetes, or an older Istio" in message
+
+
+@pytest.mark.parametrize(("version", "warned"), [("v1.15.12", True), ("v1.36.3", False)])
+def test_a_cluster_too_old_for_newer_plugins_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+    api: FakeAPIServer,
+    kubeconfig: Kubeconfig,
+    version: str,
+    *,
+    warned: bool,
+) -> None:
+    """With the variable that helps: such a plugin would wait for ever at the first CRD."""
+    monkeypatch.delenv("KUBE_FEATURE_WatchListClient", raising=False)
+    monkeypatch.setattr(preflight.kubernetes_needs, "unserved", lambda *_: [])
+    api.version, api.webhooks = version, "v1beta1" if warned else "v1"
+
+    told = warnings_of(monkeypatch, kubeconfig(api.url))
+
+    assert any("WatchList" in each for each in told) is warned
+    monkeypatch.setenv("KUBE_FEATURE_WatchListClient", "false")
+    assert warnings_of(monkeypatch, kubeconfig(api.url)) == []

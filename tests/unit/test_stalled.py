@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import pulumi
 import pytest
 
-from mesh import stalled
+from mesh import stalled, watch_list
+from mesh.cluster import Cluster
 from mesh.workspace import Workspace, WorkspaceError
 
 REFUSED = 'Internal error occurred: failed calling webhook "sidecar-injector.istio.io": refused'
@@ -85,3 +86,26 @@ def test_a_cluster_that_cant_be_asked_is_left_to_the_update(
     monkeypatch.setattr(Workspace, "kubectl", kubectl)
 
     assert stalled.reasons(workspace) == []
+
+
+@pytest.mark.parametrize(
+    ("kubernetes", "environment", "said"),
+    [
+        ("v1.15.12", {}, True),
+        ("v1.15.12", watch_list.OFF, False),
+        ("v1.36.3", {}, False),
+    ],
+)
+def test_an_old_cluster_on_which_nothing_is_made_is_explained(
+    monkeypatch: pytest.MonkeyPatch, kubernetes: str, environment: dict[str, str], *, said: bool
+) -> None:
+    """With the variable that helps: a newer plugin waits there for ever, and says nothing."""
+    monkeypatch.setattr(Workspace, "config", {"mesh:context": "old"})
+    monkeypatch.setattr(Workspace, "cluster", Cluster(context="old"))
+    monkeypatch.setattr(Workspace, "kubectl", lambda *_: "")
+    monkeypatch.setattr(Workspace, "environment", environment)
+    monkeypatch.setattr(stalled, "kubernetes_version", lambda _: kubernetes)
+
+    reasons = stalled.reasons(Workspace("dev", "default"))
+
+    assert any("export KUBE_FEATURE_WatchListClient=false" in each for each in reasons) is said

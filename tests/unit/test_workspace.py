@@ -175,6 +175,7 @@ def test_kubectl_asks_the_cluster_of_the_stack(
     monkeypatch.setattr(Workspace, "query", query)
     monkeypatch.setattr(Workspace, "outputs", lambda _: {"context": "prod", "namespaces": []})
     monkeypatch.setattr(leftovers, "_warn_of_users", lambda *_: None)
+    monkeypatch.setattr(stalled, "kubernetes_version", lambda _: "v1.36.3")
     own = Workspace("prod", "default")
 
     tables.show(own)
