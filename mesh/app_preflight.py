@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pulumi
 
-from mesh import continuity, label_preflight, ownership, remedies, skew
+from mesh import continuity, existing_objects, label_preflight, ownership, remedies, skew
 from mesh.cluster import Cluster
 from mesh.cluster_client import connect, kubernetes_version
 from mesh.platform_contract import PlatformContract
@@ -53,6 +53,8 @@ def check(cluster: Cluster, stack: Settings, platform: PlatformContract) -> None
         "choose other names: pulumi config set bookinfoNamespace NAME, "
         "pulumi config set bookinfoHost HOST",
     )
+    if not stack.adopt and stack.bookinfo_namespace in mesh.namespaces:
+        existing_objects.find(cluster, [stack.bookinfo_namespace]).refuse()
 
 
 def _lacks(mesh: RunningMesh, stack: Settings, platform: PlatformContract) -> Iterator[str]:

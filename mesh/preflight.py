@@ -6,6 +6,7 @@ import pulumi
 
 from mesh import (
     continuity,
+    existing_objects,
     gateway_preflight,
     injector_preflight,
     kubernetes_needs,
@@ -16,7 +17,7 @@ from mesh import (
     skew,
     watch_list,
 )
-from mesh.cluster import Cluster
+from mesh.cluster import Cluster, applies_server_side
 from mesh.cluster_client import connect, kubernetes_version
 from mesh.control_planes import ControlPlanes
 from mesh.gateway_api_bundle import Bundle
@@ -49,6 +50,9 @@ def check(
         pods = list(injected_pods(client)) if gone else []
 
     _refuse_foreign(where, mesh, stack, planes)
+    if not stack.adopt and applies_server_side(kubernetes):
+        own = [name for name in stack.namespaces if name in mesh.namespaces]
+        existing_objects.find(cluster, own).refuse()
     refuse(
         f"{where} has stack {ownership.stack()} otherwise; nothing was changed:",
         continuity.broken(mesh, cluster, stack),

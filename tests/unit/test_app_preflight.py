@@ -10,8 +10,9 @@ from typing import Any
 import pulumi
 import pytest
 
-from mesh import app_preflight, settings
+from mesh import app_preflight, existing_objects, settings
 from mesh.cluster import Cluster
+from mesh.existing_objects import Foreign
 from mesh.running_mesh import Part, RunningMesh
 
 from .engine import CONTRACT
@@ -69,6 +70,7 @@ def check(configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> Ca
         configure(mode="app", platformContract=json.dumps(CONTRACT), **config)
         monkeypatch.setattr(app_preflight, "connect", lambda _: contextlib.nullcontext())
         monkeypatch.setattr(app_preflight, "kubernetes_version", lambda _: "v1.36.3")
+        monkeypatch.setattr(existing_objects, "find", lambda *_: Foreign({}))
         monkeypatch.setattr(RunningMesh, "read", lambda *_: found)
         stack = settings.read()
         assert stack.platform_contract is not None

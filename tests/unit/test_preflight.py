@@ -63,6 +63,7 @@ class FakeAPIServer(ThreadingHTTPServer):
         self.injectors: list[dict[str, Any]] = []
         self.gateway_api: dict[str, Any] | None = None
         self.pods: list[dict[str, Any]] | None = None
+        self.metadata: dict[str, list[dict[str, Any]]] = {}
         self.version = "v1.36.3"
         self.webhooks = "v1"
         super().__init__(("127.0.0.1", 0), Answer)
@@ -102,6 +103,8 @@ class Answer(BaseHTTPRequestHandler):
         if self.path == f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{KNOWN_BY}":
             status = 200 if server.gateway_api else 404
             body = server.gateway_api or {"kind": "Status", "message": "none", "code": status}
+        elif "PartialObjectMetadataList" in self.headers["Accept"]:
+            body = {"items": server.metadata.get(self.path, [])}
         elif self.path == "/version":
             body = {"gitVersion": server.version}
         else:
@@ -916,3 +919,64 @@ def test_a_cluster_too_old_for_newer_plugins_is_told(
     assert any("WatchList" in each for each in told) is warned
     monkeypatch.setenv("KUBE_FEATURE_WatchListClient", "false")
     assert warnings_of(monkeypatch, kubeconfig(api.url)) == []
+
+
+CONFIG_MAPS = "/api/v1/namespaces/istio-system/configmaps"
+
+
+def made_by(manager: str) -> list[dict[str, Any]]:
+    """Return the metadata of a ConfigMap `istio`, as a list of it says."""
+    return [{"metadata": {"name": "istio", "managedFields": [{"manager": manager}]}}]
+
+
+@pytest.mark.parametrize("manager", ["kubectl-create", "helm"])
+def test_an_object_of_somebody_else_is_refused(
+    api: FakeAPIServer, kubeconfig: Kubeconfig, monkeypatch: pytest.MonkeyPatch, manager: str
+) -> None:
+    """Before a plugin takes it over, or fails on it; another object of the same name is none."""
+    refusals: list[Any] = []
+    monkeypatch.setattr(pulumi.runtime, "register_stack_transformation", refusals.append)
+    api.namespaces.append(namespace("istio-system", **OURS))
+    api.metadata[CONFIG_MAPS] = made_by(manager)
+
+    check(kubeconfig(api.url))
+
+    (refuse,) = refusals
+    metadata = {"name": "istio", "namespace": "istio-system"}
+    for other in (
+        registered("kubernetes:core/v1:Secret", **metadata),
+        registered("kubernetes:core/v1:ConfigMap", **{**metadata, "namespace": "bookinfo"}),
+        registered("kubernetes:core/v1:ConfigMap", **{**metadata, "name": "istio-other"}),
+    ):
+        refuse(other)
+    with pytest.raises(pulumi.RunError) as refused:
+        refuse(registered("kubernetes:core/v1:ConfigMap", **metadata))
+    assert f"a ConfigMap istio in namespace istio-system, made by {manager}," in str(refused.value)
+    assert "pulumi config set adopt true" in str(refused.value)
+
+
+@pytest.mark.parametrize("way", ["pulumi", "adopt", "old"])
+def test_an_object_of_the_stacks_own_is_not_refused(
+    api: FakeAPIServer,
+    kubeconfig: Kubeconfig,
+    monkeypatch: pytest.MonkeyPatch,
+    way: str,
+) -> None:
+    """Nor one that it may adopt, nor where a create fails anyway, before server-side apply."""
+    monkeypatch.setattr(
+        pulumi.runtime, "register_stack_transformation", lambda _: pytest.fail("it is refused")
+    )
+    api.namespaces.append(namespace("istio-system", **OURS))
+    api.metadata[CONFIG_MAPS] = made_by("pulumi-kubernetes-1" if way == "pulumi" else "helm")
+    if way == "old":
+        monkeypatch.setattr(preflight.kubernetes_needs, "unserved", lambda *_: [])
+        api.version, api.webhooks = "v1.15.12", "v1beta1"
+
+    check(kubeconfig(api.url), adopt=way == "adopt")
+
+
+def registered(kind: str, **metadata: str) -> pulumi.ResourceTransformationArgs:
+    """Return what a transformation is told of an object that the program registers."""
+    return pulumi.ResourceTransformationArgs(
+        cast("Any", None), kind, "name", {"metadata": metadata}, pulumi.ResourceOptions()
+    )
