@@ -27,6 +27,9 @@ def check(cluster: Cluster, stack: Settings, platform: PlatformContract) -> None
         return
     with connect(cluster) as client:
         mesh = RunningMesh.read(client, kubernetes_version(cluster))
+        foreign = None
+        if not stack.adopt and stack.bookinfo_namespace in mesh.namespaces:
+            foreign = existing_objects.find(cluster, [stack.bookinfo_namespace])
     refuse(
         f"{cluster} has no platform that stack {ownership.stack()} can stand on; nothing "
         "was changed:",
@@ -53,8 +56,8 @@ def check(cluster: Cluster, stack: Settings, platform: PlatformContract) -> None
         "choose other names: pulumi config set bookinfoNamespace NAME, "
         "pulumi config set bookinfoHost HOST",
     )
-    if not stack.adopt and stack.bookinfo_namespace in mesh.namespaces:
-        existing_objects.find(cluster, [stack.bookinfo_namespace]).refuse()
+    if foreign is not None:
+        foreign.refuse()
 
 
 def _lacks(mesh: RunningMesh, stack: Settings, platform: PlatformContract) -> Iterator[str]:

@@ -78,7 +78,8 @@ class Foreign:
 def find(cluster: Cluster, namespaces: Iterable[str]) -> Foreign:
     """List what somebody else made in the stack's namespaces that are there, and cluster-wide.
 
-    Only the objects' metadata is asked for.
+    Only the objects' metadata is asked for. Raises what `cluster_client.connect` takes for no
+    answer, inside of whose block it is to be called.
     """
     asked = [
         *((api, kind, plural, None) for api, kind, plural in OF_THE_CLUSTER),
@@ -97,7 +98,7 @@ def _foreign(
     answer = client.get(f"{root}{place}/{plural}", headers=ONLY_METADATA)
     if answer.is_error:  # a kind that the cluster doesn't have, or that one may not list
         return
-    for found in msgspec.json.decode(answer.content, type=_List).items:
+    for found in msgspec.json.decode(answer.content, type=_List).items or ():
         managers = tuple(dict.fromkeys(each.manager for each in found.metadata.managedFields))
         if not any(manager.startswith(PULUMI) for manager in managers):
             yield (_group(api), kind, namespace, found.metadata.name), managers
@@ -132,4 +133,4 @@ class _Object(msgspec.Struct):
 
 
 class _List(msgspec.Struct):
-    items: list[_Object] = []
+    items: list[_Object] | None = None

@@ -45,14 +45,17 @@ def check(
         kubernetes = kubernetes_version(cluster)
         mesh = RunningMesh.read(client, kubernetes)
         obstacles = list(gateway_preflight.obstacles(client, stack, gateway_api))
+        foreign = None
+        if not stack.adopt and applies_server_side(kubernetes):
+            own = [name for name in stack.namespaces if name in mesh.namespaces]
+            foreign = existing_objects.find(cluster, own)
         gone = _gone(mesh, planes)
         # All pods of a cluster are many: asked for only when they can matter.
         pods = list(injected_pods(client)) if gone else []
 
     _refuse_foreign(where, mesh, stack, planes)
-    if not stack.adopt and applies_server_side(kubernetes):
-        own = [name for name in stack.namespaces if name in mesh.namespaces]
-        existing_objects.find(cluster, own).refuse()
+    if foreign is not None:
+        foreign.refuse()
     refuse(
         f"{where} has stack {ownership.stack()} otherwise; nothing was changed:",
         continuity.broken(mesh, cluster, stack),

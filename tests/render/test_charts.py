@@ -63,8 +63,9 @@ def test_the_engine_gets_what_helm_prints(deployed: RecordingEngine) -> None:
     }
     for found, manifest in printed.items():
         metadata = manifest["metadata"]
-        if found in ANNOTATED:
-            metadata["annotations"] = {**metadata.get("annotations", {}), **ANNOTATED[found]}
+        annotations = {**metadata.pop("annotations", {}), **ANNOTATED.get(found, {})}
+        if annotations:
+            metadata["annotations"] = annotations
 
     received = of_charts(deployed)
 
