@@ -27,9 +27,9 @@ def check(cluster: Cluster, stack: Settings, platform: PlatformContract) -> None
         return
     with connect(cluster) as client:
         mesh = RunningMesh.read(client, kubernetes_version(cluster))
-        foreign = None
+        by_others = None
         if not stack.adopt and stack.bookinfo_namespace in mesh.namespaces:
-            foreign = existing_objects.find(cluster, [stack.bookinfo_namespace])
+            by_others = existing_objects.find(cluster, [stack.bookinfo_namespace])
     refuse(
         f"{cluster} has no platform that stack {ownership.stack()} can stand on; nothing "
         "was changed:",
@@ -56,8 +56,8 @@ def check(cluster: Cluster, stack: Settings, platform: PlatformContract) -> None
         "choose other names: pulumi config set bookinfoNamespace NAME, "
         "pulumi config set bookinfoHost HOST",
     )
-    if foreign is not None:
-        foreign.refuse()
+    if by_others is not None:
+        by_others.refuse()
 
 
 def _lacks(mesh: RunningMesh, stack: Settings, platform: PlatformContract) -> Iterator[str]:

@@ -45,17 +45,17 @@ def check(
         kubernetes = kubernetes_version(cluster)
         mesh = RunningMesh.read(client, kubernetes)
         obstacles = list(gateway_preflight.obstacles(client, stack, gateway_api))
-        foreign = None
+        by_others = None
         if not stack.adopt and applies_server_side(kubernetes):
             own = [name for name in stack.namespaces if name in mesh.namespaces]
-            foreign = existing_objects.find(cluster, own)
+            by_others = existing_objects.find(cluster, own)
         gone = _gone(mesh, planes)
         # All pods of a cluster are many: asked for only when they can matter.
         pods = list(injected_pods(client)) if gone else []
 
     _refuse_foreign(where, mesh, stack, planes)
-    if foreign is not None:
-        foreign.refuse()
+    if by_others is not None:
+        by_others.refuse()
     refuse(
         f"{where} has stack {ownership.stack()} otherwise; nothing was changed:",
         continuity.broken(mesh, cluster, stack),
