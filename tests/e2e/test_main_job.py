@@ -23,6 +23,13 @@ def test_up_ends_with_the_walkthroughs_tables(first_up: str) -> None:
     assert re.match(r"127\.", services["istio-ingressgateway"][4])
 
 
+def test_up_warns_of_nothing_that_a_person_cannot_change(first_up: str) -> None:
+    """Neither of where the Kubernetes plugin is, nor of its version; one line says both."""
+    assert "from $PATH" not in first_up
+    assert "is expected to have version" not in first_up
+    assert len(re.findall(r"^✓ pulumi-resource-kubernetes +4\.\d+\.\d+ ", first_up, re.M)) == 1
+
+
 def test_each_pod_has_the_published_sidecar(deployed: Checkout) -> None:
     """The injector of a real istiod put the release's proxy into each pod of Bookinfo."""
     pods = deployed.kubectl("get", "pods", "-n", "bookinfo")["items"]

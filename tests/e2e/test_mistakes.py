@@ -92,6 +92,20 @@ def test_an_istio_by_another_hand(scratch: Checkout) -> None:
     assert "nothing was changed" in said
 
 
+def test_an_object_that_somebody_else_made(scratch: Checkout) -> None:
+    """The preview refuses it: one plugin would take it over, another fail in the middle of `up`."""
+    account = "serviceaccount prometheus --namespace istio-system"
+    scratch.shell(f"kubectl create {account}")
+    try:
+        _set(scratch, "dev", addons=["prometheus"])
+        said = scratch.fails("preview")
+    finally:
+        scratch.shell(f"kubectl delete {account}")
+
+    assert "a ServiceAccount prometheus in namespace istio-system, made by kubectl-create" in said
+    assert "pulumi config set adopt true" in said
+
+
 def test_a_policy_for_a_namespace_that_is_not_there(scratch: Checkout) -> None:
     """Found by the preview, which the API server's dry run would let pass."""
     _set(scratch, "dev", mtlsByNamespace={"shop": "strict"})
