@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mesh import pod_security, secrets
+from mesh import early_deployments, pod_security, secrets
 from mesh.bookinfo import DEFAULT_ACCOUNT, HEALTH, Microservice, Sample
 from mesh.settings import Settings
 
@@ -85,7 +85,7 @@ def _bare(whole: Mapping[str, Any]) -> dict[str, Any]:
     pod = whole["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     kept = ("name", "image", "imagePullPolicy", "ports", "resources", *PROBES)
-    return {
+    bare = {
         "apiVersion": whole["apiVersion"],
         "kind": whole["kind"],
         "metadata": {key: whole["metadata"][key] for key in ("name", "namespace")},
@@ -102,6 +102,8 @@ def _bare(whole: Mapping[str, Any]) -> dict[str, Any]:
             },
         },
     }
+    early_deployments.await_pods(bare)
+    return bare
 
 
 def _probe(service: Microservice) -> dict[str, Any]:

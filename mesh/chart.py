@@ -8,7 +8,7 @@ from typing import Any, cast
 import pulumi
 from pulumi_kubernetes.helm.v3 import Chart, LocalChartOpts
 
-from mesh import kubernetes_apis
+from mesh import early_deployments, kubernetes_apis
 from mesh.ordering import Ready, all_ready
 
 WORKLOADS = ("DaemonSet", "Deployment", "StatefulSet")
@@ -66,6 +66,7 @@ def make(name: str, args: ChartArgs, opts: pulumi.ResourceOptions) -> Chart:
         leave_out_empty_ca,
         put_in_order,
         lambda manifest, opts: scale(manifest, opts, args.stopped),
+        lambda manifest, _opts: early_deployments.await_pods(manifest),
     ]
     if kubernetes_apis.minor(args.kube_version) < NO_TOKEN_SECRETS:
         options.transformations.append(never_wait_for_token)

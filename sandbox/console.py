@@ -30,7 +30,7 @@ def say(text: str) -> None:
 
 def done(what: str, how: str) -> None:
     """Print the line of a finished step."""
-    _err.print(f"[green]✓[/] {what:<24} {how}")
+    _err.print(f"[green]✓[/] {what:<26} {how}")
 
 
 def error(text: str) -> None:

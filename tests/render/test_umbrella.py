@@ -90,6 +90,16 @@ def expected(options: dict[str, Any]) -> dict[Any, dict[str, Any]]:
             )
         if manifest["kind"] == "ServiceAccount":
             annotations["pulumi.com/skipAwait"] = "true"
+        if manifest["kind"] == "Deployment":
+            replicas = manifest["spec"].get("replicas")
+            annotations["pulumi.com/waitFor"] = json.dumps(
+                [
+                    f"jsonpath={{.status.{c}}}={replicas}"
+                    for c in ("updatedReplicas", "readyReplicas")
+                ]
+                if replicas
+                else ["condition=Available"]
+            )
         if manifest["kind"] == "MutatingWebhookConfiguration":
             annotations["pulumi.com/waitFor"] = "jsonpath={.webhooks[0].clientConfig.caBundle}"
             assert manifest["webhooks"][0]["clientConfig"].pop("caBundle") == ""

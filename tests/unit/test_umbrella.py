@@ -10,11 +10,12 @@ import pulumi
 import pytest
 import yaml
 
-from mesh import chart, release, settings, umbrella
+from mesh import chart, early_deployments, release, settings, umbrella
 
 from .engine import RecordingEngine, find_release
 
 VERSION = "1.0.5"
+ONE_POD = '["jsonpath={.status.updatedReplicas}=1", "jsonpath={.status.readyReplicas}=1"]'
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +66,32 @@ def test_bookinfo_is_the_releases_own(old: RecordingEngine, folder: Path) -> Non
     assert len(found) == 10
     for key, each in found.items():
         assert each["metadata"].pop("namespace") == "bookinfo"
-        if each["kind"] == "Service":
-            assert each["metadata"].pop("annotations") == {"pulumi.com/skipAwait": "true"}
+        awaited = {
+            "Service": {"pulumi.com/skipAwait": "true"},
+            "Deployment": {"pulumi.com/waitFor": ONE_POD},
+        }
+        assert each["metadata"].pop("annotations", {}) == awaited.get(each["kind"], {})
         assert each == sample[key], key
+
+
+@pytest.mark.parametrize(
+    ("manifest", "waits_for"),
+    [
+        ({"apiVersion": "extensions/v1beta1", "spec": {"replicas": 1.0}}, ONE_POD),
+        ({"apiVersion": "extensions/v1beta1", "spec": {}}, '["condition=Available"]'),
+        ({"apiVersion": "apps/v1", "spec": {"replicas": 1.0}}, None),
+    ],
+)
+def test_an_early_deployment_is_awaited_as_what_it_is(
+    manifest: dict[str, Any], waits_for: str | None
+) -> None:
+    """Pulumi's own wait takes it for apps/v1, on which the plugin ends at the next update."""
+    manifest |= {"kind": "Deployment", "metadata": {}}
+
+    early_deployments.await_pods(manifest)
+
+    annotations = manifest["metadata"].get("annotations", {})
+    assert annotations.get("pulumi.com/waitFor") == waits_for
 
 
 @pytest.mark.parametrize(("last", "waits"), [((1, 24), False), ((1, 15), True)])
