@@ -69,7 +69,13 @@ def provider(
 ) -> kubernetes.Provider:
     """Make the provider that every resource gets handed down."""
     if cluster.rendered_to is not None:
-        return kubernetes.Provider(name, render_yaml_to_directory=str(cluster.rendered_to))
+        # Empty, or the SDK would take $KUBECONFIG, which the plugin refuses beside the folder.
+        return kubernetes.Provider(
+            name,
+            kubeconfig="",
+            render_yaml_to_directory=str(cluster.rendered_to),
+            opts=pulumi.ResourceOptions(version=os.environ.get(PLUGIN_VERSION)),
+        )
     return kubernetes.Provider(
         name,
         # As the stack says it, and empty where it names no file: the plugin looks where kubectl

@@ -1,5 +1,7 @@
 """Break each rule once; the config's `mode` and the stack's name decide which of them hold."""
 
+import os
+
 import pulumi
 from pulumi_kubernetes import Provider
 from pulumi_kubernetes.apiextensions import CustomResource
@@ -7,7 +9,13 @@ from pulumi_kubernetes.apiextensions.v1 import CustomResourceDefinition
 from pulumi_kubernetes.apps.v1 import Deployment
 from pulumi_kubernetes.core.v1 import Namespace, Service
 
-opts = pulumi.ResourceOptions(provider=Provider("folder", render_yaml_to_directory="rendered"))
+provider = Provider(
+    "folder",
+    kubeconfig="",
+    render_yaml_to_directory="rendered",
+    opts=pulumi.ResourceOptions(version=os.environ.get("MESH_KUBERNETES_PLUGIN")),
+)
+opts = pulumi.ResourceOptions(provider=provider)
 shop = {"namespace": "shop"}
 
 Namespace("shop", metadata={"name": "shop", "labels": {"team": "shop"}}, opts=opts)
