@@ -100,7 +100,9 @@ def _foreign(
         return
     for found in msgspec.json.decode(answer.content, type=_List).items or ():
         managers = tuple(dict.fromkeys(each.manager for each in found.metadata.managedFields))
-        if not any(manager.startswith(PULUMI) for manager in managers):
+        # An object whose fields nobody set, such as a bare ServiceAccount, has no managers: it may
+        # be the stack's own.
+        if managers and not any(manager.startswith(PULUMI) for manager in managers):
             yield (_group(api), kind, namespace, found.metadata.name), managers
 
 
@@ -111,7 +113,7 @@ def _group(api: str) -> str:
 def _message(key: Key, managers: Managers) -> str:
     _, kind, namespace, name = key
     place = f" in namespace {namespace}" if namespace else ""
-    by = " and ".join(managers) or "an unknown tool"
+    by = " and ".join(managers)
     return (
         f"the cluster has a {kind} {name}{place}, made by {by}, and stack {ownership.stack()} "
         "would create one: remove it, or let the stack take over what exists of all that it would "

@@ -94,15 +94,15 @@ def test_an_istio_by_another_hand(scratch: Checkout) -> None:
 
 def test_an_object_that_somebody_else_made(scratch: Checkout) -> None:
     """The preview refuses it: one plugin would take it over, another fail in the middle of `up`."""
-    account = "serviceaccount prometheus --namespace istio-system"
-    scratch.shell(f"kubectl create {account}")
+    theirs = "configmap prometheus --namespace istio-system"
+    scratch.shell(f"kubectl create {theirs} --from-literal=a=b")
     try:
         _set(scratch, "dev", addons=["prometheus"])
         said = scratch.fails("preview")
     finally:
-        scratch.shell(f"kubectl delete {account}")
+        scratch.shell(f"kubectl delete {theirs}")
 
-    assert "a ServiceAccount prometheus in namespace istio-system, made by kubectl-create" in said
+    assert "a ConfigMap prometheus in namespace istio-system, made by kubectl-create" in said
     assert "pulumi config set adopt true" in said
 
 

@@ -955,7 +955,7 @@ def test_an_object_of_somebody_else_is_refused(
     assert "pulumi config set adopt true" in str(refused.value)
 
 
-@pytest.mark.parametrize("way", ["pulumi", "adopt", "old"])
+@pytest.mark.parametrize("way", ["pulumi", "adopt", "old", "bare"])
 def test_an_object_of_the_stacks_own_is_not_refused(
     api: FakeAPIServer,
     kubeconfig: Kubeconfig,
@@ -968,6 +968,8 @@ def test_an_object_of_the_stacks_own_is_not_refused(
     )
     api.namespaces.append(namespace("istio-system", **OURS))
     api.metadata[CONFIG_MAPS] = made_by("pulumi-kubernetes-1" if way == "pulumi" else "helm")
+    if way == "bare":
+        del api.metadata[CONFIG_MAPS][0]["metadata"]["managedFields"]
     if way == "old":
         monkeypatch.setattr(preflight.kubernetes_needs, "unserved", lambda *_: [])
         api.version, api.webhooks = "v1.15.12", "v1beta1"
