@@ -14,9 +14,10 @@ import pulumi
 import pytest
 import yaml
 
-from mesh import cluster_client, ownership, preflight, settings
+from mesh import cluster_client, existing_objects, ownership, preflight, settings
 from mesh.cluster import Cluster
 from mesh.control_planes import ControlPlane, ControlPlanes
+from mesh.existing_objects import Foreign
 from mesh.gateway_api_bundle import CHANNEL, KNOWN_BY, VERSION, Bundle
 from mesh.ownership import ANNOTATION
 from mesh.release import Layout, Release, find
@@ -27,12 +28,19 @@ Kubeconfig = Callable[[str], Cluster]
 NAMESPACES = ("istio-system", "bookinfo")
 BUNDLE = Bundle(version="1.5.1", checksum="")
 OURS = {ANNOTATION: "mesh/test"}
+FIND = existing_objects.find
 
 
 @pytest.fixture(autouse=True)
 def stack(configure: Callable[..., None]) -> None:
     """Run as stack mesh/test, with nothing but defaults."""
     configure()
+
+
+@pytest.fixture(autouse=True)
+def lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask for no lists of objects: two dozen requests, of which few tests want to know."""
+    monkeypatch.setattr(existing_objects, "find", lambda *_: Foreign({}))
 
 
 @pytest.fixture
@@ -53,6 +61,8 @@ def kubeconfig(tmp_path: Path) -> Kubeconfig:
 
 class FakeAPIServer(ThreadingHTTPServer):
     """Serves lists of objects by path; a test appends to them."""
+
+    request_queue_size = 64  # several at a time: one that is dropped comes again a second later
 
     def __init__(self) -> None:
         """Serve an empty cluster, on a free port of loopback."""
@@ -935,6 +945,7 @@ def test_an_object_of_somebody_else_is_refused(
 ) -> None:
     """Before a plugin takes it over, or fails on it; another object of the same name is none."""
     refusals: list[Any] = []
+    monkeypatch.setattr(existing_objects, "find", FIND)
     monkeypatch.setattr(pulumi.runtime, "register_stack_transformation", refusals.append)
     api.namespaces.append(namespace("istio-system", **OURS))
     api.metadata[CONFIG_MAPS] = made_by(manager)
@@ -963,6 +974,7 @@ def test_an_object_of_the_stacks_own_is_not_refused(
     way: str,
 ) -> None:
     """Nor one that it may adopt, nor where a create fails anyway, before server-side apply."""
+    monkeypatch.setattr(existing_objects, "find", FIND)
     monkeypatch.setattr(
         pulumi.runtime, "register_stack_transformation", lambda _: pytest.fail("it is refused")
     )
