@@ -69,10 +69,9 @@ class Plugin:
 def persons_home() -> Path:
     """Return the Pulumi home of whoever runs the command: $PULUMI_HOME, or ~/.pulumi."""
     named = os.environ.get("PULUMI_HOME")
-    # In a shell with the lines of `make env` it is the commands' own.
-    if named and Path(named) != PULUMI_HOME:
-        return Path(named)
-    return Path.home() / ".pulumi"
+    if named == str(PULUMI_HOME):  # in a shell with the lines of `make env`
+        named = os.environ.get("PULUMI_CREDENTIALS_PATH")
+    return Path(named) if named else Path.home() / ".pulumi"
 
 
 def find(beside: Sequence[Family] = ()) -> tuple[Plugin, dict[str, Path]]:

@@ -11,6 +11,8 @@ import grpc
 from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
+from sandbox.cache import ToolchainError
+
 START_SECONDS = 30
 """How long a plugin may take until it says its port: a cold disk is slow."""
 HELM_TEMPLATE = "kubernetes:helm:template"
@@ -24,8 +26,8 @@ WITHOUT_CLUSTER = {
 }
 
 
-class PluginError(Exception):
-    """The plugin didn't start, or refused; the message says what it said."""
+class PluginError(ToolchainError):
+    """The plugin doesn't start, or refuses; the message is what it said."""
 
 
 class Process:
