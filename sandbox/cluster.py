@@ -257,6 +257,10 @@ class Sandbox:
                 [programs["kwokctl"], "--name", self.name, *arguments],
                 env={
                     **os.environ,
+                    # kwokctl downloads a kubectl where PATH has none: venv/ has one.
+                    "PATH": os.pathsep.join(
+                        [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
+                    ),
                     "KWOK_WORKDIR": str(self.folder / "kwok"),
                     "KUBECONFIG": str(self.kubeconfig),
                 },

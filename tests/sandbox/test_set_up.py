@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from sandbox.cluster import Sandbox
+
 BUILD_ETCD = """
 import dataclasses
 from sandbox import toolchain
@@ -36,3 +38,24 @@ def test_a_machine_without_go_builds_with_the_compiler_of_the_wheel(tmp_path: Pa
     version = subprocess.run([etcd, "--version"], capture_output=True, text=True, check=True)
     assert "etcd Version: 3." in version.stdout
     assert "Go Version: go1.27" in version.stdout
+
+
+def test_a_machine_without_kubectl_starts_a_sandbox(cluster: Sandbox, tmp_path: Path) -> None:
+    """Kwokctl would download one, and wait for ever where it can't: it gets that of venv/."""
+    assert cluster.is_up()  # its programs are at hand
+    code = f"from sandbox.cluster import Sandbox; Sandbox('{cluster.name}-bare').up()"
+    bare = Sandbox(f"{cluster.name}-bare")
+    try:
+        started = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PATH": str(tmp_path)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert started.returncode == 0, started.stderr
+        assert bare.is_up()
+    finally:
+        bare.down()
