@@ -16,22 +16,28 @@ print(toolchain.ensure((family,))["etcd"])
 """
 
 
-def test_a_machine_without_go_builds_with_the_compiler_of_the_wheel(tmp_path: Path) -> None:
-    """An empty cache and an empty PATH: Go comes from its wheel, and etcd from that Go."""
-    empty = tmp_path / "no-programs"
-    empty.mkdir()
+def run_without_programs(
+    code: str, path: Path, seconds: float, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run Python code where PATH is one folder with no programs in it."""
     without_go = {name: value for name, value in os.environ.items() if name != "GOROOT"}
-    environment = {**without_go, "PATH": str(empty), "MESH_CACHE": str(tmp_path / "cache")}
-
-    built = subprocess.run(
-        [sys.executable, "-c", BUILD_ETCD],
-        env=environment,
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**without_go, **environment, "PATH": str(path)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
-        timeout=900,
+        timeout=seconds,
     )
+
+
+def test_a_machine_without_go_builds_with_the_compiler_of_the_wheel(tmp_path: Path) -> None:
+    """An empty cache and an empty PATH: Go comes from its wheel, and etcd from that Go."""
+    empty = tmp_path / "no-programs"
+    empty.mkdir()
+
+    built = run_without_programs(BUILD_ETCD, empty, 900, MESH_CACHE=str(tmp_path / "cache"))
 
     assert built.returncode == 0, built.stderr
     etcd = built.stdout.strip()
@@ -46,15 +52,7 @@ def test_a_machine_without_kubectl_starts_a_sandbox(cluster: Sandbox, tmp_path: 
     code = f"from sandbox.cluster import Sandbox; Sandbox('{cluster.name}-bare').up()"
     bare = Sandbox(f"{cluster.name}-bare")
     try:
-        started = subprocess.run(
-            [sys.executable, "-c", code],
-            env={**os.environ, "PATH": str(tmp_path)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        started = run_without_programs(code, tmp_path, 120)
         assert started.returncode == 0, started.stderr
         assert bare.is_up()
     finally:
