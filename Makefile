@@ -17,34 +17,34 @@ help: ## List these commands
 	@echo "  STACK=dev, SANDBOX=default and ME=you choose; POLICY=policy adds rules."
 
 up: venv/ready ## Set up what is missing, deploy the stack, show its services and pods
-	@$(run) mesh up
+	@$(run) meshctl up
 
 preview: venv/ready ## Show what `up` would change
-	@$(run) mesh preview
+	@$(run) meshctl preview
 
 destroy: venv/ready ## Remove what the stack deployed
-	@$(run) mesh destroy
+	@$(run) meshctl destroy
 
 dev: venv/ready ## Bring up a Bookinfo of your own, on the sandbox's platform (docs/stacks.md)
-	@$(run) mesh dev
+	@$(run) meshctl dev
 
 dev-rm: venv/ready ## Remove it, with its stack and its file
-	@$(run) mesh dev-rm
+	@$(run) meshctl dev-rm
 
 render: venv/ready ## Write what `up` would apply as YAML, without a cluster: OUT=FOLDER
-	@$(run) mesh render $(or $(OUT),$(error name a folder: make render OUT=FOLDER))
+	@$(run) meshctl render $(or $(OUT),$(error name a folder: make render OUT=FOLDER))
 
 tables: venv/ready ## Show the services and pods again
-	@$(run) mesh tables
+	@$(run) meshctl tables
 
 sidecar-diff: venv/ready ## Show what a sidecar adds to a Deployment; SERVICE=reviews-v1 chooses one
-	@$(run) mesh sidecar-diff
+	@$(run) meshctl sidecar-diff
 
 verify: venv/ready ## Check the running mesh: istiods, webhooks, sidecars, gateways, versions
-	@$(run) mesh verify
+	@$(run) meshctl verify
 
 release: venv/ready ## Put the stack's Istio release on disk, in releases/
-	@$(run) mesh release
+	@$(run) meshctl release
 
 policy: venv/ready ## Check rendered YAML by the team's rules: OUT=FOLDER (docs/policy.md)
 	@$(run) policy.rendered $(or $(OUT),$(error name a folder: make policy OUT=FOLDER))
@@ -83,7 +83,7 @@ sandbox-logs: venv/ready ## Print the ends of its processes' logs
 	@$(run) sandbox logs
 
 env: venv/ready ## Print what makes plain pulumi and kubectl work: eval "$$(make -s env)"
-	@$(run) mesh env
+	@$(run) meshctl env
 
 lock: venv/ready ## Pin what requirements*.in name, with hashes; scripts/lock --upgrade takes newer versions
 	@scripts/lock

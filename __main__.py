@@ -8,10 +8,12 @@ if sys.version_info < (3, 11):  # noqa: UP036 - an older Python stops here, with
 import pulumi
 
 import layers
-from mesh import cluster, garbage, settings
+from mesh import garbage
+from mesh.kubernetes import cluster
+from mesh.settings import schema
 
 garbage.leave()
-stack = settings.read()
+stack = schema.read()
 target = cluster.choose(stack.context, stack.kubeconfig)
 
 # CRDs, core, gateways, agents (layers/platform.py); namespace, policies, Bookinfo, routes

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import psutil
 
+import console
 from bench import stacks
-from mesh import release_download
-from mesh.release import find
-from mesh.workspace import Workspace
-from sandbox import console, toolchain
+from mesh.istio.release import find
+from meshctl.workspace import download
+from meshctl.workspace.stack import Workspace
+from sandbox import toolchain
 from sandbox.cluster import Sandbox
 from sandbox.programs import HELM, ISTIO
 
@@ -32,7 +33,7 @@ def main() -> None:
     sandbox = Sandbox("bench")
     workspace = Workspace("bench", sandbox.name)
     _ = workspace.environment
-    release_download.get_all(workspace)
+    download.get_all(workspace)
     release = find(workspace.setting("istioVersion"), None)
     ways = {
         "istioctl install + kubectl apply": lambda: _istioctl(workspace, programs, release.folder),

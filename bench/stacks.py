@@ -18,13 +18,15 @@ from functools import partial
 
 import psutil
 
+import console
 from bench.plot import draw
-from mesh import release_download
-from mesh.developer import PLATFORM
-from mesh.platform_contract import OUTPUT
-from mesh.release import PROJECT
-from mesh.workspace import Workspace
-from sandbox import console
+from mesh.project import (
+    PROJECT,
+)
+from mesh.settings.platform_contract import OUTPUT
+from meshctl.commands.developer import PLATFORM
+from meshctl.workspace import download
+from meshctl.workspace.stack import Workspace
 from sandbox.cluster import Sandbox
 
 STACKS = int(os.environ.get("STACKS", "20"))
@@ -61,7 +63,7 @@ def main() -> None:
     began, load = time.monotonic(), os.getloadavg()[0]
     sandbox = Sandbox("bench-stacks")
     platform = Workspace(PLATFORM, sandbox.name)
-    release_download.get_all(platform)
+    download.get_all(platform)
     sandbox.down()
     _ = platform.environment
     sandbox.up()

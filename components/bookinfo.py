@@ -11,11 +11,18 @@ import pulumi
 from pulumi_kubernetes import apps, extensions
 from pulumi_kubernetes.core.v1 import Secret, Service, ServiceAccount
 
-from mesh import bookinfo_deployment, secrets
-from mesh.bookinfo import DEFAULT_ACCOUNT, MICROSERVICES, Microservice, Sample, row
-from mesh.manual_injection import Injector
-from mesh.ordering import Ready
-from mesh.settings import Settings
+from mesh.bookinfo import deployment
+from mesh.bookinfo.services import (
+    DEFAULT_ACCOUNT,
+    MICROSERVICES,
+    Microservice,
+    Sample,
+    row,
+)
+from mesh.injection.kube_inject import Injector
+from mesh.resources.ready import Ready
+from mesh.settings import secrets
+from mesh.settings.schema import Settings
 
 DEPLOYMENTS = {"apps/v1": apps.v1, "extensions/v1beta1": extensions.v1beta1}
 
@@ -84,7 +91,7 @@ def _rows(service: Microservice, stack: Settings) -> dict[str, Microservice]:
 def _manifests(args: BookinfoArgs) -> Mapping[str, Any] | pulumi.Output[dict[str, Any]]:
     """Describe the Deployments by name; with their sidecars, where those are injected by hand."""
     manifests = {
-        f"{service.name}-{version}": bookinfo_deployment.make(
+        f"{service.name}-{version}": deployment.make(
             args.stack, args.sample, each, version, args.revision_mark
         )
         for service in _services(args.stack)

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_kubernetes.core.v1 import Service
 
-from mesh import gateway_api_routes, istio_routes
-from mesh.bookinfo import FRONT, PORT, VERSIONS
-from mesh.gateway_api import ParentRef
-from mesh.gateway_settings import HTTP_PORT
-from mesh.istio_api.model import Resource
-from mesh.ordering import Ready
-from mesh.platform_contract import IngressGateway
-from mesh.settings import Settings
+from mesh.bookinfo import gateway_api_routes, istio_routes
+from mesh.bookinfo.services import FRONT, PORT, VERSIONS
+from mesh.istio.api.gateway_api import ParentRef
+from mesh.istio.api.model import Resource
+from mesh.resources.ready import Ready
+from mesh.settings.gateway import HTTP_PORT
+from mesh.settings.platform_contract import IngressGateway
+from mesh.settings.schema import Settings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import pulumi
 
-from mesh import crd
-from mesh.gateway_api_bundle import Bundle
-from mesh.ordering import Ready
+from mesh.istio.gateway_api_crds import Bundle
+from mesh.resources import crd
+from mesh.resources.ready import Ready
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,12 +10,13 @@ from pulumi_kubernetes.core.v1.outputs import ServiceStatus
 
 from components.injected_namespace import InjectedNamespace, InjectedNamespaceArgs
 from components.kubernetes_gateway import NO_ADDRESS, KubernetesGateway, KubernetesGatewayArgs
-from mesh import chart, ownership
-from mesh.control_planes import Proxies
-from mesh.data_plane import DataPlane
-from mesh.gateway_settings import Gateway
-from mesh.ordering import Ready, all_ready
-from mesh.settings import Settings
+from mesh.istio.control_planes import Proxies
+from mesh.kubernetes import ownership
+from mesh.resources import chart
+from mesh.resources.ready import Ready, all_ready
+from mesh.settings.data_plane import DataPlane
+from mesh.settings.gateway import Gateway
+from mesh.settings.schema import Settings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 import pulumi
 
-from mesh import namespace, ownership, secrets
-from mesh.data_plane import DataPlane
-from mesh.ordering import Ready
-from mesh.pod_security import Level
+from mesh.kubernetes import ownership
+from mesh.kubernetes.pod_security import Level
+from mesh.resources import namespace
+from mesh.resources.ready import Ready
+from mesh.settings import secrets
+from mesh.settings.data_plane import DataPlane
 
 
 @dataclass(frozen=True, kw_only=True)

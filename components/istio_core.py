@@ -10,11 +10,14 @@ from pulumi_kubernetes.core.v1 import Secret, Service
 from pulumi_kubernetes.helm.v3 import Chart
 
 from components.umbrella_chart import UmbrellaChart, UmbrellaChartArgs
-from mesh import chart, core_values, manual_injection, namespace, secrets
-from mesh.cluster import Cluster
-from mesh.control_planes import ControlPlanes
-from mesh.ordering import Ready, all_ready
-from mesh.settings import Settings
+from mesh.charts import values as core_values
+from mesh.injection import kube_inject
+from mesh.istio.control_planes import ControlPlanes
+from mesh.kubernetes.cluster import Cluster
+from mesh.resources import chart, namespace
+from mesh.resources.ready import Ready, all_ready
+from mesh.settings import secrets
+from mesh.settings.schema import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +34,7 @@ class IstioCoreArgs:
 class IstioCore(pulumi.ComponentResource):
     """Each istiod up, and its injector answering: pods created from now on get a sidecar."""
 
-    injectors: dict[str, manual_injection.Injector]
+    injectors: dict[str, kube_inject.Injector]
     """What each istiod injects, by revision, for those who don't want to leave it to istiod."""
     gateways: Mapping[str, pulumi.Output[Service | None]]
     """The Services of gateways that come with the core, by name: before 1.5 its chart has them."""
@@ -68,7 +71,7 @@ class IstioCore(pulumi.ComponentResource):
 
 @dataclass(frozen=True, kw_only=True)
 class _Core:
-    injectors: dict[str, manual_injection.Injector]
+    injectors: dict[str, kube_inject.Injector]
     gateways: Mapping[str, pulumi.Output[Service | None]] = field(default_factory=dict)
     ready: Ready
 
@@ -111,7 +114,7 @@ def _charts(args: IstioCoreArgs, opts: pulumi.ResourceOptions) -> _Core:
     }
     return _Core(
         injectors={
-            plane.revision: manual_injection.injector(
+            plane.revision: kube_inject.injector(
                 istiods[plane.revision],
                 release=plane.release,
                 namespace=args.stack.istio_namespace,

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import pulumi
 
-from mesh import crd
-from mesh.ordering import Ready
-from mesh.release import Release
+from mesh.istio.release import Release
+from mesh.resources import crd
+from mesh.resources.ready import Ready
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pulumi
 
-from mesh.gateway_settings import CLASS, HTTP_PORT, Gateway
-from mesh.ordering import Ready
+from mesh.resources.ready import Ready
+from mesh.settings.gateway import CLASS, HTTP_PORT, Gateway
 
 NO_ADDRESS = "none"
 

@@ -6,11 +6,11 @@ from typing import Literal
 
 import pulumi
 
-from mesh import security
-from mesh.bookinfo import FRONT, MICROSERVICES, Microservice, row
-from mesh.istio_api import security as api
-from mesh.ordering import Ready
-from mesh.settings import Settings
+from mesh.bookinfo.services import FRONT, MICROSERVICES, Microservice, row
+from mesh.istio.api import security as api
+from mesh.resources.ready import Ready
+from mesh.settings import security
+from mesh.settings.schema import Settings
 
 MODES: Mapping[security.Mode, Literal["DISABLE", "PERMISSIVE", "STRICT"]] = {
     "disable": "DISABLE",

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import pulumi
 
-from mesh import chart, namespace
-from mesh.control_planes import ControlPlane
-from mesh.ordering import Ready, all_ready
-from mesh.settings import Settings
+from mesh.istio.control_planes import ControlPlane
+from mesh.resources import chart, namespace
+from mesh.resources.ready import Ready, all_ready
+from mesh.settings.schema import Settings
 
 
 @dataclass(frozen=True, kw_only=True)

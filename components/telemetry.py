@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import pulumi
 
-from mesh import addons, manifests
-from mesh.istio_api import telemetry as api
-from mesh.ordering import Ready
-from mesh.release import Release
-from mesh.settings import Settings
+from mesh.istio import addons
+from mesh.istio.api import telemetry as api
+from mesh.istio.release import Release
+from mesh.resources import manifests
+from mesh.resources.ready import Ready
+from mesh.settings.schema import Settings
 
 SAMPLES_NAMESPACE = "istio-system"
 """What the samples say wherever they mean Istio's namespace."""

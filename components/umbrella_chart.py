@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_kubernetes.core.v1 import Service
 
-from mesh import chart, manual_injection, umbrella
-from mesh.cluster import Cluster
-from mesh.control_planes import ControlPlane
-from mesh.deletion_hooks import DeletionHooks
-from mesh.ordering import Ready, all_ready
-from mesh.settings import Settings
+from mesh.charts import umbrella
+from mesh.injection import kube_inject
+from mesh.istio.control_planes import ControlPlane
+from mesh.kubernetes.cluster import Cluster
+from mesh.resources import chart
+from mesh.resources.deletion_hooks import DeletionHooks
+from mesh.resources.ready import Ready, all_ready
+from mesh.settings.schema import Settings
 
 INGRESS = "istio-ingressgateway"
 
@@ -30,7 +32,7 @@ class UmbrellaChartArgs:
 class UmbrellaChart(pulumi.ComponentResource):
     """The whole mesh: control plane, gateways, telemetry, and the rules that tie them together."""
 
-    injector: manual_injection.Injector
+    injector: kube_inject.Injector
     """What the sidecar injector injects, for those who don't want to leave it to it."""
     gateways: Mapping[str, pulumi.Output[Service | None]]
     """The Service of the ingress gateway, by its name; None where the values have none."""
@@ -60,7 +62,7 @@ class UmbrellaChart(pulumi.ComponentResource):
             umbrella.NAME, wanted, pulumi.ResourceOptions(parent=self, depends_on=[hooks])
         )
 
-        self.injector = manual_injection.injector(
+        self.injector = kube_inject.injector(
             rendered,
             release=args.control_plane.release,
             namespace=args.stack.istio_namespace,

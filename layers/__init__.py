@@ -2,9 +2,9 @@
 
 from layers import app, platform
 from layers.foundation import Foundation
-from mesh import cluster, field_ownership
-from mesh.cluster import Cluster
-from mesh.settings import Settings
+from mesh.kubernetes import cluster, field_ownership
+from mesh.kubernetes.cluster import Cluster
+from mesh.settings.schema import Settings
 
 
 def deploy(stack: Settings, target: Cluster) -> Foundation:

@@ -7,16 +7,18 @@ from components.bookinfo_routes import BookinfoRoutes, BookinfoRoutesArgs
 from components.injected_namespace import InjectedNamespace, InjectedNamespaceArgs
 from components.mesh_security import MeshSecurity, MeshSecurityArgs
 from layers.foundation import Foundation
-from mesh import app_preflight, cluster, ordering
-from mesh.cluster import Cluster
-from mesh.settings import Settings
+from mesh.kubernetes import cluster
+from mesh.kubernetes.cluster import Cluster
+from mesh.preflight import app
+from mesh.resources import ready
+from mesh.settings.schema import Settings
 
 
 def find_platform(stack: Settings, target: Cluster) -> Foundation:
     """Return another stack's platform, once it is known to be up."""
     contract = stack.platform_contract
     assert contract is not None  # noqa: S101 - an app stack's settings always have it
-    app_preflight.check(target, stack, contract)
+    app.check(target, stack, contract)
     return Foundation(
         contract=contract,
         provider=cluster.provider(
@@ -53,7 +55,7 @@ def deploy(stack: Settings, foundation: Foundation) -> None:
         # Any of the stack's namespaces may have a policy of its own.
         pulumi.ResourceOptions(
             provider=provider,
-            depends_on=ordering.all_ready(foundation.lets_in, namespace.ready),
+            depends_on=ready.all_ready(foundation.lets_in, namespace.ready),
         ),
     )
 
@@ -67,7 +69,7 @@ def deploy(stack: Settings, foundation: Foundation) -> None:
         ),
         pulumi.ResourceOptions(
             provider=provider,
-            depends_on=ordering.all_ready(foundation.lets_in, namespace.ready, security.ready),
+            depends_on=ready.all_ready(foundation.lets_in, namespace.ready, security.ready),
         ),
     )
 

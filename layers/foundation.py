@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from mesh.manual_injection import Injector
-from mesh.ordering import Ready
-from mesh.platform_contract import PlatformContract
-from mesh.release import TODAY, Layout
+from mesh.injection.kube_inject import Injector
+from mesh.istio.release import TODAY, Layout
+from mesh.resources.ready import Ready
+from mesh.settings.platform_contract import PlatformContract
 
 
 def _nothing() -> Ready:

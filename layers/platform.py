@@ -10,25 +10,22 @@ from components.mesh_security import MeshSecurity, MeshSecurityArgs
 from components.node_agents import NodeAgents, NodeAgentsArgs
 from components.telemetry import Telemetry, TelemetryArgs
 from layers.foundation import Foundation
-from mesh import (
-    cluster,
-    control_planes,
-    gateway_api_bundle,
-    ordering,
-    platform_contract,
-    preflight,
-    settings,
-)
-from mesh.cluster import Cluster
-from mesh.settings import Settings
+from mesh.istio import control_planes
+from mesh.istio import gateway_api_crds as gateway_api_bundle
+from mesh.kubernetes import cluster
+from mesh.kubernetes.cluster import Cluster
+from mesh.preflight import platform
+from mesh.resources import ready
+from mesh.settings import platform_contract, schema
+from mesh.settings.schema import Settings
 
 
 def deploy(stack: Settings, target: Cluster) -> Foundation:
     """Bring up what applications stand on, from the bottom up."""
     istio = control_planes.find(stack)
-    settings.check(stack, istio.releases)
+    schema.check(stack, istio.releases)
     gateway_api = gateway_api_bundle.find(stack.istio_version, wanted=stack.brings_gateway_api)
-    stopped = preflight.check(target, stack, istio, gateway_api)
+    stopped = platform.check(target, stack, istio, gateway_api)
 
     provider = cluster.provider(
         "cluster",
@@ -58,7 +55,7 @@ def deploy(stack: Settings, target: Cluster) -> Foundation:
         IstioCoreArgs(stack=stack, control_planes=istio, cluster=target, stopped=stopped),
         pulumi.ResourceOptions(
             provider=provider,
-            depends_on=ordering.all_ready(crds.ready, gateway_api_crds.ready),
+            depends_on=ready.all_ready(crds.ready, gateway_api_crds.ready),
         ),
     )
 
@@ -97,7 +94,7 @@ def deploy(stack: Settings, target: Cluster) -> Foundation:
         layout=istio.own.release.layout,
         address=gateways.address,
         injectors=core.injectors,
-        injects=ordering.all_ready(core.ready, node_agents.ready),
+        injects=ready.all_ready(core.ready, node_agents.ready),
         lets_in=gateways.ready,
     )
 
@@ -111,7 +108,7 @@ def offer(stack: Settings, foundation: Foundation) -> None:
         # Any of the stack's namespaces may have a policy of its own.
         pulumi.ResourceOptions(
             provider=foundation.provider,
-            depends_on=ordering.all_ready(foundation.injects, foundation.lets_in),
+            depends_on=ready.all_ready(foundation.injects, foundation.lets_in),
         ),
     )
     pulumi.export(

@@ -6,13 +6,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mesh import libyaml
+from mesh import fast_yaml
+
+PROJECT = Path(__file__).resolve().parent.parent
+"""The folder of the program, with Pulumi.yaml in it."""
 
 
 @cache  # several rooms look, and none changes it
 def read(folder: Path) -> Mapping[str, Any]:
     """Read the project in a folder."""
-    return libyaml.load((folder / "Pulumi.yaml").read_bytes())
+    return fast_yaml.load((folder / "Pulumi.yaml").read_bytes())
 
 
 def defaults(folder: Path) -> dict[str, str]:

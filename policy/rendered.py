@@ -9,11 +9,11 @@ import jsonschema
 import typer
 import yaml
 
-from mesh.modes import Mode
-from mesh.workspace import Workspace
+import console
+from mesh.settings.modes import Mode
+from meshctl.workspace.stack import Workspace
 from policy.rule import Level, Object, Options, Rule, Stack
 from policy.rules import RULES
-from sandbox import console
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 LEVELS = ("mandatory", "advisory", "disabled")

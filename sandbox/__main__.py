@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 from rich.table import Column, Table
 
-from sandbox import console, control_plane, kubernetes_plugin, wheels
+import console
+from sandbox import control_plane, kubernetes_plugin, wheels
 from sandbox.cache import ToolchainError
 from sandbox.cluster import Sandbox, SandboxError
 from sandbox.programs import CLUSTER, HELM, PULUMI, PULUMI_NEWEST

@@ -20,7 +20,8 @@ import yaml
 from lightkube import Client, KubeConfig
 from lightkube.resources.core_v1 import Node
 
-from sandbox import console, control_plane, lock, loopback, processes, toolchain
+import console
+from sandbox import control_plane, lock, loopback, processes, toolchain
 from sandbox.control_plane import SandboxError
 
 HOME = Path(os.environ.get("MESH_STATE") or platformdirs.user_state_path("istio-mesh"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx2
 
-from sandbox import console
+import console
 from sandbox.cache import ToolchainError
 from sandbox.programs import ARCHITECTURE, Family
 

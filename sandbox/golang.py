@@ -12,7 +12,8 @@ import threading
 from collections.abc import Generator
 from pathlib import Path
 
-from sandbox import cache, console, openapi, wheels
+import console
+from sandbox import cache, openapi, wheels
 from sandbox.cache import ToolchainError
 from sandbox.programs import BUILDS, Family, GeneratedFamily, VendoredFamily
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import httpx2
 
-from sandbox import console, plugin_process, toolchain
+import console
+from sandbox import plugin_process, toolchain
 from sandbox.cache import ToolchainError
 from sandbox.cluster import HOME
 from sandbox.programs import ARCHITECTURE, KUBERNETES_PLUGIN, PULUMI, Family

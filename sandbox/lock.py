@@ -6,7 +6,7 @@ from pathlib import Path
 
 import filelock
 
-from sandbox import console
+import console
 
 
 @contextmanager

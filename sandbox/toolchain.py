@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox import cache, console, downloads, golang
+import console
+from sandbox import cache, downloads, golang
 from sandbox.cache import ToolchainError
 from sandbox.programs import ARCHITECTURE, Family
 

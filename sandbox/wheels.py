@@ -7,7 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from sandbox import cache, console
+import console
+from sandbox import cache
 from sandbox.cache import ToolchainError
 from sandbox.programs import ARCHITECTURE, BUILDS
 

@@ -1,4 +1,4 @@
-"""Make mesh/kubernetes_apis.json from the lifecycles in Kubernetes' own Go modules.
+"""Make mesh/kubernetes/apis.json from the lifecycles in Kubernetes' own Go modules.
 
 venv/bin/python -m scripts.kubernetes_apis 0.33.0 0.36.3 (versions of k8s.io/api, oldest first: a
 version leaves out what has been gone for long)
@@ -9,8 +9,10 @@ import re
 import sys
 from pathlib import Path
 
-from mesh.kubernetes_apis import FILE
-from mesh.release import PROJECT
+from mesh.kubernetes.apis import FILE
+from mesh.project import (
+    PROJECT,
+)
 from scripts.go_module import download
 
 MODULES = ("k8s.io/api", "k8s.io/apiextensions-apiserver", "k8s.io/kube-aggregator")

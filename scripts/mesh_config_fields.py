@@ -1,4 +1,4 @@
-"""Make mesh/mesh_config_fields/MINOR.json from the protobuf of Istio's API.
+"""Make mesh/validation/mesh_config_fields/MINOR.json from the protobuf of Istio's API.
 
 venv/bin/python -m scripts.mesh_config_fields 1.30.3 (a version of the Go module istio.io/api)
 """
@@ -13,8 +13,10 @@ from typing import Any
 from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from mesh.mesh_config import FIELDS, ROOT
-from mesh.release import PROJECT
+from mesh.project import (
+    PROJECT,
+)
+from mesh.validation.mesh_config import FIELDS, ROOT
 from scripts.go_module import download
 
 MODULE = "istio.io/api"

@@ -11,10 +11,12 @@ from typing import Annotated
 
 import typer
 
-from mesh import gateway_api_bundle, release_download
-from mesh.release_download import ReleaseError
-from mesh.workspace import Workspace, WorkspaceError
-from sandbox import console, toolchain, wheels
+import console
+from mesh.istio import gateway_api_crds
+from meshctl.workspace import download
+from meshctl.workspace.download import ReleaseError
+from meshctl.workspace.stack import Workspace, WorkspaceError
+from sandbox import toolchain, wheels
 from sandbox.cache import ToolchainError
 from sandbox.cluster import Sandbox, SandboxError
 from sandbox.dataplane import isolation
@@ -40,10 +42,10 @@ def traffic(
     _ = workspace.environment
     toolchain.ensure((ISTIO,))
     wheels.envoy_program()
-    release_download.get_all(workspace)
+    download.get_all(workspace)
     # A plan asks for it, and the stack's own config doesn't.
-    if (bundle := gateway_api_bundle.of(workspace.setting("istioVersion"))) is not None:
-        release_download.get_gateway_api(bundle)
+    if (bundle := gateway_api_crds.of(workspace.setting("istioVersion"))) is not None:
+        download.get_gateway_api(bundle)
 
     words = [sys.executable, "-m", "traffic.inside", sandbox.name]
     signal.signal(signal.SIGTERM, _interrupt)

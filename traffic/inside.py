@@ -13,10 +13,11 @@ from typing import Any
 import httpx2
 from lightkube.core.exceptions import ApiError
 
-from mesh import traffic_plan
-from mesh.bookinfo import FRONT, VERSIONS
-from mesh.traffic_plan import Rule
-from sandbox import console, toolchain, wheels
+import console
+from mesh.bookinfo.services import FRONT, VERSIONS
+from mesh.settings import traffic_plan
+from mesh.settings.traffic_plan import Rule
+from sandbox import toolchain, wheels
 from sandbox.cache import ToolchainError
 from sandbox.cluster import Sandbox, SandboxError
 from sandbox.dataplane import isolation

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from mesh.traffic_plan import Plan, ServicePlan
+from mesh.settings.traffic_plan import Plan, ServicePlan
 
 JASON = {"end-user": "jason"}
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from mesh.bookinfo import VERSIONS
-from mesh.traffic_plan import MILLISECONDS, QUANTITY, Rule
+from mesh.bookinfo.services import VERSIONS
+from mesh.settings.traffic_plan import MILLISECONDS, QUANTITY, Rule
 from traffic import chance
 from traffic.load import Reply
 

@@ -13,8 +13,10 @@ import lightkube
 from lightkube.generic_resource import create_namespaced_resource
 from lightkube.resources.core_v1 import Pod
 
-from mesh.bookinfo import FRONT, PORT
-from mesh.release import PROJECT
+from mesh.bookinfo.services import FRONT, PORT
+from mesh.project import (
+    PROJECT,
+)
 from sandbox.cluster import Sandbox
 from sandbox.dataplane import proxy
 from sandbox.dataplane.pods import Pods
@@ -69,7 +71,7 @@ class Stage:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "mesh", "up", "--", "--config-path", *words),
+                *(sys.executable, "-m", "meshctl", "up", "--", "--config-path", *words),
                 cwd=PROJECT,
                 env={**os.environ, "STACK": STACK, "SANDBOX": self._sandbox.name},
                 stdin=asyncio.subprocess.DEVNULL,
@@ -78,7 +80,7 @@ class Stage:
             )
         if await process.wait():
             tail = "\n".join(self._log.read_text().splitlines()[-30:])
-            raise StageError(f"`mesh up` with {dict(settings)} failed:\n{tail}")
+            raise StageError(f"`meshctl up` with {dict(settings)} failed:\n{tail}")
 
     async def start(self) -> None:
         """Put servers and proxies where the pods of the deployed stack say they are."""

@@ -9,7 +9,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from sandbox import console
+import console
 from traffic.proof import Measurement
 
 

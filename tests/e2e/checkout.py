@@ -45,9 +45,9 @@ class Checkout:
         return cls(folder, sandbox)
 
     def start(self, *arguments: str, stack: str = "dev", **environment: str) -> subprocess.Popen:
-        """Start a command of `python -m mesh` in a session of its own."""
+        """Start a command of `python -m meshctl` in a session of its own."""
         return subprocess.Popen(
-            [sys.executable, "-m", "mesh", *arguments],
+            [sys.executable, "-m", "meshctl", *arguments],
             cwd=self.folder,
             env={
                 **{k: v for k, v in os.environ.items() if k != "KUBECONFIG"},

@@ -71,7 +71,7 @@ def test_istioctls_istio_is_taken_over(taken: Checkout) -> None:
     with taken.configured(adopt=True, **newer):
         assert "istiod in namespace istio-system, by istio-operator" in taken.mesh("up")
         assert before <= _uids(taken)
-        assert "python -m mesh handover" in taken.mesh("preview")
+        assert "python -m meshctl handover" in taken.mesh("preview")
         gateway = taken.changes("--refresh")
         assert gateway == {"istio-system/istio-ingressgateway": "update"}
 

@@ -2,7 +2,7 @@
 
 import json
 
-from mesh.gateway_api_bundle import KNOWN_BY
+from mesh.istio.gateway_api_crds import KNOWN_BY
 
 from .checkout import Checkout
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import yaml
 
-from mesh.workspace import Workspace
+from meshctl.workspace.stack import Workspace
 from policy.cluster_scope import CLUSTER_SCOPED
 from policy.rules import RULES
 

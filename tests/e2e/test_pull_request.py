@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from mesh.chart import STARTED
-from mesh.object_diff import differences
+from mesh.resources.chart import STARTED
+from meshctl.pull_request.object_diff import differences
 
 from .checkout import Checkout
 

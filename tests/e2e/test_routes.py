@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from mesh import istio_routes
-from mesh.bookinfo import VERSIONS
-from mesh.traffic_plan import PlanSetting
+from mesh.bookinfo import istio_routes
+from mesh.bookinfo.services import VERSIONS
+from mesh.settings.traffic_plan import PlanSetting
 from tests.traffic_plans import EXAMPLES, JASON
 
 from .checkout import Checkout

@@ -11,8 +11,8 @@ from typing import Any
 import psutil
 import pytest
 
-from mesh import traffic_plan
-from mesh.bookinfo import VERSIONS
+from mesh.bookinfo.services import VERSIONS
+from mesh.settings import traffic_plan
 from sandbox.cluster import HOME
 from sandbox.dataplane import isolation
 from traffic.chance import interval

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mesh.cluster import RENDER
+from mesh.kubernetes.cluster import RENDER
 from sandbox.cluster import Sandbox
 from tests.unit.engine import find_release
 

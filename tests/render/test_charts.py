@@ -1,4 +1,4 @@
-"""What reaches the engine is what helm prints, but for what mesh.chart says it changes."""
+"""What reaches the engine is what helm prints, except for what mesh.resources.chart changes."""
 
 from typing import Any
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mesh import mesh_config
+from mesh.validation import mesh_config
 from sandbox import toolchain
 from sandbox.programs import ISTIO
 

@@ -9,10 +9,14 @@ import pulumi
 import pytest
 from pulumi_kubernetes.core.v1 import ConfigMap, Service
 
-from mesh import cluster, preflight, redaction, render, stack_settings
-from mesh.redaction import COMPUTED, SECRET
-from mesh.render import RenderError
-from mesh.workspace import Workspace
+from mesh.kubernetes import cluster
+from mesh.preflight import platform
+from meshctl.render import program as render
+from meshctl.render import redaction
+from meshctl.render.program import RenderError
+from meshctl.render.redaction import COMPUTED, SECRET
+from meshctl.workspace import settings as stack_settings
+from meshctl.workspace.stack import Workspace
 from tests.unit.engine import find_release
 
 CIPHER = "v1:8gv0NCv0OsgWgMnm:8gv0NCv0OsgWgMnm"
@@ -100,7 +104,7 @@ def test_no_cluster_is_asked(
 ) -> None:
     """Neither the one that the stack names, nor the one that kubectl would take."""
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
-    monkeypatch.setattr(preflight, "connect", lambda _: pytest.fail("the cluster was asked"))
+    monkeypatch.setattr(platform, "connect", lambda _: pytest.fail("the cluster was asked"))
     monkeypatch.setenv(cluster.SANDBOX, os.devnull)
 
     def stop(*_: object, **__: object) -> None:

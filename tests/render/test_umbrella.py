@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from mesh import umbrella
-from mesh.release import find
+from mesh.charts import umbrella
+from mesh.istio.release import find
 from tests.unit.engine import RecordingEngine, find_release, run
 
 from .helm import PluginCluster, template
@@ -70,7 +70,7 @@ def whole(helm: None, folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def expected(options: dict[str, Any]) -> dict[Any, dict[str, Any]]:
-    """Return what helm prints, less the hooks for a deletion, as mesh.chart says it changes it."""
+    """Return what helm prints without deletion hooks, as mesh.resources.chart changes it."""
     printed = {
         key(single): without_nulls(single)
         for found in template(options)

@@ -6,8 +6,8 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.protocols import Validator
 
-from mesh.gateway_api_bundle import Bundle
-from mesh.release import Release
+from mesh.istio.gateway_api_crds import Bundle
+from mesh.istio.release import Release
 
 # By the CRDs' folder, the API and the kind: to close and to load a schema takes most of a second.
 _validators: dict[tuple[Path, str, str], Validator] = {}

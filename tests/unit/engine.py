@@ -18,10 +18,11 @@ from pulumi.runtime import get_root_resource
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
-from mesh import app_preflight, garbage, libyaml, preflight, project
-from mesh.cluster import SANDBOX
-from mesh.field_ownership import FORCE
-from mesh.release import Release
+from mesh import fast_yaml, garbage, project
+from mesh.istio.release import Release
+from mesh.kubernetes.cluster import SANDBOX
+from mesh.kubernetes.field_ownership import FORCE
+from mesh.preflight import app, platform
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -290,9 +291,9 @@ def run(
     set_config(concealed=concealed, **overrides)
     with pytest.MonkeyPatch.context() as patch, contextlib.closing(loop):
         patch.setenv(SANDBOX, str(kubeconfig))
-        patch.setattr(preflight, "check", engine.check)
+        patch.setattr(platform, "check", engine.check)
         patch.setattr(garbage, "leave", lambda: None)  # hundreds of runs in one process leave much
-        patch.setattr(app_preflight, "check", engine.check)
+        patch.setattr(app, "check", engine.check)
         if slim:
             patch.setattr(Release, "crds", property(_slim_crds))
         loop.run_until_complete(_run(engine))
@@ -305,7 +306,7 @@ def _slim_crds(release: Release) -> list[dict[str, Any]]:
 @functools.cache
 def _without_schemas(file: Path) -> list[dict[str, Any]]:
     """Read a file of CRDs, and keep their names and versions only."""
-    crds = [crd for crd in libyaml.load_all(file.read_bytes()) if crd]
+    crds = [crd for crd in fast_yaml.load_all(file.read_bytes()) if crd]
     for crd in crds:
         for version in crd["spec"].get("versions", ()):  # none before apiextensions v1
             del version["schema"]

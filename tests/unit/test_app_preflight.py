@@ -10,10 +10,11 @@ from typing import Any
 import pulumi
 import pytest
 
-from mesh import app_preflight, existing_objects, settings
-from mesh.cluster import Cluster
-from mesh.existing_objects import Foreign
-from mesh.running_mesh import Part, RunningMesh
+from mesh.istio.running_mesh import Part, RunningMesh
+from mesh.kubernetes.cluster import Cluster
+from mesh.preflight import app, existing_objects
+from mesh.preflight.existing_objects import Foreign
+from mesh.settings import schema
 
 from .engine import CONTRACT
 
@@ -68,14 +69,14 @@ def check(configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> Ca
 
     def check(found: RunningMesh, **config: str) -> None:
         configure(mode="app", platformContract=json.dumps(CONTRACT), **config)
-        monkeypatch.setattr(app_preflight, "connect", lambda _: contextlib.nullcontext())
-        monkeypatch.setattr(app_preflight, "kubernetes_version", lambda _: "v1.36.3")
+        monkeypatch.setattr(app, "connect", lambda _: contextlib.nullcontext())
+        monkeypatch.setattr(app, "kubernetes_version", lambda _: "v1.36.3")
         monkeypatch.setattr(existing_objects, "find", lambda *_: Foreign({}))
         monkeypatch.setattr(RunningMesh, "read", lambda *_: found)
-        stack = settings.read()
+        stack = schema.read()
         assert stack.platform_contract is not None
         cluster = Cluster(kubeconfig=Path("/kubeconfig"), context="test")
-        app_preflight.check(cluster, stack, stack.platform_contract)
+        app.check(cluster, stack, stack.platform_contract)
 
     return check
 

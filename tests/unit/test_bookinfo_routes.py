@@ -10,12 +10,14 @@ import pytest
 import yaml
 from pydantic import TypeAdapter
 
-from mesh import gateway_api_bundle, gateway_api_routes, istio_routes, settings, traffic_plan
-from mesh.bookinfo import VERSIONS
-from mesh.gateway_api import ParentRef
-from mesh.istio_api.model import Resource
-from mesh.release import Release, find
-from mesh.traffic_plan import Plan, PlanSetting
+from mesh.bookinfo import gateway_api_routes, istio_routes
+from mesh.bookinfo.services import VERSIONS
+from mesh.istio import gateway_api_crds
+from mesh.istio.api.gateway_api import ParentRef
+from mesh.istio.api.model import Resource
+from mesh.istio.release import Release, find
+from mesh.settings import schema, traffic_plan
+from mesh.settings.traffic_plan import Plan, PlanSetting
 from tests.traffic_plans import EXAMPLES, JASON
 
 from .crd_schema import check
@@ -224,7 +226,7 @@ def test_the_gateway_api_says_cases_and_mirrors() -> None:
 def test_the_gateway_api_knows_every_field(name: str) -> None:
     """As the CRDs have it that Istio is built with; plans with faults are none for this API."""
     # A copy: the original keeps what it reads, and other tests have it read elsewhere.
-    bundle = replace(gateway_api_bundle.BUNDLES["1.30"])
+    bundle = replace(gateway_api_crds.BUNDLES["1.30"])
     if not bundle.folder.is_dir():
         pytest.skip("no CRDs of the Gateway API in releases/: a stack that uses it gets them")
 
@@ -327,7 +329,7 @@ def test_a_host_that_is_no_whole_dns_name_is_refused(
     configure(bookinfoHost=host)
 
     with pytest.raises(Exception, match="mesh:bookinfoHost: a host is a whole DNS name"):
-        settings.read()
+        schema.read()
 
 
 def test_a_stack_whose_name_makes_no_host_is_told(
@@ -338,4 +340,4 @@ def test_a_stack_whose_name_makes_no_host_is_told(
     monkeypatch.setattr("pulumi.get_stack", lambda: "_.")
 
     with pytest.raises(Exception, match=r"mesh:bookinfoHost: can't be made from the stack's name"):
-        settings.read()
+        schema.read()

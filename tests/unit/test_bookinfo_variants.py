@@ -11,9 +11,9 @@ import pulumi
 import pytest
 import yaml
 
-from mesh import settings
-from mesh.bookinfo import DATABASES, MICROSERVICES, VARIANTS, VERSIONS, versions
-from mesh.pod_security import RESTRICTED_CONTAINER
+from mesh.bookinfo.services import DATABASES, MICROSERVICES, VARIANTS, VERSIONS, versions
+from mesh.kubernetes.pod_security import RESTRICTED_CONTAINER
+from mesh.settings import schema
 
 from .engine import RecordingEngine
 
@@ -166,7 +166,7 @@ def test_a_route_may_lead_to_a_variant(run_program: Run, configure: Configure) -
     assert [subset["name"] for subset in rule["spec"]["subsets"]] == ["v1", "v2"]
     configure(trafficPlan=plan)
     with pytest.raises(pulumi.RunError, match=r"ratings has no such version.*deployed: v1, got"):
-        settings.read()
+        schema.read()
 
 
 @pytest.mark.parametrize(
@@ -177,10 +177,10 @@ def test_the_database_may_be_asked_by_its_ratings_only(
     run_program: Run, variant: str, database: str, account: str
 ) -> None:
     """With denyByDefault; and by whatever method, for it speaks no HTTP."""
-    settings = {"bookinfoRatings": variant, "denyByDefault": "true"}
+    schema = {"bookinfoRatings": variant, "denyByDefault": "true"}
     if variant == "mysql":
-        settings |= {"bookinfoMysqlPassword": PASSWORD, "concealed": "bookinfoMysqlPassword"}
-    engine = run_program(**settings)
+        schema |= {"bookinfoMysqlPassword": PASSWORD, "concealed": "bookinfoMysqlPassword"}
+    engine = run_program(**schema)
     spec = engine.inputs(f"AuthorizationPolicy/security-allow-{database}")["spec"]
 
     principal = f"cluster.local/ns/bookinfo/sa/{account}"
@@ -282,7 +282,7 @@ def test_a_mistake_is_named(configure: Configure, stack: dict[str, str], rule: s
     """With the key, the rule and the remedy; the password isn't shown."""
     configure(**stack)
     with pytest.raises(pulumi.RunError) as caught:
-        settings.read()
+        schema.read()
 
     assert rule in str(caught.value)
     assert PASSWORD not in str(caught.value)
@@ -295,4 +295,4 @@ def test_a_request_up_to_the_limit_is_taken(configure: Configure, asked: float |
     resources = {"requests": {"cpu": asked, "memory": "1024Ki"}, "limits": limits}
     configure(bookinfoResources=json.dumps(resources))
 
-    assert settings.read().bookinfo_resources.requests["cpu"] == str(asked)
+    assert schema.read().bookinfo_resources.requests["cpu"] == str(asked)

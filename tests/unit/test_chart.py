@@ -7,8 +7,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from mesh import chart
-from mesh.chart import STARTED
+from mesh.resources import chart
+from mesh.resources.chart import STARTED
 
 from .engine import RecordingEngine, run
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pydantic.alias_generators import to_camel
 
-from mesh import chart_values
-from mesh.settings import Settings
+from mesh.settings.schema import Settings
+from mesh.validation import chart_values
 
 CHARTS = ("base", "istio-control/istio-discovery", "gateway", "istio-cni", "ztunnel")
 

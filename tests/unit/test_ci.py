@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from mesh import ci, touched_stacks
+from meshctl.commands import ci
+from meshctl.pull_request import touched_stacks
 
 from .previews import digest, obj, step
 

@@ -6,8 +6,8 @@ import pulumi
 import pytest
 import yaml
 
-from mesh import cluster
-from mesh.cluster import SANDBOX, Cluster
+from mesh.kubernetes import cluster
+from mesh.kubernetes.cluster import SANDBOX, Cluster
 
 
 def kubeconfig(file: Path, *contexts: str, current: str = "") -> Path:

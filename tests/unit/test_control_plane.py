@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from mesh.workspace import Workspace
+from meshctl.workspace.stack import Workspace
 from sandbox import control_plane
 from sandbox.__main__ import app
 from sandbox.cluster import Sandbox, SandboxError

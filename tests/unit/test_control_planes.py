@@ -8,8 +8,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from mesh import settings
-from mesh.revisions import ROLLED_BY
+from mesh.settings import schema
+from mesh.settings.revisions import ROLLED_BY
 
 from .engine import RecordingEngine, find_release
 
@@ -170,7 +170,7 @@ def test_a_mistake_is_told(
     configure(**overrides)
 
     with pytest.raises(pulumi.RunError) as caught:
-        settings.read()
+        schema.read()
 
     assert mistake in str(caught.value)
     assert len(str(caught.value).splitlines()) == 3
@@ -180,4 +180,4 @@ def test_a_tag_may_stand_for_the_default_revision(configure: Callable[..., None]
     """So that namespaces can be labelled before there is a second control plane."""
     configure(revisionTags='{"prod": "default"}', bookinfoRevision="prod")
 
-    assert settings.read().revision_tags == {"prod": "default"}
+    assert schema.read().revision_tags == {"prod": "default"}

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import pytest
 
-from mesh.data_plane import DataPlane, Injection
+from mesh.settings.data_plane import DataPlane, Injection
 
 from .engine import RecordingEngine
 

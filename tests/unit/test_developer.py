@@ -8,9 +8,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from mesh import developer, tables, workspace
-from mesh.__main__ import app
-from mesh.workspace import Workspace, WorkspaceError
+from meshctl.commands import developer, tables
+from meshctl.commands.app import app
+from meshctl.workspace import stack
+from meshctl.workspace.stack import Workspace, WorkspaceError
 
 URL = "http://pr-7.review.example.com/productpage"
 
@@ -18,9 +19,9 @@ URL = "http://pr-7.review.example.com/productpage"
 @pytest.fixture(autouse=True)
 def checkout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Keep the stacks' files in a folder of the test's own, with the project's defaults."""
-    (tmp_path / "Pulumi.yaml").write_text((workspace.PROJECT / "Pulumi.yaml").read_text())
+    (tmp_path / "Pulumi.yaml").write_text((stack.PROJECT / "Pulumi.yaml").read_text())
     (tmp_path / "Pulumi.dev.yaml").write_text("config: {}\n")
-    monkeypatch.setattr(workspace, "PROJECT", tmp_path)
+    monkeypatch.setattr(stack, "PROJECT", tmp_path)
     return tmp_path
 
 
@@ -159,7 +160,7 @@ def test_a_sandbox_with_another_stacks_istio_is_refused(
     platform.sandbox.keep_state()
     developer.refuse_other_mesh(platform)
     counts["dev"] = 3
-    monkeypatch.setattr("mesh.__main__._ready", lambda *_: pytest.fail("something was made"))
+    monkeypatch.setattr("meshctl.commands.app._ready", lambda *_: pytest.fail("something was made"))
 
     answer = CliRunner().invoke(app, ["dev", "--name", "ann"], env={"PLATFORM_STACK": None})
 

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mesh.platform_contract import OUTPUT
-from mesh.release import PROJECT
+from mesh.project import (
+    PROJECT,
+)
+from mesh.settings.platform_contract import OUTPUT
 
 from .engine import CONTRACT, FakeCluster, RecordingEngine, run
 

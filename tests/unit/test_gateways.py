@@ -8,10 +8,11 @@ from typing import Any
 import pulumi
 import pytest
 
-from mesh import gateway_api_bundle, release, settings
-from mesh.gateway_api_bundle import KNOWN_BY
-from mesh.gateway_settings import STATUS_PORT, Gateway
-from mesh.ownership import ANNOTATION
+from mesh.istio import gateway_api_crds, release
+from mesh.istio.gateway_api_crds import KNOWN_BY
+from mesh.kubernetes.ownership import ANNOTATION
+from mesh.settings import schema
+from mesh.settings.gateway import STATUS_PORT, Gateway
 
 from .engine import RecordingEngine
 
@@ -35,7 +36,7 @@ def refusal(configure: Configure, gateways: object, **overrides: str) -> str:
     """Return the message that a list of gateways is refused with."""
     configure(gateways=json.dumps(gateways), **overrides)
     with pytest.raises(pulumi.RunError) as caught:
-        settings.read()
+        schema.read()
     return str(caught.value)
 
 
@@ -67,7 +68,7 @@ def kubernetes_gateways(
         "kind: ValidatingAdmissionPolicy\nmetadata: {name: safe-upgrades}\n"
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gateway_api_bundle, "PROJECT", project)
+        patch.setattr(gateway_api_crds, "PROJECT", project)
         bare = [{key: gateway[key] for key in gateway if key != "values"} for gateway in THREE]
         return run_program(gateways=json.dumps(bare), routingApi="gateway-api")
 
@@ -312,17 +313,17 @@ def test_the_crds_are_brought_where_they_are_needed(
     """Not for Istio's own routes, and not where the cluster has its own."""
     configure(routingApi=api, gatewayApiCrds=crds)
 
-    assert settings.read().brings_gateway_api == brings
+    assert schema.read().brings_gateway_api == brings
 
 
 def test_a_bundle_that_is_not_on_disk_is_one_command_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or a file away: the message names the folder."""
-    monkeypatch.setattr(gateway_api_bundle, "PROJECT", tmp_path)
+    monkeypatch.setattr(gateway_api_crds, "PROJECT", tmp_path)
 
     with pytest.raises(pulumi.RunError) as caught:
-        gateway_api_bundle.find("1.30.3", wanted=True)
+        gateway_api_crds.find("1.30.3", wanted=True)
 
     assert f"no folder {tmp_path}/releases/gateway-api-1.5.1" in str(caught.value)
     assert "`make release`" in str(caught.value)
@@ -332,19 +333,19 @@ def test_a_bundle_without_the_crds_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An empty folder isn't a Gateway API."""
-    monkeypatch.setattr(gateway_api_bundle, "PROJECT", tmp_path)
+    monkeypatch.setattr(gateway_api_crds, "PROJECT", tmp_path)
     (tmp_path / "releases" / "gateway-api-1.4.1").mkdir(parents=True)
 
     with pytest.raises(pulumi.RunError, match=f"has no CRD {KNOWN_BY}"):
-        gateway_api_bundle.find("1.29.3", wanted=True)
+        gateway_api_crds.find("1.29.3", wanted=True)
 
 
 def test_an_istio_whose_gateway_api_is_unknown_is_refused() -> None:
     """With those that are known; a stack that doesn't bring it isn't asked."""
     with pytest.raises(pulumi.RunError, match=r"known of Istio 1\.29 and 1\.30, not of 1\.12\.0"):
-        gateway_api_bundle.find("1.12.0", wanted=True)
+        gateway_api_crds.find("1.12.0", wanted=True)
 
-    assert gateway_api_bundle.find("1.12.0", wanted=False) is None
+    assert gateway_api_crds.find("1.12.0", wanted=False) is None
 
 
 # --- what is refused -------------------------------------------------------------------------
@@ -431,7 +432,7 @@ def test_the_same_port_for_tcp_and_udp_is_fine(configure: Configure) -> None:
     ]
     configure(gateways=json.dumps([{"ports": ports}]))
 
-    assert len(settings.read().gateways[0].ports or ()) == 3
+    assert len(schema.read().gateways[0].ports or ()) == 3
 
 
 def test_bookinfos_way_in_speaks_http(configure: Configure) -> None:
@@ -508,6 +509,6 @@ def test_raw_values_are_checked_with_the_charts_own_schema(
     configure(gateways=json.dumps([{}, {"name": "b", "values": values}]))
 
     with pytest.raises(pulumi.RunError) as caught:
-        settings.check(settings.read(), [release.find("1.30.3", release_dir)])
+        schema.check(schema.read(), [release.find("1.30.3", release_dir)])
 
     assert f"\n  - mesh:gateways[1].values.{mistake}" in str(caught.value)

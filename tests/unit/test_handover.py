@@ -2,7 +2,7 @@
 
 import pytest
 
-from mesh.handover import Manifest, _items, changed, replaced
+from meshctl.commands.handover import Manifest, _items, changed, replaced
 
 
 def manifest(kind: str, name: str, api_version: str = "v1") -> Manifest:

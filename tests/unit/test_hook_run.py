@@ -10,9 +10,9 @@ from typing import Any, cast
 import pytest
 import yaml
 
-from mesh import hook_run
-from mesh.cluster import Cluster
-from mesh.deletion_hooks import DeletionHooksProvider
+from mesh.kubernetes.cluster import Cluster
+from mesh.resources import hook_run
+from mesh.resources.deletion_hooks import DeletionHooksProvider
 
 
 def hook(kind: str, weight: int, version: str = "v1") -> dict[str, Any]:

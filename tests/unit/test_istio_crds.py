@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mesh.release import Release, find
+from mesh.istio.release import Release, find
 
 from .engine import RecordingEngine
 

@@ -18,8 +18,8 @@ import pytest
 import yaml
 from lightkube.core.exceptions import ConfigError
 
-from mesh import cluster, cluster_client, kubeconfig
-from mesh.cluster import Cluster
+from mesh.kubernetes import client, cluster, kubeconfig
+from mesh.kubernetes.cluster import Cluster
 
 Write = Callable[..., Path]
 
@@ -180,7 +180,7 @@ def test_what_is_wrong_in_a_kubeconfig_is_one_message(
     """No traceback of a parser."""
     target = Cluster(kubeconfig=write("file", **content), context="prod")
 
-    with pytest.raises(pulumi.RunError, match=told), cluster_client.connect(target):
+    with pytest.raises(pulumi.RunError, match=told), client.connect(target):
         pass
 
 
@@ -188,7 +188,7 @@ def test_a_clusters_proxy_is_used(write: Write, monkeypatch: pytest.MonkeyPatch)
     """As the kubeconfig says it: many clusters are reached in no other way."""
     given: list[str] = []
     monkeypatch.setattr(
-        cluster_client.client_adapter, "Client", lambda _, options: given.append(options.proxy)
+        client.client_adapter, "Client", lambda _, options: given.append(options.proxy)
     )
     server = {"server": "https://k.example.com", "proxy-url": "http://bastion.example.com:3128"}
     file = write(
@@ -197,7 +197,7 @@ def test_a_clusters_proxy_is_used(write: Write, monkeypatch: pytest.MonkeyPatch)
         contexts=entries("context", prod={"cluster": "c"}),
     )
 
-    cluster_client.plain(Cluster(kubeconfig=file, context="prod"))
+    client.plain(Cluster(kubeconfig=file, context="prod"))
 
     assert given == ["http://bastion.example.com:3128"]
 
@@ -244,6 +244,6 @@ def test_a_cluster_may_be_reached_by_another_name(write: Write, tls: tuple[str, 
     )
 
     target = Cluster(kubeconfig=file, context="prod")
-    assert cluster_client.kubernetes_version(target) == "v1.36.3"
+    assert client.kubernetes_version(target) == "v1.36.3"
     with pytest.raises(httpx2.ConnectError, match="IP address mismatch"):
-        cluster_client.kubernetes_version(Cluster(kubeconfig=file, context="other"))
+        client.kubernetes_version(Cluster(kubeconfig=file, context="other"))

@@ -9,9 +9,9 @@ from typing import Any
 import pulumi
 import pytest
 
-from mesh import manual_injection
-from mesh.manual_injection import Config
-from mesh.release import LAYOUTS, Release
+from mesh.injection import kube_inject
+from mesh.injection.kube_inject import Config
+from mesh.istio.release import LAYOUTS, Release
 
 from .engine import RecordingEngine
 
@@ -61,16 +61,16 @@ def release(tmp_path: Path) -> Release:
 def test_the_releases_own_istioctl_comes_first(release: Release, on_path: Path) -> None:
     """It is of the very version; one on PATH is another's choice."""
     write_istioctl(on_path, "1.30.0")
-    assert manual_injection.find_istioctl(release) == on_path
+    assert kube_inject.find_istioctl(release) == on_path
 
     own = write_istioctl(release.folder / "bin" / "istioctl", "1.30.3")
-    assert manual_injection.find_istioctl(release) == own
+    assert kube_inject.find_istioctl(release) == own
 
 
 def test_a_missing_istioctl_is_one_message(release: Release, on_path: Path) -> None:
     """It names the version, both places, and the way that needs none."""
     with pytest.raises(pulumi.RunError) as caught:
-        manual_injection.find_istioctl(release)
+        kube_inject.find_istioctl(release)
 
     assert not on_path.exists()
     assert "needs istioctl 1.30, and there is none" in str(caught.value)
@@ -88,7 +88,7 @@ def test_an_istioctl_of_another_minor_is_refused(
     write_istioctl(on_path, version)
 
     with pytest.raises(pulumi.RunError, match=rf"istioctl 1.30, and {on_path} is {version}"):
-        manual_injection.find_istioctl(release)
+        kube_inject.find_istioctl(release)
 
 
 @pytest.mark.parametrize("version", ["1.30.3", "1.30.9", "1.30-9739e10eb9d7", "client: 1.30.0"])
@@ -96,7 +96,7 @@ def test_any_patch_of_the_minor_will_do(release: Release, on_path: Path, version
     """The templates come from the release; a build from the branch names no patch."""
     write_istioctl(on_path, version)
 
-    assert manual_injection.find_istioctl(release) == on_path
+    assert kube_inject.find_istioctl(release) == on_path
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +160,7 @@ def inject(istioctl: Path, kube_version: str = "1.36.0") -> dict[str, Any]:
         "metadata": {"name": "details-v1"},
         "spec": {"replicas": 1, "template": {"metadata": {}, "spec": {"containers": []}}},
     }
-    return manual_injection.kube_inject(
+    return kube_inject.kube_inject(
         istioctl,
         Config(mesh="", templates="", values="{}"),
         {"details": deployment},
@@ -207,7 +207,7 @@ def test_ports_and_probes_are_as_the_api_server_would_have_them() -> None:
     }
     deployment = {"spec": {"template": {"spec": {"containers": [container]}}}}
 
-    admitted = manual_injection.as_admitted(deployment)
+    admitted = kube_inject.as_admitted(deployment)
 
     (filled,) = admitted["spec"]["template"]["spec"]["containers"]
     assert [port["protocol"] for port in filled["ports"]] == ["TCP", "UDP"]

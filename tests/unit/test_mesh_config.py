@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mesh import mesh_config
+from mesh.validation import mesh_config
 
 PLACE = "mesh:meshConfig"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mesh.release import find
+from mesh.istio.release import find
 
 from . import crd_schema
 from .engine import RecordingEngine

@@ -8,11 +8,13 @@ import pulumi
 import pytest
 import yaml
 
-from mesh import settings
-from mesh.modes import MODES_OF
-from mesh.ownership import ANNOTATION, APP, HOST
-from mesh.platform_contract import CONTRACT, OUTPUT
-from mesh.release import PROJECT
+from mesh.kubernetes.ownership import ANNOTATION, APP, HOST
+from mesh.project import (
+    PROJECT,
+)
+from mesh.settings import schema
+from mesh.settings.modes import MODES_OF
+from mesh.settings.platform_contract import CONTRACT, OUTPUT
 
 from .engine import FakeCluster, RecordingEngine, defaults, run
 
@@ -201,7 +203,7 @@ def refusal(configure: Configure, stacks: dict[str, Any] | None = None, **overri
     """Return the message that a config is refused with, beside other stacks."""
     configure(**overrides)
     with pytest.raises(pulumi.RunError) as caught:
-        settings.read(lambda name: (stacks or {})[name])
+        schema.read(lambda name: (stacks or {})[name])
     return str(caught.value)
 
 
@@ -367,7 +369,7 @@ def test_names_come_from_the_stacks(
     """Made fit for Kubernetes, and the stack says so when they had to be changed."""
     app_config(stack)
 
-    made = settings.read()
+    made = schema.read()
 
     assert (made.bookinfo_namespace, made.bookinfo_host) == (f"bookinfo-{fitted}", host)
     assert bool(said) is (stack != "alice")
@@ -380,7 +382,7 @@ def test_a_name_of_ones_own_is_left_alone(app_config: Configure, said: list[str]
     """Nothing is made, and nothing said."""
     app_config("_", bookinfoNamespace="books", bookinfoHost="books.example.com")
 
-    assert settings.read().namespaces == ("books",)
+    assert schema.read().namespaces == ("books",)
     assert said == []
 
 
@@ -388,4 +390,4 @@ def test_a_standalone_stacks_namespace_is_bookinfo(configure: Configure) -> None
     """Whatever its name: it has the cluster for itself."""
     configure()
 
-    assert settings.read().namespaces == ("istio-system", "bookinfo")
+    assert schema.read().namespaces == ("istio-system", "bookinfo")

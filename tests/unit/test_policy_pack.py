@@ -12,7 +12,7 @@ import yaml
 from pulumi_policy import EnforcementLevel, ResourceValidationArgs, StackValidationArgs
 from typer.testing import CliRunner
 
-from mesh import workspace
+from meshctl.workspace import stack
 from policy import pack, rendered
 from policy.rule import Rule
 from policy.rules import RULES
@@ -160,7 +160,7 @@ def test_rendered_yaml_of_an_app_is_judged_as_one(
     (project / "Pulumi.yaml").write_text((PROJECT / "Pulumi.yaml").read_text())
     (project / "Pulumi.ann.yaml").write_text("config: {mesh:mode: app}")
     (project / "Pulumi.bob.yaml").write_text("config: {mesh:mode: apps}")
-    monkeypatch.setattr(workspace, "PROJECT", project)
+    monkeypatch.setattr(stack, "PROJECT", project)
     told = "[mandatory] app-stacks-own-no-cluster-objects: "
 
     assert told in _run(str(folder), "--stack", "ann")[1]

@@ -7,9 +7,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from mesh import posting, review_comment
-from mesh.posting import CommentError
-from mesh.preview_comment import MARKER
+from meshctl.commands import review_comment
+from meshctl.pull_request import post as posting
+from meshctl.pull_request.comment import MARKER
+from meshctl.pull_request.post import CommentError
 
 BODY = f"{MARKER}\n\n## Preview"
 API = "https://api.example.com"
@@ -55,7 +56,7 @@ def post(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         def client(**options: Any) -> httpx2.Client:
             return real(transport=httpx2.MockTransport(answer), **options)
 
-        monkeypatch.setattr("mesh.posting.httpx2.Client", client)
+        monkeypatch.setattr("meshctl.pull_request.post.httpx2.Client", client)
         posting.to_github(body, api=API, repository="team/mesh", pull_request=7, token=TOKEN)
 
     return posted
@@ -126,7 +127,8 @@ def test_the_same_at_gitlab(monkeypatch: pytest.MonkeyPatch) -> None:
     real = httpx2.Client
     transport = httpx2.MockTransport(answer)
     monkeypatch.setattr(
-        "mesh.posting.httpx2.Client", lambda **options: real(transport=transport, **options)
+        "meshctl.pull_request.post.httpx2.Client",
+        lambda **options: real(transport=transport, **options),
     )
     for _ in range(2):
         posting.to_gitlab(BODY, api=f"{API}/api/v4", project="5", merge_request=7, token=TOKEN)

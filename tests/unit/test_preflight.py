@@ -14,13 +14,15 @@ import pulumi
 import pytest
 import yaml
 
-from mesh import cluster_client, existing_objects, ownership, preflight, settings
-from mesh.cluster import Cluster
-from mesh.control_planes import ControlPlane, ControlPlanes
-from mesh.existing_objects import Foreign
-from mesh.gateway_api_bundle import CHANNEL, KNOWN_BY, VERSION, Bundle
-from mesh.ownership import ANNOTATION
-from mesh.release import Layout, Release, find
+from mesh.istio.control_planes import ControlPlane, ControlPlanes
+from mesh.istio.gateway_api_crds import CHANNEL, KNOWN_BY, VERSION, Bundle
+from mesh.istio.release import Layout, Release, find
+from mesh.kubernetes import client, ownership
+from mesh.kubernetes.cluster import Cluster
+from mesh.kubernetes.ownership import ANNOTATION
+from mesh.preflight import existing_objects, platform
+from mesh.preflight.existing_objects import Foreign
+from mesh.settings import schema
 
 from .engine import find_release
 
@@ -233,8 +235,8 @@ def check(
     adopt: bool = False,
 ) -> dict[str, int]:
     """Check a cluster for the stack as it is configured."""
-    stack = settings.read().model_copy(update={"adopt": adopt})
-    return preflight.check(cluster, stack, wanted or planes(), bundle)
+    stack = schema.read().model_copy(update={"adopt": adopt})
+    return platform.check(cluster, stack, wanted or planes(), bundle)
 
 
 def refusal(
@@ -327,7 +329,7 @@ def test_a_cluster_that_is_silent_is_given_up_on(
     kubeconfig: Kubeconfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A port that takes the call and says nothing costs the patience and no more."""
-    monkeypatch.setattr(cluster_client, "PATIENCE", 0.1)
+    monkeypatch.setattr(client, "PATIENCE", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         message = refusal(kubeconfig(f"http://127.0.0.1:{silent.getsockname()[1]}"))
 
@@ -719,7 +721,7 @@ def test_what_istioctl_still_holds_is_told(
     check(kubeconfig(api.url))
 
     (warning,) = warnings
-    assert "python -m mesh handover" in warning
+    assert "python -m meshctl handover" in warning
 
 
 def test_policies_need_their_namespaces(
@@ -781,7 +783,7 @@ def test_an_injector_that_somebody_deleted_is_told(
     api.deployments.append(istiod("istio-system"))
     (warning,) = warnings_of(monkeypatch, cluster)
     assert "has lost the injector of default" in warning
-    assert "python -m mesh up --stack test -- --refresh" in warning
+    assert "python -m meshctl up --stack test -- --refresh" in warning
 
     api.injectors.append(injector("istio-system"))
     assert warnings_of(monkeypatch, cluster) == []
@@ -921,7 +923,7 @@ def test_a_cluster_too_old_for_newer_plugins_is_told(
 ) -> None:
     """With the variable that helps: such a plugin would wait for ever at the first CRD."""
     monkeypatch.delenv("KUBE_FEATURE_WatchListClient", raising=False)
-    monkeypatch.setattr(preflight.kubernetes_needs, "unserved", lambda *_: [])
+    monkeypatch.setattr(platform.required_apis, "unserved", lambda *_: [])
     api.version, api.webhooks = version, "v1beta1" if warned else "v1"
 
     told = warnings_of(monkeypatch, kubeconfig(api.url))
@@ -983,7 +985,7 @@ def test_an_object_of_the_stacks_own_is_not_refused(
     if way == "bare":
         del api.metadata[CONFIG_MAPS][0]["metadata"]["managedFields"]
     if way == "old":
-        monkeypatch.setattr(preflight.kubernetes_needs, "unserved", lambda *_: [])
+        monkeypatch.setattr(platform.required_apis, "unserved", lambda *_: [])
         api.version, api.webhooks = "v1.15.12", "v1beta1"
 
     check(kubeconfig(api.url), adopt=way == "adopt")

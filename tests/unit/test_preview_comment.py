@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mesh import preview_changes, preview_comment
+from meshctl.pull_request import changes, comment
 
 from .previews import deployment, digest, obj, released, step
 
@@ -19,7 +19,7 @@ HOSTILE = "x`\n```\n@octocat <img src=x onerror=alert(1)> | [a](http://b) \u202e
 
 def write(*texts: str) -> str:
     """Write the comment on what the command printed for some stacks."""
-    return preview_comment.comment([preview_changes.read(text, "prod") for text in texts])
+    return comment.comment([changes.read(text, "prod") for text in texts])
 
 
 def check(name: str, text: str) -> None:
@@ -66,7 +66,7 @@ def test_the_most_dangerous_comes_first() -> None:
 
     check("everything", text)
     titles = re.findall(r"^### (.*) \(\d+\)$", text, re.MULTILINE)
-    assert titles == [preview_comment.SHARED, "Deleted", "Updated", "Created"]
+    assert titles == [comment.SHARED, "Deleted", "Updated", "Created"]
 
 
 @pytest.mark.parametrize("count", [1, 60, 2_000])
@@ -76,10 +76,10 @@ def test_every_preview_fits(count: int) -> None:
     for i in range(count):
         old = deployment(f"ällerlei-{i}", "pilot:1")
         steps.append(step("update", old, deployment(f"ällerlei-{i}", "pilot:2", TEXT="ü" * 500)))
-    previews = [preview_changes.read(digest(*steps), "prod")]
+    previews = [changes.read(digest(*steps), "prod")]
 
-    text = preview_comment.comment(previews)
-    full = preview_comment.full(previews)
+    text = comment.comment(previews)
+    full = comment.full(previews)
 
     assert len(text.encode()) < 65_536
     shown = text.count("<details")
@@ -198,8 +198,8 @@ PRIVATE_KEY = f"-----BEGIN RSA PRIVATE KEY-----\n{HIDDEN}\n-----END RSA PRIVATE 
 def test_a_secret_is_never_shown(old: dict[str, Any], new: dict[str, Any]) -> None:
     """Neither in the comment nor in the full text, added, changed or removed; its change is."""
     for steps in (step("update", old, new), step("update", new, old), step("replace", old, new)):
-        previews = [preview_changes.read(digest(steps), "prod")]
-        for text in (preview_comment.comment(previews), preview_comment.full(previews)):
+        previews = [changes.read(digest(steps), "prod")]
+        for text in (comment.comment(previews), comment.full(previews)):
             assert HIDDEN not in text
             assert "aHVudGVyMQ" not in text
             assert "<details" in text
@@ -212,7 +212,7 @@ def test_a_provider_that_holds_a_whole_kubeconfig_hides_it() -> None:
 
     text = write(digest({**provider, "op": "replace", "oldState": old, "newState": new}))
 
-    assert preview_comment.SHARED in text
+    assert comment.SHARED in text
     assert "kubeconfig: [secret]" in text
     assert HIDDEN not in text
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mesh import profiles
+from mesh.validation import profiles
 
 
 def mistakes(release_dir: Path, setting: str, choice: str | None) -> list[str]:

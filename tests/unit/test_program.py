@@ -11,9 +11,9 @@ from pathlib import Path
 import pulumi
 import pytest
 
-from mesh.field_ownership import FORCE
-from mesh.ownership import ANNOTATION
-from mesh.release import find
+from mesh.istio.release import find
+from mesh.kubernetes.field_ownership import FORCE
+from mesh.kubernetes.ownership import ANNOTATION
 
 from .engine import RecordingEngine
 
@@ -74,7 +74,7 @@ def test_components_are_waited_for_by_ready() -> None:
     assert len(waits) == 9
     one = r"(\w+\.ready|foundation\.(injects|lets_in))"
     for wait in waits:
-        assert re.fullmatch(rf"{one}|ordering\.all_ready\(({one}(, )?)+\)", wait)
+        assert re.fullmatch(rf"{one}|ready\.all_ready\(({one}(, )?)+\)", wait)
 
 
 def test_nothing_is_out_of_a_component(deployed: RecordingEngine) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pulumi
 import pytest
 
-from mesh import release
+from mesh.istio import release
 
 PARTS = (
     "manifests/charts/base/files/crd-all.gen.yaml",

@@ -4,24 +4,25 @@ from pathlib import Path
 
 import pytest
 
-from mesh import render, workspace
-from mesh.render import RenderError
-from mesh.workspace import Workspace
+from meshctl.render import program
+from meshctl.render.program import RenderError
+from meshctl.workspace import stack
+from meshctl.workspace.stack import Workspace
 
 
 @pytest.fixture(autouse=True)
 def checkout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Keep the stacks' files in a folder of the test's own, with a platform's in it."""
-    (tmp_path / "Pulumi.yaml").write_text((workspace.PROJECT / "Pulumi.yaml").read_text())
+    (tmp_path / "Pulumi.yaml").write_text((stack.PROJECT / "Pulumi.yaml").read_text())
     (tmp_path / "Pulumi.platform.yaml").write_text("config: {mesh:mode: platform}\n")
-    monkeypatch.setattr(workspace, "PROJECT", tmp_path)
+    monkeypatch.setattr(stack, "PROJECT", tmp_path)
     return tmp_path
 
 
 def stacks(checkout: Path, config: str) -> list[str]:
     """Name the stacks whose programs are run for one with a config."""
     (checkout / "Pulumi.ann.yaml").write_text(f"config: {{{config}}}")
-    return [each.stack for each in render.stacks(Workspace("ann", "none"))]
+    return [each.stack for each in program.stacks(Workspace("ann", "none"))]
 
 
 @pytest.mark.parametrize("name", ["platform", "team/mesh/platform"])

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mesh import render_diff, workspace
-from mesh.workspace import WorkspaceError
+from meshctl.pull_request import render_diff
+from meshctl.workspace import stack as workspace
+from meshctl.workspace.stack import WorkspaceError
 
 PROGRAM = """
 import pathlib, sys

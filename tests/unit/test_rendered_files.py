@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from mesh import rendered_files
-from mesh.rendered_files import FolderError
+from meshctl.render import files
+from meshctl.render.files import FolderError
 
 
 def obj(kind: str, name: str, namespace: str | None = None, group: str = "v1") -> dict[str, Any]:
@@ -39,7 +39,7 @@ def obj(kind: str, name: str, namespace: str | None = None, group: str = "v1") -
 )
 def test_a_file_is_named_by_what_stays(found: dict[str, Any], name: str, tmp_path: Path) -> None:
     """Namespace, kind, group and name; not the version, nor an order."""
-    assert rendered_files.write([found], tmp_path) == 1
+    assert files.write([found], tmp_path) == 1
 
     assert yaml.safe_load((tmp_path / name).read_text()) == found
 
@@ -49,7 +49,7 @@ def test_a_text_of_many_lines_is_written_as_one(tmp_path: Path) -> None:
     labels = {"app": "ä", "b": "on", "a": "1"}
     found = {**obj("ConfigMap", "istio"), "data": {"mesh": "a: 1\nb: 2"}, "x": labels, "z": labels}
 
-    rendered_files.write([found], tmp_path)
+    files.write([found], tmp_path)
 
     assert (tmp_path / "configmap_istio.yaml").read_bytes().decode() == (
         "apiVersion: v1\ndata:\n  mesh: |-\n    a: 1\n    b: 2\nkind: ConfigMap\n"
@@ -66,20 +66,20 @@ def test_a_text_that_kubectl_would_take_for_a_number_or_truth_is_quoted(
     marked = obj("Service", "a")
     marked["metadata"]["labels"] = {"version": text}
 
-    rendered_files.write([marked], tmp_path)
+    files.write([marked], tmp_path)
 
     assert f"version: '{text}'" in (tmp_path / "service_a.yaml").read_text()
 
 
 def test_what_is_gone_from_the_stack_is_gone_from_the_folder(tmp_path: Path) -> None:
     """Or the diff of two renders would miss a deletion; what isn't YAML is left alone."""
-    rendered_files.write([obj("Service", "a", "old"), obj("Namespace", "b")], tmp_path)
+    files.write([obj("Service", "a", "old"), obj("Namespace", "b")], tmp_path)
     (tmp_path / "README.md").touch()
 
-    rendered_files.write([obj("Namespace", "b")], tmp_path)
+    files.write([obj("Namespace", "b")], tmp_path)
 
     left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
-    assert left == {"namespace_b.yaml", "README.md", rendered_files.MARKER}
+    assert left == {"namespace_b.yaml", "README.md", files.MARKER}
 
 
 def test_a_folder_with_other_yaml_is_refused(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_folder_with_other_yaml_is_refused(tmp_path: Path) -> None:
     (tmp_path / "sub" / "mine.yaml").touch()
 
     with pytest.raises(FolderError, match="somebody else's"):
-        rendered_files.write([obj("Namespace", "b")], tmp_path)
+        files.write([obj("Namespace", "b")], tmp_path)
 
     assert [path.name for path in tmp_path.rglob("*.yaml")] == ["mine.yaml"]
 
@@ -98,6 +98,6 @@ def test_two_objects_never_share_a_file(tmp_path: Path) -> None:
     roles = [obj("ClusterRole", "a:b"), obj("ClusterRole", "a_b")]
 
     with pytest.raises(FolderError, match="two objects"):
-        rendered_files.write(roles, tmp_path)
+        files.write(roles, tmp_path)
 
     assert not list(tmp_path.iterdir())

@@ -7,15 +7,17 @@ from typing import Any
 import json5
 import yaml
 
-from mesh.gateway_api_bundle import BUNDLES
-from mesh.mesh_config import FIELDS
-from mesh.release import PROJECT
+from mesh.istio.gateway_api_crds import BUNDLES
+from mesh.project import (
+    PROJECT,
+)
+from mesh.validation.mesh_config import FIELDS
 from sandbox import programs
 from sandbox.programs import BUILDS, ISTIO_MINOR, KUBERNETES, PULUMI, Family
 
 VERSION = re.compile(r"\d+\.\d+\.\d+")
 CONFIG: dict[str, Any] = json5.loads((PROJECT / "renovate.json5").read_text())
-FILES = [*PROJECT.glob("*.*"), *PROJECT.glob("mesh/*.py"), *PROJECT.glob("scripts/*.py")]
+FILES = [*PROJECT.glob("*.*"), *PROJECT.glob("mesh/**/*.py"), *PROJECT.glob("scripts/*.py")]
 
 Pin = tuple[str, str, str]
 """A file, what is pinned in it, and to what."""

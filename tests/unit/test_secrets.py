@@ -9,8 +9,15 @@ from typing import Any
 import pulumi
 import pytest
 
-from mesh import project, settings
-from mesh.secrets import CertificateAuthority, Credentials, Data, ca_secret, pull_secret
+from mesh import project
+from mesh.settings import schema
+from mesh.settings.secrets import (
+    CertificateAuthority,
+    Credentials,
+    Data,
+    ca_secret,
+    pull_secret,
+)
 
 from .engine import CONTRACT, RecordingEngine
 
@@ -184,6 +191,6 @@ def refusal(configure: Callable[..., None], **overrides: str) -> str:
     """Return the message that a config is refused with, which never shows a password."""
     configure(**overrides)
     with pytest.raises(pulumi.RunError) as caught:
-        settings.read()
+        schema.read()
     assert "Hunter2" not in str(caught.value)
     return str(caught.value)

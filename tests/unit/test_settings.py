@@ -11,8 +11,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Json
 from pydantic.alias_generators import to_camel
 
-from mesh import release, settings
-from mesh.release import PROJECT
+from mesh.istio import release
+from mesh.project import (
+    PROJECT,
+)
+from mesh.settings import schema
 
 from .engine import defaults
 
@@ -23,7 +26,7 @@ def refusal(configure: Configure, **overrides: str) -> str:
     """Return the message that a config is refused with."""
     configure(**overrides)
     with pytest.raises(pulumi.RunError) as caught:
-        settings.read()
+        schema.read()
     return str(caught.value)
 
 
@@ -31,7 +34,7 @@ def test_the_defaults_are_fine(configure: Configure) -> None:
     """A stack that sets nothing is a complete stack, and what is not set is None."""
     configure()
 
-    stack = settings.read()
+    stack = schema.read()
 
     assert stack.istio_namespace == "istio-system"
     assert stack.mesh_config == {}
@@ -40,10 +43,10 @@ def test_the_defaults_are_fine(configure: Configure) -> None:
 
 def test_every_setting_is_declared_and_every_declaration_is_read() -> None:
     """Pulumi.yaml and the code know the same keys, so that defaults have one home."""
-    read = {f"mesh:{to_camel(field)}" for field in settings.Settings.model_fields}
+    read = {f"mesh:{to_camel(field)}" for field in schema.Settings.model_fields}
 
     assert read == set(defaults())
-    assert all(field.is_required() for field in settings.Settings.model_fields.values())
+    assert all(field.is_required() for field in schema.Settings.model_fields.values())
 
 
 def test_an_unknown_key_is_refused(configure: Configure) -> None:
@@ -84,7 +87,7 @@ def test_other_projects_keys_are_left_alone(configure: Configure) -> None:
     configure()
     pulumi.runtime.set_config("kubernetes:context", "elsewhere")
 
-    assert settings.read().context is None
+    assert schema.read().context is None
 
 
 @pytest.mark.parametrize(
@@ -103,7 +106,7 @@ def test_a_namespace_that_kubernetes_takes_is_taken(configure: Configure, name: 
     """The rule is Kubernetes' own, no stricter."""
     configure(bookinfoNamespace=name)
 
-    assert settings.read().bookinfo_namespace == name
+    assert schema.read().bookinfo_namespace == name
 
 
 @pytest.mark.parametrize("version", ["1.30", "v1.30.3", "latest", "", "1.30.3 "])
@@ -134,7 +137,7 @@ def test_off_needs_no_quotes(configure: Configure) -> None:
     """Written by hand into the stack's file, the word reaches the program as a boolean."""
     configure(injection="false")
 
-    assert settings.read().injection == "off"
+    assert schema.read().injection == "off"
 
 
 def test_a_way_to_inject_is_one_of_four(configure: Configure) -> None:
@@ -175,7 +178,7 @@ def test_pod_security_goes_with_pods_that_need_no_rights(
     """Redirected by the node's agent, or not at all."""
     configure(podSecurity="restricted", **fine)
 
-    assert settings.read().pod_security == "restricted"
+    assert schema.read().pod_security == "restricted"
 
 
 def test_restricted_namespaces_take_no_addons(configure: Configure) -> None:
@@ -187,7 +190,7 @@ def test_restricted_namespaces_take_no_addons(configure: Configure) -> None:
     assert "got ['prometheus']" in message
 
     configure(podSecurity="baseline", **safe)
-    assert settings.read().addons == {"prometheus"}
+    assert schema.read().addons == {"prometheus"}
 
 
 @pytest.mark.parametrize("injection", ["ambient", "off"])
@@ -212,7 +215,7 @@ def test_nobody_refuses_plain_text_to_a_pod_without_a_proxy(configure: Configure
     assert "mesh:mtlsByNamespace.bookinfo: needs mesh:injection other than off" in message
 
     configure(injection="ambient", mtlsByNamespace=strict)
-    assert settings.read().mtls_by_namespace == {"bookinfo": "strict"}
+    assert schema.read().mtls_by_namespace == {"bookinfo": "strict"}
 
 
 def test_ambient_is_a_profile_too(configure: Configure) -> None:
@@ -221,17 +224,17 @@ def test_ambient_is_a_profile_too(configure: Configure) -> None:
     assert "mesh:profile: must be ambient, or not set, with mesh:injection ambient" in message
 
     configure(injection="ambient", profile="ambient")
-    assert settings.read().common_values["profile"] == "ambient"
+    assert schema.read().common_values["profile"] == "ambient"
 
 
 def test_raw_values_of_node_agents_are_checked(configure: Configure, release_dir: Path) -> None:
     """As those of the other charts: helm would pass over a misspelt one."""
     values = {"cni": {"cniBinDirr": "/"}, "ztunnel": {"hub": "x"}}
     configure(values=json.dumps(values), releaseDir=str(release_dir))
-    stack = settings.read()
+    stack = schema.read()
 
     with pytest.raises(pulumi.RunError) as caught:
-        settings.check(stack, [release.find(stack.istio_version, stack.release_dir)])
+        schema.check(stack, [release.find(stack.istio_version, stack.release_dir)])
 
     assert "mesh:values.cni.cniBinDirr: no such value" in str(caught.value)
     assert "did you mean cniBinDir?" in str(caught.value)
@@ -241,10 +244,10 @@ def test_raw_values_of_node_agents_are_checked(configure: Configure, release_dir
 def test_the_stack_makes_the_agents_namespace_only_with_agents(configure: Configure) -> None:
     """A namespace that isn't made isn't checked either: it may be anybody's."""
     configure()
-    assert settings.read().namespaces == ("istio-system", "bookinfo")
+    assert schema.read().namespaces == ("istio-system", "bookinfo")
 
     configure(cni="true", nodeAgentsNamespace="agents")
-    assert settings.read().namespaces == ("istio-system", "bookinfo", "agents")
+    assert schema.read().namespaces == ("istio-system", "bookinfo", "agents")
 
 
 @pytest.mark.parametrize("secret", ["", "kubeconfig"])
@@ -369,7 +372,7 @@ def test_settings_that_agree_are_taken(configure: Configure, stack: dict[str, st
     """The rules refuse no more than what can't work."""
     configure(**stack)
 
-    assert settings.read()
+    assert schema.read()
 
 
 @pytest.mark.parametrize(
@@ -384,7 +387,7 @@ def test_a_mesh_config_of_another_shape_is_left_to_its_own_check(
 ) -> None:
     """The rules that look into it find no fault, and none of them falls over it."""
     configure(addons='["jaeger"]', meshConfig=json.dumps(shapeless))
-    assert settings.read()
+    assert schema.read()
 
     message = refusal(configure, tracingSampling="1", meshConfig=json.dumps(shapeless))
     assert "mesh:tracingSampling: needs a place to send traces to" in message
@@ -398,7 +401,7 @@ def test_a_missing_default_is_named(configure: Configure) -> None:
     )
 
     with pytest.raises(pulumi.RunError, match=r"mesh:kubeVersion: has neither a value nor a"):
-        settings.read()
+        schema.read()
 
 
 def test_all_mistakes_are_reported_at_once(configure: Configure) -> None:
@@ -435,10 +438,10 @@ class Door(BaseModel):
 def doors(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> Callable[[object], str]:
     """Return the message that a list of doors is refused with, in a program that has doors."""
 
-    class WithDoors(settings.Settings):
+    class WithDoors(schema.Settings):
         doors: Json[tuple[Door, ...]]
 
-    monkeypatch.setattr(settings, "Settings", WithDoors)
+    monkeypatch.setattr(schema, "Settings", WithDoors)
     return lambda value: refusal(
         configure, doors=value if isinstance(value, str) else json.dumps(value)
     )
@@ -526,18 +529,18 @@ def test_a_hub_is_any_registry_and_path(configure: Configure, hub: str) -> None:
     """A private one has a port, or more folders."""
     configure(hub=hub)
 
-    assert settings.read().hub == hub
+    assert schema.read().hub == hub
 
 
 def test_charts_get_what_the_stack_set(configure: Configure) -> None:
     """And nothing for what it didn't: the charts' own defaults stay."""
     configure()
-    assert settings.read().common_values == {
+    assert schema.read().common_values == {
         "global": {"hub": "docker.io/istio", "tag": "1.30.3", "istioNamespace": "istio-system"}
     }
 
     configure(profile="demo", tag="1.30.3-distroless", imagePullSecrets='["a"]')
-    assert settings.read().common_values == {
+    assert schema.read().common_values == {
         "profile": "demo",
         "global": {
             "hub": "docker.io/istio",
@@ -576,7 +579,7 @@ def test_the_release_is_asked_when_all_else_is_right(
     configure(meshConfig='{"accesLogFile": ""}')
 
     with pytest.raises(pulumi.RunError, match=r"stack test has 1 mistake:\n  - mesh:meshConfig\."):
-        settings.check(settings.read(), [release.find("1.30.3", release_dir)])
+        schema.check(schema.read(), [release.find("1.30.3", release_dir)])
 
 
 def test_the_readme_has_every_setting() -> None:

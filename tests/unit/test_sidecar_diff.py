@@ -6,10 +6,11 @@ from typing import Any
 import pulumi
 import pytest
 
-from mesh import rendered_sidecar, sidecar_additions, sidecar_diff, stack_settings
-from mesh.injected_pod import _comparable
-from mesh.manual_injection import Config
-from mesh.workspace import Workspace
+from mesh.injection.kube_inject import Config
+from meshctl.sidecar_diff import additions, rendered_pod, show
+from meshctl.sidecar_diff.live_pod import _comparable
+from meshctl.workspace import settings
+from meshctl.workspace.stack import Workspace
 from sandbox import toolchain
 
 from .test_manual_injection import write_istioctl
@@ -56,7 +57,7 @@ INJECTED = {
 
 def test_the_summary_counts_and_names_each_kind() -> None:
     """Containers with image and requests; rights; and what is no longer as it was."""
-    found = {each.what: each.names for each in sidecar_additions.summarize(PLAIN, INJECTED)}
+    found = {each.what: each.names for each in additions.summarize(PLAIN, INJECTED)}
 
     assert found == {
         "init containers": (
@@ -91,7 +92,7 @@ def test_a_change_inside_a_container_is_placed_by_its_name() -> None:
     for pod in (plain, injected):
         pod["metadata"] = {}
 
-    found = {each.what: each.names for each in sidecar_additions.summarize(plain, injected)}
+    found = {each.what: each.names for each in additions.summarize(plain, injected)}
 
     assert found["changed"] == ("spec.containers[details].probe.path: /health -> /app-health",)
 
@@ -105,7 +106,7 @@ def workspace(release_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(toolchain, "ensure", lambda _: {"istioctl": istioctl})
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(
-        rendered_sidecar, "_config", lambda *_: Config(mesh="", templates="", values="{}")
+        rendered_pod, "_config", lambda *_: Config(mesh="", templates="", values="{}")
     )
     return Workspace("dev", "nowhere")
 
@@ -118,7 +119,7 @@ def test_the_difference_is_plain_text_where_there_is_no_terminal(
     workspace: Workspace, capsys: pytest.CaptureFixture[str], name: str, deployment: str
 ) -> None:
     """Added lines, the summary, and nothing of a terminal's colours; no sandbox is up."""
-    sidecar_diff.show(workspace, name)
+    show.show(workspace, name)
 
     said = capsys.readouterr().out
     assert f"Deployment {deployment}, as istioctl injects it" in said
@@ -131,9 +132,9 @@ def test_the_difference_is_plain_text_where_there_is_no_terminal(
 def test_a_stack_without_sidecars_shows_what_one_would_add(workspace: Workspace) -> None:
     """Its pods' own label would keep istioctl away."""
     workspace.config["mesh:injection"] = "off"
-    stack = stack_settings.read(workspace)
+    stack = settings.read(workspace)
 
-    plain, _ = rendered_sidecar.render(workspace, stack, "details", "v1")
+    plain, _ = rendered_pod.render(workspace, stack, "details", "v1")
 
     labels = plain["spec"]["template"]["metadata"]["labels"]
     assert labels == {"app": "details", "version": "v1"}
@@ -142,18 +143,18 @@ def test_a_stack_without_sidecars_shows_what_one_would_add(workspace: Workspace)
 def test_an_unknown_deployment_is_refused(workspace: Workspace) -> None:
     """With those that there are, the stack's own variants among them."""
     with pytest.raises(pulumi.RunError, match=r"no Deployment carts in Bookinfo, .* details-v2"):
-        sidecar_diff.show(workspace, "carts")
+        show.show(workspace, "carts")
 
 
 def test_a_release_without_its_istioctl_is_one_message(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sandbox builds that of one branch; for another release it names the need, and --live."""
-    monkeypatch.setattr(rendered_sidecar, "ISTIO_MINOR", "1.31")
+    monkeypatch.setattr(rendered_pod, "ISTIO_MINOR", "1.31")
     monkeypatch.setenv("PATH", "")
 
     with pytest.raises(pulumi.RunError, match=r"sidecar-diff needs istioctl 1\.30.*--live"):
-        sidecar_diff.show(workspace)
+        show.show(workspace)
 
 
 def test_a_live_pod_is_compared_less_what_kubernetes_adds() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from mesh import stack_settings
-from mesh.workspace import Workspace, WorkspaceError
+from meshctl.workspace import settings
+from meshctl.workspace.stack import Workspace, WorkspaceError
 
 SECRET = {"secure": "v1:abc"}
 
@@ -21,7 +21,7 @@ def workspace(monkeypatch: pytest.MonkeyPatch, **config: Any) -> Workspace:
 
 def test_the_stacks_file_goes_before_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     """Objects and booleans, too, as the file spells them; the host is the stack's own."""
-    stack = stack_settings.read(
+    stack = settings.read(
         workspace(monkeypatch, istioNamespace="mesh", cni=True, values={"istiod": {"a": 1}})
     )
 
@@ -36,13 +36,13 @@ def test_other_programs_settings_are_left_to_them(monkeypatch: pytest.MonkeyPatc
     others = {"pulumi:disable-default-providers": ["*"], "aws:region": "eu-west-1"}
     monkeypatch.setattr(Workspace, "config", {**others, "cni": True})
 
-    assert stack_settings.read(Workspace("dev", "nowhere")).cni
+    assert settings.read(Workspace("dev", "nowhere")).cni
 
 
 def test_a_mistake_is_told_as_the_program_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """One message, with the key."""
     with pytest.raises(pulumi.RunError, match=r"config of stack dev has 1 mistake:\n.*mesh:mtls"):
-        stack_settings.read(workspace(monkeypatch, mtls="loose"))
+        settings.read(workspace(monkeypatch, mtls="loose"))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_what_is_encrypted_is_stood_in_for(
     monkeypatch: pytest.MonkeyPatch, credentials: dict[str, Any]
 ) -> None:
     """Whole or in parts: the pods still name the Secret that their images are pulled with."""
-    stack = stack_settings.read(
+    stack = settings.read(
         workspace(
             monkeypatch,
             registryCredentials=credentials,

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 import pulumi
 import pytest
 
-from mesh import stalled, watch_list
-from mesh.cluster import Cluster
-from mesh.workspace import Workspace, WorkspaceError
+from mesh.kubernetes import watch_list
+from mesh.kubernetes.cluster import Cluster
+from meshctl.commands import progress
+from meshctl.workspace.stack import Workspace, WorkspaceError
 
 REFUSED = 'Internal error occurred: failed calling webhook "sidecar-injector.istio.io": refused'
 DEPLOYMENTS = {
@@ -41,7 +42,7 @@ def workspace(monkeypatch: pytest.MonkeyPatch) -> Workspace:
 
 def test_the_reason_is_the_api_servers(workspace: Workspace) -> None:
     """With where to look when it is a webhook that doesn't answer."""
-    ratings, reviews, _ = stalled.reasons(workspace)
+    ratings, reviews, _ = progress.reasons(workspace)
 
     assert ratings.startswith(f"bookinfo/ratings-v1 gets no pods: {REFUSED}\n")
     assert "kubectl get pods --namespace istio-system" in ratings
@@ -50,7 +51,7 @@ def test_the_reason_is_the_api_servers(workspace: Workspace) -> None:
 
 def test_a_gateway_that_gets_no_address_is_told(workspace: Workspace) -> None:
     """Of those that have waited for more than a minute, with what a cluster without any can do."""
-    *_, gateway = stalled.reasons(workspace)
+    *_, gateway = progress.reasons(workspace)
 
     assert gateway.startswith("istio-system/internal has no address")
     assert gateway.endswith("pulumi config set --path 'gateways[0].serviceType' NodePort")
@@ -60,12 +61,12 @@ def test_each_reason_is_said_once(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """However long the update waits."""
-    monkeypatch.setattr(stalled, "PAUSE", 0.01)
+    monkeypatch.setattr(progress, "PAUSE", 0.01)
     looks = []
     monkeypatch.setattr(
-        stalled, "reasons", lambda _: looks.append(None) or ["bookinfo/ratings-v1 gets no pods"]
+        progress, "reasons", lambda _: looks.append(None) or ["bookinfo/ratings-v1 gets no pods"]
     )
-    with stalled.told(workspace):
+    with progress.told(workspace):
         while len(looks) < 3:
             time.sleep(0.01)
 
@@ -85,7 +86,7 @@ def test_a_cluster_that_cant_be_asked_is_left_to_the_update(
 
     monkeypatch.setattr(Workspace, "kubectl", kubectl)
 
-    assert stalled.reasons(workspace) == []
+    assert progress.reasons(workspace) == []
 
 
 @pytest.mark.parametrize(
@@ -104,8 +105,8 @@ def test_an_old_cluster_on_which_nothing_is_made_is_explained(
     monkeypatch.setattr(Workspace, "cluster", Cluster(context="old"))
     monkeypatch.setattr(Workspace, "kubectl", lambda *_: "")
     monkeypatch.setattr(Workspace, "environment", environment)
-    monkeypatch.setattr(stalled, "kubernetes_version", lambda _: kubernetes)
+    monkeypatch.setattr(progress, "kubernetes_version", lambda _: kubernetes)
 
-    reasons = stalled.reasons(Workspace("dev", "default"))
+    reasons = progress.reasons(Workspace("dev", "default"))
 
     assert any("export KUBE_FEATURE_WatchListClient=false" in each for each in reasons) is said

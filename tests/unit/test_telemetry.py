@@ -9,8 +9,9 @@ import pulumi
 import pytest
 import yaml
 
-from mesh import addons, mesh_config
-from mesh.release import Release, find
+from mesh.istio import addons
+from mesh.istio.release import Release, find
+from mesh.validation import mesh_config
 
 from . import crd_schema
 from .engine import RecordingEngine

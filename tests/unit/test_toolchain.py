@@ -15,9 +15,10 @@ from pathlib import Path
 import filelock
 import pytest
 
-from mesh import gateway_api_bundle, release, release_download
-from mesh.gateway_api_bundle import Bundle
-from mesh.release import LAYOUTS
+from mesh.istio import gateway_api_crds, release
+from mesh.istio.gateway_api_crds import Bundle
+from mesh.istio.release import LAYOUTS
+from meshctl.workspace import download
 from sandbox import cache, golang, programs, toolchain, wheels
 from sandbox.cache import ToolchainError
 from sandbox.programs import (
@@ -340,7 +341,7 @@ def test_the_official_release_is_unpacked(serve: Serve, project: Path) -> None:
     packed = _archive()
     address = serve({"istio.tar.gz": packed, "istio.tar.gz.sha256": _sum(packed, "istio.tar.gz")})
 
-    folder = release_download.get("1.30.3", archive=f"{address}/istio.tar.gz")
+    folder = download.get("1.30.3", archive=f"{address}/istio.tar.gz")
 
     assert folder == project / "releases" / "1.30.3"
     assert (folder / "manifests/charts/base/Chart.yaml").exists()
@@ -355,7 +356,7 @@ def test_a_release_leaves_another_set_ups_modules_alone(serve: Serve, project: P
     needed = cache.FOLDER / "go-mod"
     needed.mkdir(parents=True)
     getting = threading.Thread(
-        target=release_download.get, args=("1.30.3",), kwargs={"archive": f"{address}/istio.tar.gz"}
+        target=download.get, args=("1.30.3",), kwargs={"archive": f"{address}/istio.tar.gz"}
     )
 
     with filelock.FileLock(cache.FOLDER / "lock"):
@@ -373,7 +374,7 @@ def test_a_release_with_a_wrong_checksum_is_refused(serve: Serve, project: Path)
     address = serve({"istio.tar.gz": _archive(), "istio.tar.gz.sha256": _sum(b"", "istio.tar.gz")})
 
     with pytest.raises(ToolchainError, match="nothing of it is used"):
-        release_download.get("1.30.3", archive=f"{address}/istio.tar.gz")
+        download.get("1.30.3", archive=f"{address}/istio.tar.gz")
 
     assert list((project / "releases").iterdir()) == []
 
@@ -387,8 +388,8 @@ def test_a_release_of_another_minor_is_not_replaced_by_the_module(
     (module / "VERSION").write_text("1.30\n")
     monkeypatch.setattr(golang, "module_folder", lambda _: module)
 
-    with pytest.raises(release_download.ReleaseError, match="config set releaseDir FOLDER"):
-        release_download.get("1.28.0", archive="http://127.0.0.1:9/istio.tar.gz")
+    with pytest.raises(download.ReleaseError, match="config set releaseDir FOLDER"):
+        download.get("1.28.0", archive="http://127.0.0.1:9/istio.tar.gz")
 
     assert list((project / "releases").iterdir()) == []
 
@@ -399,7 +400,7 @@ def test_a_release_of_another_minor_is_not_replaced_by_the_module(
 @pytest.fixture
 def bundle(project: Path, monkeypatch: pytest.MonkeyPatch) -> Bundle:
     """Return a bundle that isn't on disk yet."""
-    monkeypatch.setattr(gateway_api_bundle, "PROJECT", project)
+    monkeypatch.setattr(gateway_api_crds, "PROJECT", project)
     return Bundle(version="1.5.1", checksum="h1:right")
 
 
@@ -429,7 +430,7 @@ def test_the_gateway_api_is_put_beside_the_release(
     """Its standard channel, with a note of where it came from, and nothing of the download."""
     go("h1:right", 0)
 
-    folder = release_download.get_gateway_api(bundle)
+    folder = download.get_gateway_api(bundle)
 
     assert folder == project / "releases" / "gateway-api-1.5.1"
     assert {file.name for file in folder.iterdir()} == {"crd.yaml", "SOURCE"}
@@ -454,8 +455,8 @@ def test_a_gateway_api_that_cannot_be_had_leaves_no_folder(
     """One message says why, and where a file from elsewhere would go."""
     go(checksum, code)
 
-    with pytest.raises(release_download.ReleaseError) as caught:
-        release_download.get_gateway_api(bundle)
+    with pytest.raises(download.ReleaseError) as caught:
+        download.get_gateway_api(bundle)
 
     assert why in str(caught.value)
     assert f"put the standard-install.yaml of its release into {bundle.folder}" in str(caught.value)
@@ -469,4 +470,4 @@ def test_a_gateway_api_on_disk_is_not_downloaded(
     bundle.folder.mkdir(parents=True)
     monkeypatch.setattr(golang, "compiler", lambda: "/no/such/program")
 
-    assert release_download.get_gateway_api(bundle) == bundle.folder
+    assert download.get_gateway_api(bundle) == bundle.folder

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mesh import touched_stacks
-from mesh.workspace import WorkspaceError
+from meshctl.pull_request import touched_stacks
+from meshctl.workspace.stack import WorkspaceError
 
 STACKS = ["platform", "prod"]
 
@@ -18,7 +18,7 @@ STACKS = ["platform", "prod"]
         (["Pulumi.prod.yaml", "Pulumi.platform.yaml"], STACKS),
         (["Pulumi.dev.yaml"], []),
         (["Pulumi.yaml"], STACKS),
-        (["mesh/settings.py", "README.md"], STACKS),
+        (["mesh/settings/schema.py", "README.md"], STACKS),
         (["requirements.txt"], STACKS),
         (["policy/__main__.py"], STACKS),
         (["a-new-folder/file"], STACKS),
@@ -39,8 +39,8 @@ def test_sandbox_stacks_are_not_previewed(monkeypatch: pytest.MonkeyPatch, tmp_p
     (tmp_path / "Pulumi.old-1.0.5.yaml").write_text("config: {mesh:context: eu-1}")
     (tmp_path / "Pulumi.dev.yaml").write_text("config: {}")
     (tmp_path / "Pulumi.yaml").write_text("{name: mesh, config: {context: {default: ''}}}")
-    monkeypatch.setattr("mesh.touched_stacks.PROJECT", tmp_path)
-    monkeypatch.setattr("mesh.workspace.PROJECT", tmp_path)
+    monkeypatch.setattr("meshctl.pull_request.touched_stacks.PROJECT", tmp_path)
+    monkeypatch.setattr("meshctl.workspace.stack.PROJECT", tmp_path)
 
     assert touched_stacks.all_stacks() == ["old-1.0.5", "prod"]
 
@@ -57,7 +57,7 @@ def test_the_branchs_own_changes_count(monkeypatch: pytest.MonkeyPatch, tmp_path
         git("add", "--all")
         git("commit", "--quiet", "--message", name)
 
-    monkeypatch.setattr("mesh.touched_stacks.PROJECT", tmp_path)
+    monkeypatch.setattr("meshctl.pull_request.touched_stacks.PROJECT", tmp_path)
     git("init", "--quiet", "--initial-branch", "main")
     commit("old.py")
     git("switch", "--quiet", "--create", "branch")

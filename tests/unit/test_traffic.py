@@ -9,9 +9,9 @@ import pytest
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Pod
 
-from mesh import traffic_plan
-from mesh.bookinfo import VERSIONS
-from mesh.traffic_plan import Rule
+from mesh.bookinfo.services import VERSIONS
+from mesh.settings import traffic_plan
+from mesh.settings.traffic_plan import Rule
 from sandbox.dataplane import isolation
 from sandbox.dataplane.pods import _Answer
 from traffic import __main__ as command

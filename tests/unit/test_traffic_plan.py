@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from mesh import settings, traffic_plan
-from mesh.bookinfo import VERSIONS
-from mesh.release import PROJECT
-from mesh.traffic_plan import PlanSetting, Rule, ServicePlan
+from mesh.bookinfo.services import VERSIONS
+from mesh.project import (
+    PROJECT,
+)
+from mesh.settings import schema, traffic_plan
+from mesh.settings.traffic_plan import PlanSetting, Rule, ServicePlan
 from tests.traffic_plans import EXAMPLES, JASON
 
 Configure = Callable[..., None]
@@ -32,7 +34,7 @@ def refused(configure: Configure) -> Callable[..., str]:
     def refuse(plan: dict[str, Any], **overrides: str) -> str:
         configure(trafficPlan=json.dumps(plan), **overrides)
         with pytest.raises(pulumi.RunError) as caught:
-            settings.read()
+            schema.read()
         return str(caught.value)
 
     return refuse
@@ -43,7 +45,7 @@ def test_every_example_is_taken(configure: Configure, name: str) -> None:
     """Each kind of plan is a valid setting."""
     configure(trafficPlan=json.dumps(EXAMPLES[name].plan))
 
-    assert settings.read().traffic_plan.keys() == EXAMPLES[name].plan.keys()
+    assert schema.read().traffic_plan.keys() == EXAMPLES[name].plan.keys()
 
 
 @pytest.mark.parametrize(
@@ -262,5 +264,5 @@ def test_the_readmes_plans_are_valid(configure: Configure) -> None:
 
     for block in blocks:
         configure(trafficPlan=json.dumps(yaml.safe_load(block)["mesh:trafficPlan"]))
-        assert settings.read().traffic_plan
+        assert schema.read().traffic_plan
     assert len(blocks) == 2

@@ -10,7 +10,10 @@ import pulumi
 import pytest
 import yaml
 
-from mesh import chart, early_deployments, release, settings, umbrella
+from mesh.charts import umbrella
+from mesh.istio import release
+from mesh.resources import chart, early_deployments
+from mesh.settings import schema
 
 from .engine import RecordingEngine, find_release
 
@@ -37,7 +40,7 @@ def mistakes(configure: Callable[..., None], folder: Path) -> Callable[..., str]
     def refused(**overrides: str) -> str:
         configure(istioVersion=VERSION, kubeVersion="1.15.12", **overrides)
         with pytest.raises(pulumi.RunError) as caught:
-            settings.check(settings.read(), [release.find(VERSION, folder)])
+            schema.check(schema.read(), [release.find(VERSION, folder)])
         return str(caught.value)
 
     return refused
@@ -215,7 +218,7 @@ def test_a_kube_version_that_serves_too_little_is_refused(
     configure(istioVersion=VERSION)
 
     with pytest.raises(pulumi.RunError) as caught:
-        settings.check(settings.read(), [release.find(VERSION, folder)])
+        schema.check(schema.read(), [release.find(VERSION, folder)])
 
     message = str(caught.value)
     assert "mesh:kubeVersion: must serve what Istio 1.0.5 is made of, got '1.36.0'" in message
@@ -230,7 +233,7 @@ def test_values_of_before_are_refused_today(
     configure(values='{"istio": {"pilot": {"enabled": false}}}')
 
     with pytest.raises(pulumi.RunError, match=r"mesh:values\.istio: is for releases before 1\.5"):
-        settings.check(settings.read(), [release.find("1.30.3", release_dir)])
+        schema.check(schema.read(), [release.find("1.30.3", release_dir)])
 
 
 def test_a_gateway_of_the_chart_may_be_named_as_one_likes(
@@ -243,7 +246,7 @@ def test_a_gateway_of_the_chart_may_be_named_as_one_likes(
         values='{"istio": {"gateways": {"edge": {"enabled": true, "labels": {"a": "b"}}}}}',
     )
 
-    settings.check(settings.read(), [release.find(VERSION, folder)])
+    schema.check(schema.read(), [release.find(VERSION, folder)])
 
 
 def test_an_own_ca_is_used(configure: Callable[..., None], folder: Path) -> None:
@@ -260,4 +263,4 @@ def test_an_own_ca_is_used(configure: Callable[..., None], folder: Path) -> None
     )
     istio = release.find(VERSION, folder)
 
-    assert umbrella.values(settings.read(), istio)["security"] == {"selfSigned": False}
+    assert umbrella.values(schema.read(), istio)["security"] == {"selfSigned": False}

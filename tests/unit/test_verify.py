@@ -9,10 +9,13 @@ import pytest
 from lightkube import Client
 from lightkube.core.exceptions import ApiError
 
-from mesh import injector_checks, mesh_checks, pod_checks, settings, verify, webhook_trial
-from mesh.mesh_checks import Finding, Snapshot
-from mesh.running_mesh import Part, RunningMesh
-from mesh.settings import Settings
+from mesh.istio.running_mesh import Part, RunningMesh
+from mesh.settings import schema
+from mesh.settings.schema import Settings
+from meshctl.verify import injectors as injector_checks
+from meshctl.verify import mesh as mesh_checks
+from meshctl.verify import pods, run, webhooks
+from meshctl.verify.mesh import Finding, Snapshot
 
 Manifest = dict[str, Any]
 
@@ -117,7 +120,7 @@ def snapshot(**fields: Any) -> Snapshot:
 def stack(configure: Callable[..., None]) -> Settings:
     """Return the settings of a stack with nothing but defaults."""
     configure()
-    return settings.read()
+    return schema.read()
 
 
 def changed(manifest: Manifest, **spec: Any) -> Manifest:
@@ -132,9 +135,9 @@ def check(found: Snapshot, stack: Settings) -> list[Finding]:
         *mesh_checks.webhooks(found),
         *injector_checks.injectors(found, stack),
         *mesh_checks.bookinfo(found, stack),
-        *pod_checks.sidecars(found, stack),
+        *pods.sidecars(found, stack),
         *mesh_checks.gateways(found, stack),
-        *pod_checks.versions(found),
+        *pods.versions(found),
         *mesh_checks.leftovers(found, stack),
     ]
 
@@ -172,7 +175,7 @@ def test_a_canary_has_its_own_istiod(configure: Callable[..., None]) -> None:
     """The stack's own one doesn't stand in for it."""
     configure(canary='{"revision": "next", "istioVersion": "1.30.4"}')
 
-    assert wrong(snapshot(), settings.read())[1] == "istiod-next"
+    assert wrong(snapshot(), schema.read())[1] == "istiod-next"
 
 
 def test_a_release_before_istiod_has_none(configure: Callable[..., None]) -> None:
@@ -180,7 +183,7 @@ def test_a_release_before_istiod_has_none(configure: Callable[..., None]) -> Non
     configure(istioVersion="1.0.5")
     pilot = changed(ISTIOD, metadata={**ISTIOD["metadata"], "name": "istio-pilot"})
 
-    findings = list(mesh_checks.control_plane(snapshot(deployments=[pilot]), settings.read()))
+    findings = list(mesh_checks.control_plane(snapshot(deployments=[pilot]), schema.read()))
 
     assert [(each.subject, each.status) for each in findings] == [("istio-pilot", "ok")]
 
@@ -240,7 +243,7 @@ def test_a_missing_injector_is_named_with_what_brings_it_back(stack: Settings) -
     missing, sidecar = bare
     assert missing.subject == "injector default"
     assert "asked for by namespace bookinfo, istio-system: new pods" in missing.found
-    assert "python -m mesh up --stack test -- --refresh" in missing.remedy
+    assert "python -m meshctl up --stack test -- --refresh" in missing.remedy
     assert (sidecar.subject, sidecar.remedy) == ("bookinfo/details-v1-5b4f-x2x2x", "")
     assert sidecar.found == "no istio-proxy: nothing injects what asks for default"
 
@@ -265,7 +268,7 @@ def test_each_revision_or_tag_has_an_injector_of_its_own(
         pods=[POD, gateway],
     )
 
-    findings = injector_checks.injectors(found, settings.read())
+    findings = injector_checks.injectors(found, schema.read())
 
     assert {each.subject for each in findings} == {f"injector {name}" for name in missing}
 
@@ -283,11 +286,11 @@ def test_a_revision_that_is_nobodys_is_asked_for_in_vain(stack: Settings) -> Non
 def test_an_apps_injector_is_its_platforms(configure: Callable[..., None]) -> None:
     """It is the platform's stack that brings it back."""
     configure()
-    app = settings.read().model_copy(update={"mode": "app", "platform_stack": "acme/mesh/shared"})
+    app = schema.read().model_copy(update={"mode": "app", "platform_stack": "acme/mesh/shared"})
 
     (finding,) = injector_checks.injectors(snapshot(injectors=()), app)
 
-    assert "mesh up --stack acme/mesh/shared -- --refresh" in finding.remedy
+    assert "meshctl up --stack acme/mesh/shared -- --refresh" in finding.remedy
     assert "make verify STACK=test" in finding.remedy
 
 
@@ -313,7 +316,7 @@ def test_a_pod_is_missed_only_where_it_would_be_injected(
         "spec": {"containers": [{"name": "a"}], **pod.get("spec", {})},
     }
 
-    found = list(pod_checks.sidecars(snapshot(pods=[made]), stack))
+    found = list(pods.sidecars(snapshot(pods=[made]), stack))
 
     assert any(finding.status == "wrong" for finding in found) is wanted
 
@@ -323,7 +326,7 @@ def test_a_deployment_that_is_gone_is_named(stack: Settings) -> None:
     _, subject, found, remedy = wrong(snapshot(deployments=[ISTIOD, *BOOKINFO[1:]]), stack)
 
     assert (subject, found) == ("bookinfo", "no Deployment details-v1")
-    assert "python -m mesh up --stack test -- --refresh" in remedy
+    assert "python -m meshctl up --stack test -- --refresh" in remedy
 
 
 @pytest.mark.parametrize(
@@ -345,8 +348,8 @@ def test_a_deployment_that_lacks_pods_is_named(stack: Settings, replicas: int, r
 
 def test_nothing_is_well_of_a_namespace_without_pods_or_with_a_bare_one(stack: Settings) -> None:
     """Pods with a proxy are no good news beside one that lacks it; and none are no news."""
-    empty = list(pod_checks.sidecars(snapshot(pods=[]), stack))
-    mixed = list(pod_checks.sidecars(snapshot(pods=[POD, BARE]), stack))
+    empty = list(pods.sidecars(snapshot(pods=[]), stack))
+    mixed = list(pods.sidecars(snapshot(pods=[POD, BARE]), stack))
 
     assert empty == []
     assert [each.status for each in mixed] == ["wrong"]
@@ -356,9 +359,9 @@ def test_one_is_no_plural(stack: Settings) -> None:
     """And two are."""
     one, two = snapshot(pods=[POD]), snapshot(pods=[POD, POD])
 
-    assert [f.found for f in pod_checks.sidecars(one, stack)] == ["1 pod with istio-proxy"]
-    assert [f.found for f in pod_checks.sidecars(two, stack)] == ["2 pods with istio-proxy"]
-    (version,) = pod_checks.versions(one)
+    assert [f.found for f in pods.sidecars(one, stack)] == ["1 pod with istio-proxy"]
+    assert [f.found for f in pods.sidecars(two, stack)] == ["2 pods with istio-proxy"]
+    (version,) = pods.versions(one)
     assert version.found == "1 proxy of istiod's version, 1.30.3"
 
 
@@ -493,7 +496,7 @@ def injected(pod: Any) -> Any:
 )
 def test_an_injector_answers_when_it_injects(answer: Callable[[Any], Any], status: str) -> None:
     """A pod that comes back as it went has met no webhook."""
-    assert webhook_trial.inject(FakeClient(answer), "istio-system", "default")[0] == status
+    assert webhooks.inject(FakeClient(answer), "istio-system", "default")[0] == status
 
 
 @pytest.mark.parametrize(
@@ -506,7 +509,7 @@ def test_an_injector_answers_when_it_injects(answer: Callable[[Any], Any], statu
 )
 def test_a_validator_answers_when_it_refuses(answer: Callable[[Any], Any], status: str) -> None:
     """What it lets in was never shown to it."""
-    assert webhook_trial.validate(FakeClient(answer), "istio-system", "default")[0] == status
+    assert webhooks.validate(FakeClient(answer), "istio-system", "default")[0] == status
 
 
 @pytest.mark.parametrize(
@@ -520,7 +523,7 @@ def test_a_validator_that_is_not_asked_is_no_firewall(
     stack: Settings, answer: Callable[[Any], Any], remedy: str
 ) -> None:
     """Its configuration is gone; only one that can't be reached is an error."""
-    (found,) = verify._trials(FakeClient(answer), stack, snapshot(injectors=()).mesh)
+    (found,) = run._trials(FakeClient(answer), stack, snapshot(injectors=()).mesh)
 
     assert (found.subject, found.status) == ("validator default", "wrong")
     assert found.remedy.startswith(remedy)

@@ -10,7 +10,7 @@ import pytest
 import typer
 import yaml
 
-from mesh.__main__ import app
+from meshctl.commands.app import app
 
 PROJECT = Path(__file__).resolve().parents[2]
 FILES = sorted((PROJECT / ".github" / "workflows").glob("*.yml"))
@@ -22,7 +22,7 @@ JOBS = [
     for job_name, job in workflow["jobs"].items()
 ]
 ON = True  # what YAML 1.1 makes of the key `on`
-CHANGES = re.compile(r"mesh (up|destroy|dev|dev-rm) ")
+CHANGES = re.compile(r"meshctl (up|destroy|dev|dev-rm) ")
 VARIABLES = (
     *("CI_KUBECONFIG", "CI_MERGE_REQUEST_IID", "CI_PROJECT_ID", "GITHUB_REPOSITORY"),
     *("GITHUB_TOKEN", "KUBECONFIG", "MR_TOKEN"),
@@ -151,12 +151,12 @@ def test_each_step_is_a_command_of_this_repository(line: str) -> None:
     elif words[0] == "cat":
         assert words[1].endswith("comment.md")
     else:
-        assert words[:3] == ["venv/bin/python", "-m", "mesh"]
+        assert words[:3] == ["venv/bin/python", "-m", "meshctl"]
         _parse(words[3:])
 
 
 def _parse(words: list[str]) -> None:
-    """Parse a command line of mesh and run nothing; raises what a mistake in it is told by."""
+    """Parse a command line of meshctl and run nothing; raises what a mistake in it is told by."""
     command: Any = typer.main.get_command(app)
     while hasattr(command, "commands"):
         command, words = command.commands[words[0]], words[1:]
@@ -164,7 +164,7 @@ def _parse(words: list[str]) -> None:
         for variable in VARIABLES:
             patch.setenv(variable, "7")
         numbers = [re.sub(r"^\$NUMBER$", "7", word) for word in words]
-        # What is before `--` is an option of mesh; only what is behind it is Pulumi's.
+        # What is before `--` is an option of meshctl; only what is behind it is Pulumi's.
         command.make_context(command.name, numbers, ignore_unknown_options=False)
 
 
@@ -175,7 +175,7 @@ def test_what_is_merged_keeps_to_the_rules() -> None:
         for name in ("pull-request", "merge", "review")
         for job in WORKFLOWS[name]["jobs"].values()
         for step in job["steps"]
-        if re.search(r"mesh (ci preview|up|dev) ", step.get("run", ""))
+        if re.search(r"meshctl (ci preview|up|dev) ", step.get("run", ""))
     ]
 
     assert len(judged) >= 3
@@ -183,7 +183,7 @@ def test_what_is_merged_keeps_to_the_rules() -> None:
         assert step["env"]["POLICY"] == "policy"
         assert "--skip-preview" not in step["run"]
     for job in GITLAB.values():
-        if re.search(r"mesh (up|dev) ", " ".join(job.get("script", ()))):
+        if re.search(r"meshctl (up|dev) ", " ".join(job.get("script", ()))):
             assert job["variables"]["POLICY"] == "policy"
             assert "--skip-preview" not in " ".join(job["script"])
     assert GITLAB["preview"]["variables"]["POLICY"] == "policy"

@@ -8,17 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from mesh import (
-    cluster_client,
-    leftovers,
-    recovery,
-    running_mesh,
-    stack_settings,
-    stalled,
-    tables,
-)
-from mesh.cluster import Cluster
-from mesh.workspace import Workspace, WorkspaceError
+from mesh.istio import running_mesh
+from mesh.kubernetes import client
+from mesh.kubernetes.cluster import Cluster
+from meshctl.commands import destroy, progress, tables
+from meshctl.workspace import recovery, settings
+from meshctl.workspace.stack import Workspace, WorkspaceError
 from sandbox import kubernetes_plugin
 from sandbox.kubernetes_plugin import Plugin
 
@@ -138,7 +133,7 @@ def test_a_stack_of_an_organization_has_the_file_of_its_name(
 
     assert own.config_file.name == "Pulumi.prod.yaml"
     assert own.is_known
-    assert stack_settings.read(own).bookinfo_host == "bookinfo.prod.localhost"
+    assert settings.read(own).bookinfo_host == "bookinfo.prod.localhost"
 
 
 def test_a_context_in_an_esc_environment_is_not_overlooked(
@@ -174,13 +169,13 @@ def test_kubectl_asks_the_cluster_of_the_stack(
     monkeypatch.setattr(Workspace, "config", config)
     monkeypatch.setattr(Workspace, "query", query)
     monkeypatch.setattr(Workspace, "outputs", lambda _: {"context": "prod", "namespaces": []})
-    monkeypatch.setattr(leftovers, "_warn_of_users", lambda *_: None)
-    monkeypatch.setattr(stalled, "kubernetes_version", lambda _: "v1.36.3")
+    monkeypatch.setattr(destroy, "_warn_of_users", lambda *_: None)
+    monkeypatch.setattr(progress, "kubernetes_version", lambda _: "v1.36.3")
     own = Workspace("prod", "default")
 
     tables.show(own)
-    stalled.reasons(own)
-    leftovers.check(own)
+    progress.reasons(own)
+    destroy.check(own)
 
     assert len(asked) > 3
     assert {each[:5] for each in asked} == {
@@ -222,10 +217,10 @@ def test_a_destroy_names_the_pods_of_others_in_the_mesh(
     monkeypatch.setattr(Workspace, "cluster", Cluster(context="prod"))
     monkeypatch.setattr(Workspace, "kubectl", lambda *_: json.dumps({"items": []}))
     monkeypatch.setattr(Workspace, "outputs", lambda _: namespaces)
-    monkeypatch.setattr(cluster_client, "connect", lambda _: contextlib.nullcontext())
+    monkeypatch.setattr(client, "connect", lambda _: contextlib.nullcontext())
     monkeypatch.setattr(running_mesh, "injected_pods", lambda _: iter(pods))
 
-    leftovers.check(Workspace("prod", "default"))
+    destroy.check(Workspace("prod", "default"))
 
     assert "pods of others, which will miss their istiod: shop/a\n" in capsys.readouterr().err
 

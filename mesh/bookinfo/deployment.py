@@ -1,0 +1,114 @@
+"""A Deployment of Bookinfo: what a stack's settings make of one version of a service."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mesh.bookinfo.services import DEFAULT_ACCOUNT, HEALTH, Microservice, Sample
+from mesh.kubernetes import pod_security
+from mesh.resources import early_deployments
+from mesh.settings import secrets
+from mesh.settings.schema import Settings
+
+PROBES = ("readinessProbe", "livenessProbe")
+
+
+def make(
+    stack: Settings,
+    sample: Sample,
+    service: Microservice,
+    version: str,
+    revision_mark: Mapping[str, str],
+) -> dict[str, Any]:
+    """Describe a version's Deployment as the stack wants it, without a sidecar."""
+    labels = {"app": service.name, "version": version}
+    mark = revision_mark if stack.data_plane.has_sidecars else {}
+    annotations = {**service.annotations, **stack.data_plane.pod_annotations, **mark}
+    whole = {
+        "apiVersion": sample.deployments,
+        "kind": "Deployment",
+        "metadata": {
+            "name": f"{service.name}-{version}",
+            "namespace": stack.bookinfo_namespace,
+            "labels": labels,
+        },
+        "spec": {
+            "replicas": 1 if service.is_database else stack.bookinfo_replicas,
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {
+                    "labels": {**labels, **stack.data_plane.pod_labels},
+                    "annotations": annotations or None,
+                },
+                "spec": {
+                    # An injector adds the platform's own, where there is one and it has some.
+                    "imagePullSecrets": [{"name": name} for name in stack.pull_secrets] or None,
+                    "serviceAccountName": (
+                        None if service.account == DEFAULT_ACCOUNT else service.account
+                    ),
+                    "containers": [_container(stack, sample, service, version)],
+                    "volumes": [{"name": volume, "emptyDir": {}} for volume in service.scratch]
+                    or None,
+                },
+            },
+        },
+    }
+    return _bare(whole) if sample.is_bare else whole
+
+
+def _container(
+    stack: Settings, sample: Sample, service: Microservice, version: str
+) -> dict[str, Any]:
+    env: list[dict[str, Any]] = [{"name": key, "value": text} for key, text in service.env.items()]
+    if service.password:
+        key = {"name": secrets.MYSQL_SECRET, "key": secrets.MYSQL_KEY}
+        env.append({"name": service.password, "valueFrom": {"secretKeyRef": key}})
+    probe = _probe(service) if stack.bookinfo_probes else None
+    user = {"runAsUser": service.user} if service.user else {}
+    hub, tag = stack.bookinfo_hub or sample.hub, stack.bookinfo_tag or sample.tag
+    return {
+        "name": service.name,
+        "image": f"{hub}/examples-bookinfo-{service.image_name(version)}:{tag}",
+        "imagePullPolicy": "IfNotPresent",
+        "args": list(service.args) or None,
+        "env": env or None,
+        "ports": [{"containerPort": service.port}],
+        "resources": stack.bookinfo_resources.model_dump(exclude_defaults=True) or None,
+        **dict.fromkeys(PROBES, probe),
+        "securityContext": {**pod_security.RESTRICTED_CONTAINER, **user},
+        "volumeMounts": [
+            {"name": volume, "mountPath": path} for volume, path in service.scratch.items()
+        ]
+        or None,
+    }
+
+
+def _bare(whole: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep no more than the sample of that time says, and what the stack's settings do."""
+    pod = whole["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    kept = ("name", "image", "imagePullPolicy", "ports", "resources", *PROBES)
+    bare = {
+        "apiVersion": whole["apiVersion"],
+        "kind": whole["kind"],
+        "metadata": {key: whole["metadata"][key] for key in ("name", "namespace")},
+        "spec": {
+            "replicas": whole["spec"]["replicas"],
+            "template": {
+                # Its selector is made of them once, so nothing that changes may be among them; and
+                # the injector of that time reads no labels of pods.
+                "metadata": {"labels": whole["spec"]["selector"]["matchLabels"]},
+                "spec": {
+                    "imagePullSecrets": pod["imagePullSecrets"],
+                    "containers": [{key: container[key] for key in kept}],
+                },
+            },
+        },
+    }
+    early_deployments.await_pods(bare)
+    return bare
+
+
+def _probe(service: Microservice) -> dict[str, Any]:
+    if service.is_database:
+        return {"tcpSocket": {"port": service.port}}
+    return {"httpGet": {"path": HEALTH, "port": service.port}}

@@ -1,0 +1,81 @@
+"""Bookinfo's routes in the Kubernetes Gateway API; it has no faults to inject."""
+
+from collections.abc import Sequence
+
+from mesh.bookinfo.services import FRONT, PAGES, PORT, VERSIONS
+from mesh.istio.api.gateway_api import (
+    BackendRef,
+    Filter,
+    HeaderMatch,
+    HTTPRoute,
+    HTTPRouteSpec,
+    Match,
+    ParentRef,
+    PathMatch,
+    RequestMirror,
+)
+from mesh.istio.api.gateway_api import Rule as HTTPRule
+from mesh.settings import traffic_plan
+from mesh.settings.traffic_plan import Plan, Rule
+
+
+def http_routes(namespace: str, host: str, parent: ParentRef, plan: Plan) -> list[HTTPRoute]:
+    """Route from the Gateway to the front, and within the mesh to what the plan speaks of."""
+    planned = {service: traffic_plan.rules(plan, service) for service in VERSIONS}
+    pages = [
+        PathMatch(type="Exact" if kind == "exact" else "PathPrefix", value=path)
+        for kind, path in PAGES
+    ]
+    entry = HTTPRouteSpec(
+        parent_refs=[parent],
+        hostnames=[host],
+        rules=[_rule(FRONT, rule, paths=pages) for rule in planned[FRONT] or [Rule()]],
+    )
+    inside = {
+        service: HTTPRouteSpec(
+            parent_refs=[ParentRef(group="", kind="Service", name=service, port=PORT)],
+            rules=[_rule(service, rule) for rule in rules],
+        )
+        for service, rules in planned.items()
+        if rules
+    }
+    return [
+        HTTPRoute(name=name, namespace=namespace, spec=spec)
+        for name, spec in {"bookinfo": entry, **inside}.items()
+    ]
+
+
+def version_service(service: str, version: str) -> str:
+    """Name the Service of one version: a route's backend is a whole Service."""
+    return f"{service}-{version}"
+
+
+def _rule(service: str, rule: Rule, *, paths: Sequence[PathMatch] = ()) -> HTTPRule:
+    headers = [HeaderMatch(name=name, value=value) for name, value in rule.headers.items()] or None
+    matches = [Match(path=path, headers=headers) for path in paths]
+    if headers and not paths:
+        matches = [Match(headers=headers)]
+    shares = (
+        {version_service(service, version): weight for version, weight in rule.to.items()}
+        if rule.to
+        else {service: 100}
+    )
+    return HTTPRule(
+        matches=matches or None,
+        filters=[
+            Filter(
+                request_mirror=RequestMirror(
+                    backend_ref=BackendRef(
+                        name=version_service(service, rule.mirror.to), port=PORT
+                    ),
+                    percent=rule.mirror.percent,
+                )
+            )
+        ]
+        if rule.mirror
+        else None,
+        backend_refs=[
+            BackendRef(name=name, port=PORT, weight=weight if len(shares) > 1 else None)
+            for name, weight in shares.items()
+        ],
+    )

@@ -1,0 +1,123 @@
+"""Bookinfo's routes in Istio's own API."""
+
+from collections.abc import Mapping, Sequence
+
+from mesh.bookinfo.services import FRONT, PAGES, PORT, VERSIONS, Versions
+from mesh.istio.api.networking import (
+    Abort,
+    Delay,
+    Destination,
+    DestinationRule,
+    DestinationRuleSpec,
+    Fault,
+    Gateway,
+    GatewaySpec,
+    HTTPRoute,
+    Match,
+    Percent,
+    Port,
+    PortSelector,
+    Server,
+    StringMatch,
+    Subset,
+    VirtualService,
+    VirtualServiceSpec,
+    WeightedDestination,
+)
+from mesh.settings import traffic_plan
+from mesh.settings.traffic_plan import Plan, Rule
+
+GATEWAY = "bookinfo-gateway"
+
+
+def gateway(namespace: str, host: str, selector: Mapping[str, str], number: int) -> Gateway:
+    """Let requests for the host in, by a port of the gateway's Service."""
+    port = Port(number=number, name="http", protocol="HTTP")
+    server = Server(port=port, hosts=[host])
+    spec = GatewaySpec(selector=selector, servers=[server])
+    return Gateway(name=GATEWAY, namespace=namespace, spec=spec)
+
+
+def destination_rules(namespace: str, versions: Versions) -> list[DestinationRule]:
+    """Name the versions of each service, for routes to send requests to."""
+    return [
+        DestinationRule(
+            name=service,
+            namespace=namespace,
+            spec=DestinationRuleSpec(
+                host=service,
+                subsets=[
+                    Subset(name=version, labels={"version": version})
+                    for version in versions[service]
+                ],
+            ),
+        )
+        for service in VERSIONS
+    ]
+
+
+def virtual_services(namespace: str, host: str, plan: Plan) -> list[VirtualService]:
+    """Route from the gateway to the front, and within the mesh to what the plan speaks of."""
+    planned = {service: traffic_plan.rules(plan, service) for service in VERSIONS}
+    pages = [
+        StringMatch(exact=path) if kind == "exact" else StringMatch(prefix=path)
+        for kind, path in PAGES
+    ]
+    entry = VirtualServiceSpec(
+        hosts=[host],
+        gateways=[GATEWAY],
+        http=[
+            _route(FRONT, rule, uris=pages, port=PortSelector(number=PORT))
+            for rule in planned[FRONT] or [Rule()]
+        ],
+    )
+    inside = {
+        service: VirtualServiceSpec(hosts=[service], http=[_route(service, rule) for rule in rules])
+        for service, rules in planned.items()
+        if rules
+    }
+    return [
+        VirtualService(name=name, namespace=namespace, spec=spec)
+        for name, spec in {"bookinfo": entry, **inside}.items()
+    ]
+
+
+def _route(
+    service: str,
+    rule: Rule,
+    *,
+    uris: Sequence[StringMatch] = (),
+    port: PortSelector | None = None,
+) -> HTTPRoute:
+    headers = {name: StringMatch(exact=value) for name, value in rule.headers.items()} or None
+    matches = [Match(uri=uri, headers=headers) for uri in uris]
+    if headers and not uris:
+        matches = [Match(headers=headers)]
+    shares = rule.to or {None: 100}
+    return HTTPRoute(
+        match=matches or None,
+        fault=_fault(rule),
+        route=[
+            WeightedDestination(
+                destination=Destination(host=service, subset=version, port=port),
+                weight=weight if len(shares) > 1 else None,
+            )
+            for version, weight in shares.items()
+        ],
+        mirror=Destination(host=service, subset=rule.mirror.to) if rule.mirror else None,
+        mirror_percentage=Percent(value=rule.mirror.percent) if rule.mirror else None,
+    )
+
+
+def _fault(rule: Rule) -> Fault | None:
+    if not rule.delay and not rule.abort:
+        return None
+    delay, abort = rule.delay, rule.abort
+    return Fault(
+        delay=Delay(percentage=Percent(value=delay.percent), fixed_delay=delay.fixed_delay)
+        if delay
+        else None,
+        abort=Abort(percentage=Percent(value=abort.percent), http_status=abort.http_status)
+        if abort
+        else None,
+    )

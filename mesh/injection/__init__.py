@@ -1,0 +1,5 @@
+"""Manual sidecar injection by `istioctl kube-inject`.
+
+Not here: automatic injection, which is a label of the namespace
+(components/injected_namespace.py).
+"""

@@ -1,0 +1,78 @@
+"""The CRDs of the Kubernetes Gateway API on disk, in the version that an Istio is built with."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pulumi
+
+from mesh import fast_yaml
+from mesh.project import (
+    PROJECT,
+)
+
+MODULE = "sigs.k8s.io/gateway-api"
+KNOWN_BY = "gateways.gateway.networking.k8s.io"
+"""The CRD that is in every bundle."""
+VERSION = "gateway.networking.k8s.io/bundle-version"
+CHANNEL = "gateway.networking.k8s.io/channel"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """What the Gateway API's project calls a release of its CRDs; the standard channel's."""
+
+    version: str
+    checksum: str
+    """Of the project's Go module, as go.sum has it: that is immutable, a release page isn't."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the bundle is, or will be, on disk."""
+        return PROJECT / "releases" / f"gateway-api-{self.version}"
+
+    @cached_property
+    def crds(self) -> list[dict[str, Any]]:
+        """The CRDs, without the policies that v1.5 ships beside them.
+
+        Those forbid everybody in the cluster an older version: not this stack's to decide.
+        """
+        return [
+            document
+            for file in sorted(self.folder.glob("*.yaml"))
+            for document in fast_yaml.load_all(file.read_bytes())
+            if document and document["kind"] == "CustomResourceDefinition"
+        ]
+
+
+# By Istio's minor version: the newest patch of the Gateway API that its go.mod requires.
+BUNDLES = {
+    "1.29": Bundle(version="1.4.1", checksum="h1:NPxFutNkKNa8UfLd2CMlEuhIPMQgDQ6DXNKG9sHbJU8="),
+    "1.30": Bundle(version="1.5.1", checksum="h1:RqVRIlkhLhUO8wOHKTLnTJA6o/1un4po4/6M1nRzdd0="),
+}
+
+
+def of(istio_version: str) -> Bundle | None:
+    """Return the bundle that an Istio is built with, if it is a known one."""
+    return BUNDLES.get(istio_version.rpartition(".")[0])
+
+
+def find(istio_version: str, *, wanted: bool) -> Bundle | None:
+    """Find on disk the bundle that a stack brings, if it brings one."""
+    if not wanted:
+        return None
+    bundle = of(istio_version)
+    if bundle is None:
+        raise pulumi.RunError(
+            f"routingApi gateway-api is known of Istio {' and '.join(BUNDLES)}, not of "
+            f"{istio_version}: pulumi config set routingApi istio"
+        )
+    if not bundle.folder.is_dir():
+        raise pulumi.RunError(
+            f"the Gateway API {bundle.version} is not on disk: no folder {bundle.folder}; get it "
+            f"with `make release`, or put the standard-install.yaml of v{bundle.version} there"
+        )
+    if KNOWN_BY not in (crd["metadata"]["name"] for crd in bundle.crds):
+        raise pulumi.RunError(f"{bundle.folder} has no CRD {KNOWN_BY}: remove it, `make release`")
+    return bundle

@@ -1,0 +1,207 @@
+"""An Istio release on disk: its layout, its charts, its CRDs, its samples."""
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pulumi
+
+from mesh import fast_yaml
+from mesh.bookinfo import services
+from mesh.project import PROJECT
+
+SOURCE = "SOURCE"  # one line, written by the downloader: where the release came from
+ISTIOCTL = Path("bin", "istioctl")  # only the official archive holds it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """Where a generation of releases keeps its parts, relative to the release's folder.
+
+    And what of its time is not on disk, or spelled differently: the one table of such facts.
+    """
+
+    crds: str
+    """A file of CRDs in plain YAML."""
+    base: str | None = None
+    """The chart of what a cluster has once, whatever runs in it."""
+    istiod: str | None = None
+    """The chart of one istiod, of one revision."""
+    gateway: str | None = None
+    """The chart of one gateway."""
+    umbrella: str | None = None
+    """The one chart of a whole mesh, in place of the three above."""
+    networking: str = "networking.istio.io/v1"
+    """The API version of its routes."""
+    istioctl_version: tuple[str, ...] = ("version", "--remote=false", "--short")
+    """What makes its istioctl print its own version, without asking a cluster."""
+    sample: services.Sample = services.TODAY
+    """Bookinfo, as the release ships it."""
+    addons: str = "samples/addons"
+    """The telemetry add-ons, one file each; a folder of charts only has none."""
+    node_agents: Mapping[str, str] = field(default_factory=dict)
+    """The charts of what each node may run, by release name; early releases lack some."""
+
+    def missing_from(self, folder: Path) -> list[str]:
+        """List what a folder lacks to be a release of this layout."""
+        charts = [
+            f"{chart}/Chart.yaml"
+            for chart in (self.base, self.istiod, self.gateway, self.umbrella)
+            if chart
+        ]
+        return [part for part in (self.crds, *charts) if not (folder / part).is_file()]
+
+
+TODAY = Layout(
+    crds="manifests/charts/base/files/crd-all.gen.yaml",
+    base="manifests/charts/base",
+    istiod="manifests/charts/istio-control/istio-discovery",
+    gateway="manifests/charts/gateway",
+    node_agents={
+        "istio-cni": "manifests/charts/istio-cni",
+        "ztunnel": "manifests/charts/ztunnel",
+    },
+)
+LAYOUTS = (
+    TODAY,
+    # 1.0 to 1.4
+    Layout(
+        crds="install/kubernetes/helm/istio/templates/crds.yaml",
+        umbrella="install/kubernetes/helm/istio",
+        networking="networking.istio.io/v1alpha3",
+        istioctl_version=("version", "--short"),
+        sample=services.Sample(
+            hub="docker.io/istio",
+            tag="1.8.0",
+            deployments="extensions/v1beta1",
+            is_bare=True,
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """A release whose layout is known; components ask it for parts, and never look at folders."""
+
+    version: str
+    folder: Path
+    layout: Layout
+
+    @property
+    def base_chart(self) -> Path:
+        """The chart of what a cluster has once."""
+        return self._part(self.layout.base)
+
+    @property
+    def istiod_chart(self) -> Path:
+        """The chart of one istiod."""
+        return self._part(self.layout.istiod)
+
+    @property
+    def gateway_chart(self) -> Path:
+        """The chart of one gateway."""
+        return self._part(self.layout.gateway)
+
+    @property
+    def is_umbrella(self) -> bool:
+        """Whether one chart holds the whole mesh, in place of one for each part."""
+        return self.layout.umbrella is not None
+
+    @property
+    def umbrella_chart(self) -> Path:
+        """The one chart of the whole mesh."""
+        return self._part(self.layout.umbrella)
+
+    @property
+    def charts(self) -> tuple[Path, ...]:
+        """The charts of the parts that every stack has."""
+        return self.base_chart, self.istiod_chart, self.gateway_chart
+
+    def _part(self, path: str | None) -> Path:
+        assert path is not None  # noqa: S101 - who asks knows the layout
+        return self.folder / path
+
+    def node_agent_chart(self, name: str) -> Path:
+        """Return the chart of what each node may run, or refuse a release that lacks it."""
+        chart = self.folder / self.layout.node_agents.get(name, f"a chart of {name}")
+        if not (chart / "Chart.yaml").is_file():
+            raise pulumi.RunError(
+                f"Istio {self.version} on disk lacks {chart}, and the stack needs {name}: get a "
+                "release that has it, or do without: pulumi config set injection auto, "
+                "pulumi config set cni false"
+            )
+        return chart
+
+    @property
+    def istioctl(self) -> Path:
+        """The release's own istioctl; its file may be missing."""
+        return self.folder / ISTIOCTL
+
+    def addon(self, name: str) -> Path:
+        """Return the file of a telemetry add-on."""
+        return self.folder / self.layout.addons / f"{name}.yaml"
+
+    @property
+    def source(self) -> str:
+        """Where the release came from, in words for a person."""
+        note = self.folder / SOURCE
+        return note.read_text().strip() if note.is_file() else f"the folder {self.folder}"
+
+    @property
+    def crds(self) -> list[dict[str, Any]]:
+        """The CustomResourceDefinitions as the release ships them."""
+        return _read_all(self.folder / self.layout.crds)
+
+    @property
+    def crd_names(self) -> list[str]:
+        """Their names, such as virtualservices.networking.istio.io."""
+        return [crd["metadata"]["name"] for crd in self.crds]
+
+
+def folder_of(version: str, release_dir: Path | None = None) -> Path:
+    """Name the folder that a release is in, or will be: the stack's own, or a downloaded one."""
+    return PROJECT / (release_dir.expanduser() if release_dir else Path("releases", version))
+
+
+def find(
+    version: str, release_dir: Path | None, *, addons: AbstractSet[str] = frozenset()
+) -> Release:
+    """Find the release in the folder that the stack names, else among the downloaded ones.
+
+    `addons` are those of its telemetry add-ons that the stack deploys.
+    """
+    folder = folder_of(version, release_dir)
+    if release_dir:
+        remedy = "name a folder that holds a release: pulumi config set releaseDir FOLDER"
+    else:
+        remedy = "get it with `make release`, or name a folder: pulumi config set releaseDir FOLDER"
+    if not folder.is_dir():
+        raise pulumi.RunError(f"Istio {version} is not on disk: no folder {folder}; {remedy}")
+    for layout in LAYOUTS:
+        if not layout.missing_from(folder):
+            release = Release(version=version, folder=folder, layout=layout)
+            _insist_on(release, addons)
+            return release
+    lacks = "; or ".join(", ".join(layout.missing_from(folder)) for layout in LAYOUTS)
+    raise pulumi.RunError(f"{folder} has no Istio charts: it lacks {lacks}; {remedy}")
+
+
+def _insist_on(release: Release, addons: AbstractSet[str]) -> None:
+    """Refuse a release that is charts only, when the stack deploys of its samples too."""
+    missing = [name for name in sorted(addons) if not release.addon(name).is_file()]
+    if missing and not release.is_umbrella:  # mesh.charts.umbrella says where its add-ons are
+        folder = release.folder / release.layout.addons
+        raise pulumi.RunError(
+            f"Istio {release.version} is on disk without the add-ons that the stack deploys: "
+            f"{folder} lacks {', '.join(f'{name}.yaml' for name in missing)}; put the whole "
+            "release there, or drop them: pulumi config rm addons"
+        )
+
+
+@cache  # checked, and then deployed
+def _read_all(file: Path) -> list[dict[str, Any]]:
+    return [document for document in fast_yaml.load_all(file.read_bytes()) if document]

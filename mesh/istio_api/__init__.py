@@ -1,1 +1,0 @@
-"""Istio's own resources as typed models: the parts of them that this program writes."""

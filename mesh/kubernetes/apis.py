@@ -1,0 +1,106 @@
+"""Which Kubernetes serves which API: what a release needs, judged before anything is made."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+FILE = Path(__file__).parent / "apis.json"
+"""When each API came and went, by Kubernetes' own account; scripts/kubernetes_apis.py makes it."""
+SHOWN = 4  # objects of an API that a message names
+
+Api = tuple[str, str]
+"""An API version, such as extensions/v1beta1, and a kind."""
+Minor = tuple[int, int]
+
+# A manifest's beginning in a chart's template: templates aren't YAML yet.
+MANIFEST = re.compile(
+    r"^apiVersion: *['\"]?([\w./]+)['\"]?\s+kind: *(\w+)(?:\s+metadata:\s+name: *([\w.-]+) *$)?",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lifetime:
+    """The Kubernetes minors that serve an API."""
+
+    introduced: Minor
+    removed: Minor | None
+
+    def covers(self, version: Minor) -> bool:
+        """Tell whether a Kubernetes serves it."""
+        return self.introduced <= version and (self.removed is None or version < self.removed)
+
+    def __str__(self) -> str:
+        """Say which those are."""
+        if self.removed is None:
+            return f"served since Kubernetes {_text(self.introduced)}"
+        return f"last served by Kubernetes {_text(_before(self.removed))}"
+
+
+@cache
+def lifetimes() -> Mapping[Api, Lifetime]:
+    """Read the table; an API that isn't in it is no built-in one."""
+    table = json.loads(FILE.read_text())["apis"]
+    return {
+        (version, kind): Lifetime(
+            introduced=minor(life["introduced"]),
+            removed=minor(life["removed"]) if "removed" in life else None,
+        )
+        for version, kinds in table.items()
+        for kind, life in kinds.items()
+    }
+
+
+def minor(version: str) -> Minor:
+    """Read v1.15.12, or what a cloud makes of it, as 1.15; a version of Istio as well."""
+    major, found = re.findall(r"\d+", version)[:2]
+    return int(major), int(found)
+
+
+def serves(version: str, api: Api) -> bool:
+    """Tell whether a Kubernetes has an API; what isn't built in may be in any."""
+    life = lifetimes().get(api)
+    return life is None or life.covers(minor(version))
+
+
+@cache  # the settings are judged by it, and then the cluster
+def read_templates(chart: Path) -> tuple[tuple[Api, str], ...]:
+    """List what a chart may make: each API with an object's name, or its file's if that is made."""
+    return tuple(
+        ((version, kind), name or f"{chart.name}/{file.name}")
+        for file in sorted(chart.glob("templates/**/*.yaml"))
+        for version, kind, name in MANIFEST.findall(file.read_text())
+    )
+
+
+def unserved(needs: Iterable[tuple[Api, str]], version: str) -> list[str]:
+    """Say of each API that a Kubernetes lacks which objects are of it, and who serves it."""
+    lacking: dict[Api, dict[str, None]] = {}
+    for api, name in needs:
+        if not serves(version, api):
+            lacking.setdefault(api, {})[name] = None
+    return [
+        f"{' '.join(api)} ({_some(names)}): {lifetimes()[api]}" for api, names in lacking.items()
+    ]
+
+
+def newest(needs: Iterable[tuple[Api, str]]) -> str | None:
+    """Return the newest Kubernetes that serves all of it; None where every new one does."""
+    ends = [life.removed for api, _ in needs if (life := lifetimes().get(api)) and life.removed]
+    return _text(_before(min(ends))) if ends else None
+
+
+def _some(names: Mapping[str, None]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(list(names)[:SHOWN]) + more
+
+
+def _before(version: Minor) -> Minor:
+    return version[0], version[1] - 1
+
+
+def _text(version: Minor) -> str:
+    return f"{version[0]}.{version[1]}"

@@ -1,0 +1,89 @@
+"""A client of the stack's cluster, for who looks before or after Pulumi changes something."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import httpx2
+import msgspec
+import pulumi
+from lightkube import Client
+from lightkube.config import client_adapter
+from lightkube.config.kubeconfig import SingleConfig
+from lightkube.config.models import User
+from lightkube.core.exceptions import ApiError, ConfigError
+
+from mesh.kubernetes import kubeconfig
+from mesh.kubernetes.cluster import Cluster
+
+PATIENCE = 5.0  # seconds until a silent cluster counts as unreachable
+
+
+@contextmanager
+def connect(cluster: Cluster) -> Generator[Client]:
+    """Connect for as long as it takes.
+
+    Raises pulumi.RunError when the cluster can't be used, doesn't answer or refuses.
+    """
+    try:
+        config, way = _way(cluster)
+        with Client(
+            config, timeout=way.timeout, proxy=way.proxy, transport=way.transport
+        ) as client:
+            yield client
+    except ConfigError as error:
+        raise pulumi.RunError(f"{cluster} can't be used: {error}") from error
+    except httpx2.HTTPStatusError as error:
+        raise pulumi.RunError(
+            f"{cluster} refuses the check: {error}; nothing was changed"
+        ) from error
+    except (httpx2.HTTPError, msgspec.MsgspecError, OSError) as error:
+        reason = str(error) or type(error).__name__
+        raise pulumi.RunError(f"{cluster} doesn't answer: {reason}; nothing was changed") from error
+
+
+def plain(cluster: Cluster) -> httpx2.Client:
+    """Connect for requests of one's own, to any API: Client knows those of today only."""
+    return client_adapter.Client(*_way(cluster))
+
+
+def checked(answer: httpx2.Response) -> httpx2.Response:
+    """Raise ApiError, with the API server's own words, for an answer that is a refusal."""
+    if answer.is_error:
+        raise ApiError(request=answer.request, response=answer)
+    return answer
+
+
+def kubernetes_version(cluster: Cluster) -> str:
+    """Ask for the API server's version, such as v1.36.3."""
+    with plain(cluster) as client:
+        answer = checked(client.get("/version"))
+    return msgspec.json.decode(answer.content, type=_Version).gitVersion
+
+
+class _Version(msgspec.Struct):
+    gitVersion: str  # noqa: N815 - Kubernetes' spelling
+
+
+class _Renamed(httpx2.HTTPTransport):
+    """Expects a certificate for another name than the address has: behind a tunnel, say."""
+
+    def __init__(self, name: str, config: SingleConfig) -> None:
+        user = config.user or User()
+        super().__init__(client_adapter.verify_cluster(config.cluster, user, config.abs_file))
+        self._name = name
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        request.extensions = {**request.extensions, "sni_hostname": self._name}
+        return super().handle_request(request)
+
+
+def _way(cluster: Cluster) -> tuple[SingleConfig, client_adapter.ConnectionParams]:
+    """Return what a client needs; some of it lightkube doesn't read."""
+    found = kubeconfig.read(cluster.files)
+    config, server = found.connection(cluster.context), found.server(cluster.context)
+    name = server.get("tls-server-name")
+    return config, client_adapter.ConnectionParams(
+        timeout=httpx2.Timeout(PATIENCE),
+        proxy=server.get("proxy-url"),
+        transport=_Renamed(name, config) if name else None,
+    )

@@ -1,0 +1,202 @@
+"""Kubeconfig files, read as kubectl and Pulumi's plugin read them."""
+
+import base64
+import json
+import os
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import pulumi
+import yaml
+from lightkube.config.kubeconfig import SingleConfig
+from lightkube.config.models import Cluster as Server
+from lightkube.config.models import Context, User
+from lightkube.core.exceptions import ConfigError
+
+from mesh import fast_yaml
+from mesh.project import (
+    PROJECT,
+)
+
+Entry = Mapping[str, Any]
+Typed = TypeVar("Typed")
+PATIENCE = 60  # seconds for a program that fetches credentials; it may ask somebody in a browser
+# What each section calls an entry's content, and the paths in it, relative to the file.
+SECTIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "clusters": ("cluster", ("certificate-authority",)),
+    "contexts": ("context", ()),
+    "users": ("user", ("client-certificate", "client-key", "tokenFile")),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kubeconfig:
+    """Several files as one: of two entries with the same name the first file's holds."""
+
+    clusters: Mapping[str, Entry]
+    contexts: Mapping[str, Entry]
+    users: Mapping[str, Entry]
+
+    def server(self, context: str) -> Entry:
+        """Return the entry of a context's cluster. Raises ConfigError when there is none."""
+        return _entry(self.clusters, "cluster", self._context(context).get("cluster"))
+
+    def connection(self, context: str) -> SingleConfig:
+        """Return what a client needs. Raises ConfigError when there is something missing."""
+        server, user = self.server(context), self._context(context).get("user")
+        # A context without a user is an open cluster.
+        credentials = _user(_entry(self.users, "user", user), server) if user else User()
+        return SingleConfig(
+            context_name=context,
+            context=_typed(self._context(context), Context),
+            cluster=_typed(server, Server),
+            user=credentials,
+        )
+
+    def _context(self, name: str) -> Entry:
+        return _entry(self.contexts, "context", name)
+
+
+def path(value: str) -> str:
+    """Check the setting: a file's path. Raises ValueError for what is a kubeconfig itself."""
+    if "\n" in value or value.lstrip().startswith("{"):
+        raise ValueError(
+            "is the path of a file, not what is in it: that would be kept in the stack's file and "
+            "state; put it into a file that only you can read, and name that"
+        )
+    return value
+
+
+def files(named: Path | None) -> list[Path]:
+    """List the files to read: the named one, else $KUBECONFIG's, else that of the home folder."""
+    if named:
+        return [PROJECT / named.expanduser()]
+    listed = os.environ.get("KUBECONFIG", "").split(os.pathsep)
+    return [Path(file) for file in listed if file] or [Path.home() / ".kube" / "config"]
+
+
+def read(listed: Iterable[Path]) -> Kubeconfig:
+    """Read the files that are there. Raises pulumi.RunError for one that is no kubeconfig."""
+    merged: dict[str, dict[str, Entry]] = {section: {} for section in SECTIONS}
+    for file in filter(Path.is_file, listed):
+        folder = file.absolute().parent
+        for section, name, body in _entries(file):
+            found = {key: str(folder / path) for key, path in _paths(section, body).items()}
+            merged[section].setdefault(name, {**body, **found})
+    return Kubeconfig(**merged)
+
+
+def relative_paths(file: Path, context: str) -> list[str]:
+    """List the paths of a context that depend on where they are read from."""
+    entries = list(_entries(file))
+    contexts = {name: body for section, name, body in entries if section == "contexts"}
+    used = contexts.get(context, {})
+    of_context = {("clusters", used.get("cluster")), ("users", used.get("user"))}
+    return [
+        path
+        for section, name, body in entries
+        if (section, name) in of_context
+        for path in _paths(section, body).values()
+        if not Path(path).is_absolute()
+    ]
+
+
+def _entries(file: Path) -> Iterator[tuple[str, str, Entry]]:
+    """Go through a file's entries: section, name and content."""
+    content = load(file)
+    for section, (inner, _) in SECTIONS.items():
+        for entry in content.get(section) or []:
+            yield section, entry["name"], entry.get(inner) or {}
+
+
+def _paths(section: str, body: Entry) -> dict[str, str]:
+    """Return the paths that an entry names, as it names them."""
+    return {key: body[key] for key in SECTIONS[section][1] if body.get(key)}
+
+
+def load(file: Path) -> dict[str, Any]:
+    """Read one file. Raises pulumi.RunError when it is no kubeconfig."""
+    try:
+        content = fast_yaml.load(file.read_bytes())
+    except OSError as error:
+        raise pulumi.RunError(f"{file} can't be read: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise pulumi.RunError(f"{file} is no kubeconfig, not even YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise pulumi.RunError(f"{file} is no kubeconfig: it holds no mapping")
+    return content
+
+
+def _entry(entries: Mapping[str, Entry], what: str, name: str | None) -> Entry:
+    if name is None or name not in entries:
+        raise ConfigError(f"the kubeconfig has no {what} {name!r}")
+    return entries[name]
+
+
+def _user(user: Entry, server: Entry) -> User:
+    if "exec" in user:
+        return _fetched(json.dumps(user["exec"]), json.dumps(server))
+    return _typed(user, User)
+
+
+def _typed(entry: Entry, to: type[Typed]) -> Typed:
+    try:
+        return msgspec.convert(entry, to)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"the kubeconfig is wrong: {error}") from error
+
+
+@cache  # a cloud's own program takes a second, and several clients are made
+def _fetched(program: str, server: str) -> User:
+    """Fetch credentials by the program that a user's entry names, as client-go does.
+
+    The protocol is https://kubernetes.io/docs/reference/config-api/client-authentication.v1/;
+    lightkube's own reading of it knows neither v1 nor certificates.
+    """
+    named = json.loads(program)
+    command = named["command"]
+    request = {
+        "apiVersion": named["apiVersion"],
+        "kind": "ExecCredential",
+        "spec": {
+            "interactive": False,
+            **({"cluster": json.loads(server)} if named.get("provideClusterInfo") else {}),
+        },
+    }
+    added = {each["name"]: each["value"] for each in named.get("env") or ()}
+    try:
+        answer = subprocess.run(
+            [command, *(named.get("args") or ())],
+            env={**os.environ, **added, "KUBERNETES_EXEC_INFO": json.dumps(request)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=True,
+        )
+        status = json.loads(answer.stdout)["status"]
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.strip()
+        raise ConfigError(f"{command}, which fetches credentials, failed: {said}") from error
+    except FileNotFoundError as error:
+        hint = f"; {named['installHint'].strip()}" if named.get("installHint") else ""
+        raise ConfigError(f"{command}, which fetches credentials, isn't on PATH{hint}") from error
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ConfigError(f"{command}, which fetches credentials, can't be run: {error}") from error
+    except (ValueError, LookupError, TypeError) as error:
+        # Not what it printed: that may be a secret.
+        raise ConfigError(f"{command} printed no credentials of Kubernetes") from error
+    return User(
+        token=status.get("token"),
+        client_cert_data=_base64(status.get("clientCertificateData")),
+        client_key_data=_base64(status.get("clientKeyData")),
+    )
+
+
+def _base64(text: str | None) -> str | None:
+    return base64.b64encode(text.encode()).decode() if text else None

@@ -1,0 +1,138 @@
+"""Objects that the stack would create, that the cluster has, and that somebody else made.
+
+A create of a newer Kubernetes plugin fails where such an object exists, in the middle of the
+update. One of 4.25 takes it over without a word, and a destroy would then delete it. So the
+preview refuses it, whatever the plugin would do.
+"""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import httpx2
+import msgspec
+import pulumi
+
+from mesh.istio.running_mesh import PULUMI
+from mesh.kubernetes import ownership
+from mesh.kubernetes.client import plain
+from mesh.kubernetes.cluster import Cluster
+
+RBAC, ISTIO = "rbac.authorization.k8s.io", "istio.io"
+IN_NAMESPACES = (
+    ("core/v1", "ConfigMap", "configmaps"),
+    ("core/v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
+    ("core/v1", "Secret", "secrets"),
+    ("core/v1", "Service", "services"),
+    ("core/v1", "ServiceAccount", "serviceaccounts"),
+    ("apps/v1", "DaemonSet", "daemonsets"),
+    ("apps/v1", "Deployment", "deployments"),
+    ("apps/v1", "StatefulSet", "statefulsets"),
+    ("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
+    ("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
+    (f"{RBAC}/v1", "Role", "roles"),
+    (f"{RBAC}/v1", "RoleBinding", "rolebindings"),
+    (f"security.{ISTIO}/v1", "AuthorizationPolicy", "authorizationpolicies"),
+    (f"security.{ISTIO}/v1", "PeerAuthentication", "peerauthentications"),
+    (f"networking.{ISTIO}/v1", "DestinationRule", "destinationrules"),
+    (f"networking.{ISTIO}/v1", "Gateway", "gateways"),
+    (f"networking.{ISTIO}/v1", "VirtualService", "virtualservices"),
+    (f"telemetry.{ISTIO}/v1", "Telemetry", "telemetries"),
+)
+"""What stacks create in namespaces: API, kind, and plural."""
+OF_THE_CLUSTER = (
+    (f"{RBAC}/v1", "ClusterRole", "clusterroles"),
+    (f"{RBAC}/v1", "ClusterRoleBinding", "clusterrolebindings"),
+)
+ONLY_METADATA = {"Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"}
+AT_ONCE = 8
+
+Key = tuple[str, str, str | None, str]
+"""An object's API group, kind, namespace if it has one, and name."""
+Managers = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """The objects that no Pulumi stack manages, each with the tools that do."""
+
+    managers: dict[Key, Managers]
+
+    def refuse(self) -> None:
+        """End the program as soon as it registers one of them, by pulumi.RunError."""
+        if self.managers:
+            pulumi.runtime.register_stack_transformation(self._refuse)
+
+    def _refuse(self, args: pulumi.ResourceTransformationArgs) -> None:
+        metadata = args.props.get("metadata")
+        if not args.type_.startswith("kubernetes:") or not isinstance(metadata, dict):
+            return
+        _, api, kind = args.type_.split(":")
+        name = str(metadata.get("name"))
+        for namespace in (metadata.get("namespace"), None):  # charts give one to ClusterRoles too
+            key = (_group(api), kind, namespace, name)
+            if key in self.managers:
+                raise pulumi.RunError(_message(key, self.managers[key]))
+
+
+def find(cluster: Cluster, namespaces: Iterable[str]) -> Foreign:
+    """List what somebody else made in the stack's namespaces that are there, and cluster-wide.
+
+    Only the objects' metadata is asked for. Raises what `cluster_client.connect` takes for no
+    answer, inside of whose block it is to be called.
+    """
+    asked = [
+        *((api, kind, plural, None) for api, kind, plural in OF_THE_CLUSTER),
+        *((*each, namespace) for namespace in namespaces for each in IN_NAMESPACES),
+    ]
+    with plain(cluster) as client, ThreadPoolExecutor(AT_ONCE) as pool:
+        listed = pool.map(lambda each: list(_foreign(client, *each)), asked)
+        return Foreign(dict(found for kind in listed for found in kind))
+
+
+def _foreign(
+    client: httpx2.Client, api: str, kind: str, plural: str, namespace: str | None
+) -> Iterator[tuple[Key, Managers]]:
+    root = api.replace("core/", "/api/") if api.startswith("core/") else f"/apis/{api}"
+    place = f"/namespaces/{namespace}" if namespace else ""
+    answer = client.get(f"{root}{place}/{plural}", headers=ONLY_METADATA)
+    if answer.is_error:  # a kind that the cluster doesn't have, or that one may not list
+        return
+    for found in msgspec.json.decode(answer.content, type=_List).items or ():
+        managers = tuple(dict.fromkeys(each.manager for each in found.metadata.managedFields))
+        # An object whose fields nobody set, such as a bare ServiceAccount, has no managers: it may
+        # be the stack's own.
+        if managers and not any(manager.startswith(PULUMI) for manager in managers):
+            yield (_group(api), kind, namespace, found.metadata.name), managers
+
+
+def _group(api: str) -> str:
+    return api.partition("/")[0]
+
+
+def _message(key: Key, managers: Managers) -> str:
+    _, kind, namespace, name = key
+    place = f" in namespace {namespace}" if namespace else ""
+    by = " and ".join(managers)
+    return (
+        f"the cluster has a {kind} {name}{place}, made by {by}, and stack {ownership.stack()} "
+        "would create one: remove it, or let the stack take over what exists of all that it would "
+        "create: pulumi config set adopt true"
+    )
+
+
+class _Entry(msgspec.Struct):
+    manager: str = ""
+
+
+class _Metadata(msgspec.Struct):
+    name: str
+    managedFields: list[_Entry] = []  # noqa: N815 - Kubernetes' spelling
+
+
+class _Object(msgspec.Struct):
+    metadata: _Metadata
+
+
+class _List(msgspec.Struct):
+    items: list[_Object] | None = None

@@ -1,0 +1,46 @@
+"""The one place where a namespace of the stack's own is made, with what its pods are pulled by."""
+
+from collections.abc import Mapping
+
+import pulumi
+from pulumi_kubernetes.core.v1 import Namespace, Secret
+
+from mesh.kubernetes import ownership, pod_security
+from mesh.kubernetes.pod_security import Level
+from mesh.settings import secrets
+
+
+def make(
+    name: str,
+    namespace: str,
+    parent: pulumi.Resource,
+    *,
+    pod_security_level: Level | None,
+    pull_secret: secrets.Data | None,
+    labels: Mapping[str, str] | None = None,
+    annotations: Mapping[str, str] | None = None,
+) -> list[pulumi.Resource]:
+    """Register a namespace that bears the stack's mark, and the pull Secret if there is one."""
+    own = Namespace(
+        f"{name}-namespace",
+        metadata={
+            "name": namespace,
+            "labels": {**(labels or {}), **pod_security.labels(pod_security_level)},
+            "annotations": {**(annotations or {}), **ownership.mark()},
+        },
+        opts=pulumi.ResourceOptions(
+            parent=parent,
+            # A namespace is gone when all in it is gone; giving up early leaves it Terminating.
+            custom_timeouts=pulumi.CustomTimeouts(delete="20m"),
+        ),
+    )
+    if pull_secret is None:
+        return [own]
+    secret = Secret(
+        f"{name}-{secrets.PULL_SECRET}",
+        metadata={"name": secrets.PULL_SECRET, "namespace": namespace},
+        type="kubernetes.io/dockerconfigjson",
+        data=pull_secret,
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=[own]),
+    )
+    return [own, secret]

@@ -1,0 +1,191 @@
+"""A traffic plan: which versions answer a service's requests, and what goes wrong on purpose."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Json,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+
+from mesh.bookinfo.services import VERSIONS, Versions
+from mesh.validation import messages
+
+EVERY = "all"
+HEADER = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+# Istio has fields of their own for these, and ignores them among headers.
+IGNORED_HEADERS = frozenset({"authority", "method", "scheme", "uri"})
+MILLISECONDS = {"h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
+QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(ms|[hms])", re.ASCII)
+
+
+def _weights(value: Any) -> Any:
+    """Take one version for what it means: all requests go there."""
+    if isinstance(value, str):
+        return {value: 100}
+    if not isinstance(value, Mapping):
+        raise ValueError("must be a version, such as v1, or weights, such as {v1: 90, v3: 10}")  # noqa: TRY004 - pydantic reports no TypeError
+    return value
+
+
+def _sum_to_100(weights: dict[str, int]) -> dict[str, int]:
+    if (total := sum(weights.values())) != 100:
+        raise ValueError(f"weights must sum to 100, these sum to {total}")
+    return weights
+
+
+def _duration(value: str) -> str:
+    quantities = QUANTITY.findall(value)
+    total = sum(Decimal(number) * MILLISECONDS[unit] for number, unit in quantities)
+    whole = "".join(number + unit for number, unit in quantities) == value
+    if not whole or total < 1 or total % 1:
+        raise ValueError("must be a duration in h, m, s and ms, whole ms, such as 7s or 1m30s")
+    return value
+
+
+def _header(name: str) -> str:
+    if not HEADER.fullmatch(name):
+        raise ValueError("a header's name is lower-case letters, digits and '-', such as end-user")
+    if name in IGNORED_HEADERS:
+        raise ValueError("Istio ignores a header of this name; match on another one")
+    return name
+
+
+Percent = Annotated[int, Field(ge=0, le=100)]
+Weights = Annotated[dict[str, Percent], BeforeValidator(_weights), AfterValidator(_sum_to_100)]
+Headers = Annotated[
+    dict[Annotated[str, AfterValidator(_header)], Annotated[str, Field(min_length=1)]],
+    Field(min_length=1),
+]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
+
+
+class Mirror(_Part):
+    """A copy of some requests, whose answers are thrown away."""
+
+    to: str
+    percent: Percent
+
+
+class Delay(_Part):
+    """Some requests wait before they are sent on."""
+
+    percent: Percent
+    fixed_delay: Annotated[str, AfterValidator(_duration)]
+
+
+class Abort(_Part):
+    """Some requests are answered with an error, and never sent on."""
+
+    percent: Percent
+    http_status: Annotated[int, Field(ge=200, le=599)]
+
+
+class Handling(_Part):
+    """What happens to requests; what isn't said is as one level up."""
+
+    to: Weights | None = None
+    mirror: Mirror | None = None
+    delay: Delay | None = None
+    abort: Abort | None = None
+
+
+class Case(Handling):
+    """What happens to the requests that bear all of these headers."""
+
+    headers: Headers
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> "Case":
+        if self.model_fields_set == {"headers"}:
+            raise ValueError("must say what differs for these headers: to, mirror, delay or abort")
+        return self
+
+
+class ServicePlan(Handling):
+    """What happens to a service's requests: case by case, and to all others."""
+
+    when: tuple[Case, ...] = ()
+
+
+Plan = Mapping[str, ServicePlan]
+PlanSetting = Json[dict[str, ServicePlan]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """What happens to the requests that bear these headers; without headers, to all."""
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    to: Mapping[str, int] | None = None
+    """Percent by version; none = every pod alike, whatever its version."""
+    mirror: Mirror | None = None
+    delay: Delay | None = None
+    abort: Abort | None = None
+
+
+def rules(plan: Plan, service: str) -> tuple[Rule, ...]:
+    """Return what a plan says about a service, the first that fits counts; maybe nothing."""
+    said = {**_said(plan.get(EVERY)), **_said(plan.get(service))}
+    cases = said.pop("when", ())
+    if not said and not cases:
+        return ()
+    otherwise = Rule(**said)
+    return (*(replace(otherwise, **_said(case)) for case in cases), otherwise)
+
+
+def _said(part: Handling | None) -> dict[str, Any]:
+    return {name: getattr(part, name) for name in part.model_fields_set} if part else {}
+
+
+def contradictions(place: str, plan: Plan, versions: Versions, *, faults: bool) -> Iterator[str]:
+    """Name what a plan asks of services and versions that aren't there, or of an API that can't."""
+    for service, part in plan.items():
+        here = messages.below(place, service)
+        if service not in VERSIONS and service != EVERY:
+            got = part.model_dump(by_alias=True, exclude_unset=True)
+            yield messages.unknown(here, service, [*VERSIONS, EVERY], got, what="service")
+            continue
+        services = VERSIONS if service == EVERY else (service,)
+        deployed = {each: versions[each] for each in services}
+        yield from _impossible(here, part, deployed, faults=faults)
+        for number, case in enumerate(part.when):
+            at = messages.below(here, "when", number)
+            yield from _impossible(at, case, deployed, faults=faults)
+
+
+def _impossible(
+    place: str, handling: Handling, deployed: Versions, *, faults: bool
+) -> Iterator[str]:
+    asked = [("to", version) for version in handling.to or ()]
+    if handling.mirror:
+        asked.append(("mirror.to", handling.mirror.to))
+    for key, version in asked:
+        for service, versions in deployed.items():
+            if version not in versions:
+                yield messages.wrong(
+                    f"{place}.{key}",
+                    f"{service} has no such version, and its DestinationRule no such subset; "
+                    f"deployed: {', '.join(versions)}",
+                    version,
+                )
+    for key, fault in (("delay", handling.delay), ("abort", handling.abort)):
+        if fault and not faults:
+            yield messages.wrong(
+                f"{place}.{key}",
+                "the Gateway API injects no faults; drop it, or use Istio's API: "
+                "pulumi config set routingApi istio",
+                fault.model_dump(by_alias=True),
+            )

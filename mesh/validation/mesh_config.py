@@ -1,0 +1,145 @@
+"""Istio's MeshConfig, checked before istiod reads it.
+
+istiod passes over a field that it doesn't know. A value that it can't read or doesn't allow makes
+it drop the whole mesh config at its next start, and it becomes ready all the same. Neither it,
+nor the charts, nor `istioctl analyze` say so.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mesh.validation.mesh_config_rules import ROOT, RULES
+from mesh.validation.messages import below, unknown, wrong
+
+FIELDS = Path(__file__).parent / "mesh_config_fields"
+"""A table for each minor version; scripts/mesh_config_fields.py makes them."""
+DURATION = re.compile(r"(0|((\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h))+)")
+
+
+def _integer(bits: int, *, signed: bool) -> Callable[[Any], bool]:
+    allowed = range(-(2 ** (bits - 1)), 2 ** (bits - 1)) if signed else range(2**bits)
+
+    def holds(value: Any) -> bool:
+        if isinstance(value, str) and re.fullmatch(r"-?\d+", value):
+            value = int(value)
+        return isinstance(value, int) and not isinstance(value, bool) and value in allowed
+
+    return holds
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+SCALARS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "bool": (lambda value: isinstance(value, bool), "must be true or false"),
+    "string": (
+        lambda value: isinstance(value, str),
+        "must be a string (in quotes, or by `pulumi config set --type string`)",
+    ),
+    "int32": (_integer(32, signed=True), "must be a whole number of 32 bits"),
+    "int64": (_integer(64, signed=True), "must be a whole number of 64 bits"),
+    "uint32": (_integer(32, signed=False), "must be a whole number of 32 bits, not negative"),
+    "uint64": (_integer(64, signed=False), "must be a whole number of 64 bits, not negative"),
+    "double": (_number, "must be a number"),
+    "float": (_number, "must be a number"),
+    "object": (lambda value: isinstance(value, dict), "must be an object"),
+    "duration": (
+        lambda value: isinstance(value, str) and bool(DURATION.fullmatch(value.lstrip("+-"))),
+        "must be a duration, such as 10s, 1m30s or 500ms",
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fields:
+    """The fields of MeshConfig, and of all messages in it, in one minor version of Istio."""
+
+    minor: str
+    messages: Mapping[str, Mapping[str, str]]
+    """The kind of each field of each message: a scalar, an enum, a message, [one] or {one}."""
+    choices: Mapping[str, Sequence[Sequence[str]]]
+    """Fields of a message of which only one may be set."""
+    enums: Mapping[str, Sequence[str]]
+
+
+def fields(version: str) -> Fields:
+    """Load the table of a version's minor, else of the newest older one, else of the oldest.
+
+    Fields are never taken out of an API: a newer version has all that an older table knows.
+    """
+    wanted = _minor(version)
+    tables = sorted((_minor(file.stem), file) for file in FIELDS.glob("*.json"))
+    older = [file for minor, file in tables if minor <= wanted]
+    file = older[-1] if older else tables[0][1]
+    content = json.loads(file.read_text())
+    del content["source"]
+    return Fields(minor=file.stem, **content)
+
+
+def mistakes(version: str, mesh_config: Mapping[str, Any], place: str) -> list[str]:
+    """List what istiod of a version would pass over or drop the whole mesh config for."""
+    return list(_message(fields(version), ROOT, mesh_config, place)) if mesh_config else []
+
+
+def _minor(version: str) -> tuple[int, int]:
+    major, minor = version.split(".")[:2]
+    return int(major), int(minor)
+
+
+def _message(api: Fields, name: str, value: Any, place: str) -> Iterator[str]:
+    if not isinstance(value, Mapping):
+        yield wrong(place, "must be an object", value)
+        return
+    known, sound = api.messages[name], True
+    for key, part in value.items():
+        at = below(place, key)
+        if key not in known:
+            yield unknown(at, key, known, part, what=f"field in Istio {api.minor}")
+        elif part is not None:  # istiod takes null for not set
+            found = list(_value(api, known[key], part, at)) or list(_rules(name, key, part, at))
+            sound = sound and not found
+            yield from found
+    if sound:
+        yield from _rules(name, None, value, place)
+    for choice in api.choices.get(name, ()):
+        chosen = [key for key in choice if value.get(key) is not None]
+        if len(chosen) > 1:
+            yield f"{place}: only one of {', '.join(choice)} can be set, got {' and '.join(chosen)}"
+
+
+def _value(api: Fields, kind: str, value: Any, place: str) -> Iterator[str]:
+    if kind[0] in "[{":
+        container, rule = (list, "a list") if kind[0] == "[" else (dict, "an object")
+        if not isinstance(value, container):
+            yield wrong(place, f"must be {rule}", value)
+            return
+        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _value(api, kind[1:-1], part, below(place, key))
+    elif kind in api.messages:
+        yield from _message(api, kind, value, place)
+    elif kind in api.enums:
+        if value not in api.enums[kind]:
+            yield wrong(place, f"must be one of {', '.join(api.enums[kind])}", value)
+    else:
+        holds, rule = SCALARS[kind]
+        if not holds(value):
+            yield wrong(place, rule, value)
+
+
+def _rules(message: str, field: str | None, value: Any, place: str) -> Iterator[str]:
+    for rule in RULES:
+        if (rule.message, rule.field) == (message, field):
+            for part in value if isinstance(value, list) else [value]:
+                if not rule.holds(_what_is_set(part)):
+                    yield wrong(place, rule.text, part)
+
+
+def _what_is_set(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {k: _what_is_set(part) for k, part in value.items() if part is not None}
+    return [_what_is_set(part) for part in value] if isinstance(value, list) else value

@@ -1,0 +1,100 @@
+"""What a destroy leaves in the cluster, and how to remove it."""
+
+import json
+from collections.abc import Collection
+
+import console
+from mesh.istio import running_mesh
+from mesh.kubernetes import client as cluster_client
+from mesh.kubernetes import ownership
+from mesh.kubernetes.cluster import applies_server_side
+from meshctl.workspace.stack import Workspace, WorkspaceError
+
+# istiod writes its root certificate, and its revocations, into every namespace of the cluster.
+CONFIG_MAPS = ("istio-ca-root-cert", "istio-ca-crl")
+ISTIO = ".istio.io"
+SHOWN = 20  # of the pods of others: there may be thousands
+GATEWAY_API = ".gateway.networking.k8s.io"
+
+
+def check(workspace: Workspace) -> None:
+    """Refuse a destroy that others would suffer from, or that wouldn't do what the config says.
+
+    What is done with a resource is in the state: `up` writes it there.
+    """
+    _refuse_in_use(workspace)
+    outputs = workspace.outputs()
+    _warn_of_users(workspace, outputs.get("namespaces", ()))
+    wanted = workspace.setting("deleteCrds").lower() == "true"
+    if wanted and any(name.endswith(ISTIO) for name in outputs.get("keptOnDestroy", ())):
+        raise WorkspaceError(
+            f"stack {workspace.stack} has deleteCrds in its config, and its state says to keep "
+            "them: run `make up`, which writes it there, then `make destroy`"
+        )
+
+
+def show(workspace: Workspace) -> None:
+    """List what is there of Istio, outside of any stack; an app leaves nothing of its own."""
+    if workspace.setting("mode") == "app":
+        return
+    names = [name for name, _ in _named(workspace, "crds")]
+    then = (
+        "an `up` takes them over"
+        if applies_server_side(workspace.setting("kubeVersion"))
+        else "this Kubernetes can't have them taken over: delete them before the next `up`, or set "
+        "deleteCrds before a destroy"
+    )
+    for owner, group in (("Istio", ISTIO), ("the Gateway API", GATEWAY_API)):
+        if kept := [name for name in names if name.endswith(group)]:
+            console.say(
+                f"kept, for others' resources are of their kinds: {len(kept)} CRDs of {owner}, "
+                f"such as {kept[0]}; {then}"
+            )
+    for name in CONFIG_MAPS:
+        namespaces = [
+            namespace
+            for found, namespace in _named(workspace, "configmaps", "--all-namespaces")
+            if found == name
+        ]
+        if namespaces:
+            console.say(
+                f"left by istiod: ConfigMap {name} in {', '.join(namespaces)}; "
+                f"kubectl delete configmap {name} --namespace NAMESPACE"
+            )
+
+
+def _refuse_in_use(workspace: Workspace) -> None:
+    """Refuse to take the platform from under the app stacks that stand on it."""
+    if workspace.setting("mode") == "app":
+        return
+    app = ",".join("=".join(label) for label in ownership.APP.items())
+    listed = workspace.kubectl("get", "namespaces", "--selector", app, "-o", "json")
+    marks = [item["metadata"]["annotations"] for item in json.loads(listed)["items"]]
+    if stacks := sorted(mark[ownership.ANNOTATION] for mark in marks):
+        names = [stack.rpartition("/")[2] for stack in stacks]
+        raise WorkspaceError(
+            f"stack {workspace.stack} is the platform of {', '.join(stacks)}: remove those first: "
+            f"make dev-rm ME={names[0]}, or pulumi destroy --stack {names[0]}"
+        )
+
+
+def _warn_of_users(workspace: Workspace, own: Collection[str]) -> None:
+    """Name the pods of others that are in the mesh: without it they can't reach each other long."""
+    if workspace.setting("mode") == "app":
+        return
+    with cluster_client.connect(workspace.cluster) as client:
+        pods = [name for _, name in running_mesh.injected_pods(client)]
+    users = sorted(pod for pod in pods if pod.partition("/")[0] not in own)
+    if users:
+        more = f" and {len(users) - SHOWN} more" if len(users) > SHOWN else ""
+        console.say(
+            f"in this mesh are pods of others, which will miss their istiod: "
+            f"{', '.join(users[:SHOWN])}{more}"
+        )
+
+
+def _named(workspace: Workspace, kind: str, *options: str) -> list[tuple[str, str]]:
+    """List the objects of a kind: name and namespace."""
+    columns = "custom-columns=:.metadata.name,:.metadata.namespace"
+    printed = workspace.kubectl("get", kind, *options, "--no-headers", "-o", columns)
+    return [(name, namespace) for name, namespace in map(str.split, printed.splitlines())]

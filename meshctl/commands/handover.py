@@ -1,0 +1,142 @@
+"""What istioctl still holds of a mesh that the stack adopted: shown, then given up."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import console
+from mesh.istio.running_mesh import ISTIOCTL
+from mesh.validation.messages import below
+from meshctl.workspace.stack import Workspace, WorkspaceError
+
+Manifest = dict[str, Any]
+RBAC = "rbac.authorization.k8s.io/v1"
+WEBHOOKS = "admissionregistration.k8s.io/v1"
+# Kind and name of an object of the stack's (None = any), and what istioctl makes for the same
+# purpose: its apiVersion, kind and name.
+REPLACED = (
+    (
+        ("MutatingWebhookConfiguration", "istio-sidecar-injector"),
+        (WEBHOOKS, "MutatingWebhookConfiguration", "istio-revision-tag-default"),
+    ),
+    (("Service", "istiod"), ("v1", "Service", "istiod-revision-tag-default")),
+    (("Deployment", None), ("v1", "ServiceAccount", "{name}-service-account")),
+    (("Deployment", None), (RBAC, "Role", "{name}-sds")),
+    (("Deployment", None), (RBAC, "RoleBinding", "{name}-sds")),
+)
+KEPT_BY_THE_SERVER = ("status", "managedFields", "resourceVersion", "generation")
+
+
+def hand_over(workspace: Workspace, *, do: bool) -> None:
+    """Show what istioctl holds of the stack's objects, and what it made beside; with `do`, end it.
+
+    An apply of nothing by a field manager takes away what only that manager wants, and its claims.
+    """
+    state = json.loads(workspace.query("pulumi", "stack", "export", "--stack", workspace.stack))
+    resources = state["deployment"].get("resources") or []
+    ours = [bare(each["inputs"]) for each in resources if _is_object(each)]
+    if not ours:
+        raise WorkspaceError(
+            f"stack {workspace.stack} has adopted nothing: `pulumi config set adopt true` and "
+            "`make up` come first"
+        )
+    claimed = list(_claimed(workspace, ours))
+    left = [each for each in _claimed(workspace, replaced(ours)) if bare(each) not in ours]
+    if not claimed and not left:
+        console.say(f"istioctl holds nothing of what stack {workspace.stack} has")
+        return
+    for each, after in zip(claimed, _without_claims(workspace, claimed, do=False), strict=True):
+        if fields := list(changed(each, after)):
+            console.say(f"{_name(each)} changes: {', '.join(fields)}")
+    for each in left:
+        console.say(f"{_name(each)} is deleted: the stack has its own")
+    if not do:
+        console.say("nothing was changed yet: `python -m meshctl handover --yes` does it")
+        return
+    _without_claims(workspace, claimed, do=True)
+    if left:
+        objects = json.dumps(_list([bare(each) for each in left]))
+        workspace.kubectl("delete", "--ignore-not-found", "-f", "-", standard_input=objects)
+    console.say("handed over: `make preview` says whether the stack has more to do")
+
+
+def replaced(ours: list[Manifest]) -> list[Manifest]:
+    """Name what istioctl makes where the stack has objects of its own."""
+    return [
+        {
+            "apiVersion": version,
+            "kind": kind,
+            "metadata": {**own["metadata"], "name": name.format(**own["metadata"])},
+        }
+        for own in ours
+        for (own_kind, own_name), (version, kind, name) in REPLACED
+        if own["kind"] == own_kind and own_name in (None, own["metadata"]["name"])
+    ]
+
+
+def bare(manifest: Manifest) -> Manifest:
+    """Keep of an object what says which one it is."""
+    known = {key: manifest["metadata"].get(key) for key in ("name", "namespace")}
+    return {
+        "apiVersion": manifest["apiVersion"],
+        "kind": manifest["kind"],
+        "metadata": {key: value for key, value in known.items() if value},
+    }
+
+
+def changed(before: Any, after: Any, place: str = "") -> Iterator[str]:
+    """Name the fields of an object that will be gone, or other ones; labels together."""
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for index, (one, other) in enumerate(zip(before, after, strict=True)):
+            yield from changed(one, other, below(place, index))
+    elif isinstance(before, dict) and isinstance(after, dict) and not place.endswith("labels"):
+        for key in before:
+            if key not in KEPT_BY_THE_SERVER:
+                at = below(place, key) if place else key
+                yield from changed(before[key], after.get(key), at)
+    elif before != after:
+        yield place
+
+
+def _is_object(resource: dict[str, Any]) -> bool:
+    inputs = resource.get("inputs") or {}
+    return resource["type"].startswith("kubernetes:") and "name" in inputs.get("metadata", {})
+
+
+def _claimed(workspace: Workspace, objects: list[Manifest]) -> Iterator[Manifest]:
+    """Read the objects that are there and that istioctl claims fields of."""
+    printed = workspace.kubectl(
+        *("get", "--ignore-not-found", "--show-managed-fields", "-o", "json", "-f", "-"),
+        standard_input=json.dumps(_list(objects)),
+    )
+    for live in _items(printed):
+        if any(entry["manager"] == ISTIOCTL for entry in live["metadata"].get("managedFields", ())):
+            yield live
+
+
+def _without_claims(workspace: Workspace, objects: list[Manifest], *, do: bool) -> list[Manifest]:
+    if not objects:
+        return []
+    printed = workspace.kubectl(
+        *("apply", "--server-side", f"--field-manager={ISTIOCTL}", "-o", "json", "-f", "-"),
+        # An object without its required fields is what an apply of nothing is.
+        *("--validate=false", f"--dry-run={'none' if do else 'server'}"),
+        standard_input=json.dumps(_list([bare(each) for each in objects])),
+    )
+    return _items(printed)
+
+
+def _items(printed: str) -> list[Manifest]:
+    """Read what kubectl prints: nothing, an object, or a List of more."""
+    answer = json.loads(printed or '{"items": []}')
+    return answer.get("items", [answer])
+
+
+def _list(objects: list[Manifest]) -> Manifest:
+    return {"apiVersion": "v1", "kind": "List", "items": objects}
+
+
+def _name(manifest: Manifest) -> str:
+    metadata = manifest["metadata"]
+    place = f" in namespace {metadata['namespace']}" if "namespace" in metadata else ""
+    return f"{manifest['kind']} {metadata['name']}{place}"

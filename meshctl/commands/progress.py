@@ -1,0 +1,133 @@
+"""Says, while an update waits, why a Deployment gets no pods, or a gateway no address.
+
+Pulumi waits ten minutes for a Deployment and says of it that it isn't available; why its pods
+are refused, by an injector that doesn't answer or by a quota, only Kubernetes knows. As long it
+waits for a load balancer's address, which a cluster without load balancers never gives.
+"""
+
+import os
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pulumi
+
+import console
+from mesh.kubernetes import watch_list
+from mesh.kubernetes.client import kubernetes_version
+from meshctl.workspace import settings
+from meshctl.workspace.stack import Workspace, WorkspaceError
+
+PAUSE = 10.0  # seconds between two looks
+REFUSED = (
+    r'{range .items[*]}{.metadata.name}{"\t"}'
+    r'{.status.conditions[?(@.type=="ReplicaFailure")].message}{"\n"}{end}'
+)
+"""Each Deployment, and why its last pod wasn't made, as kubectl's JSONPath."""
+NAMES = r'{range .items[*]}{.metadata.name}{"\n"}{end}'
+PENDING = (
+    r'{range .items[?(@.spec.type=="LoadBalancer")]}{.metadata.name}{"\t"}'
+    r'{.metadata.creationTimestamp}{"\t"}{.status.loadBalancer.ingress[0]}{"\n"}{end}'
+)
+"""Each load balancer's Service, since when it is there, and its address if it has one."""
+USUAL = timedelta(seconds=60)  # within which a cloud gives one
+WEBHOOK = "failed calling webhook"  # how the API server begins, of whatever version it is
+
+
+@contextmanager
+def told(workspace: Workspace) -> Generator[None]:
+    """Look now and then while the block runs, and say each reason once."""
+    ended = threading.Event()
+    watching = threading.Thread(target=_watch, args=(workspace, ended), daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watching.join()
+
+
+def _watch(workspace: Workspace, ended: threading.Event) -> None:
+    known: set[str] = set()
+    while not ended.wait(PAUSE):
+        for reason in reasons(workspace):
+            if reason not in known:
+                known.add(reason)
+                console.say(f"\n{reason}")
+
+
+def reasons(workspace: Workspace) -> list[str]:
+    """Say of each Deployment of the stack that gets no pods why, and of gateways in the air."""
+    namespaces = _namespaces(workspace)
+    unlisted = _unlisted(workspace, namespaces)
+    refused = [
+        f"{namespace}/{name} gets no pods: {message}{_remedy(workspace, message)}"
+        for namespace in namespaces
+        for name, message in _refused(workspace, namespace)
+    ]
+    waiting = [
+        f"{namespace}/{name} has no address after a minute: where a cluster has no load balancers, "
+        "let its nodes' ports do, by the gateway's serviceType: pulumi config set --path "
+        "'gateways[0].serviceType' NodePort"
+        for namespace in namespaces
+        for name in _without_address(workspace, namespace)
+    ]
+    return [*unlisted, *refused, *waiting]
+
+
+def _unlisted(workspace: Workspace, namespaces: tuple[str, ...]) -> list[str]:
+    """Say why nothing is made on an old cluster, as long as none of the stack's Services is."""
+    if any(_asked(workspace, each, "services", NAMES) for each in namespaces):
+        return []
+    try:
+        kubernetes = kubernetes_version(workspace.cluster)
+    except (pulumi.RunError, WorkspaceError):
+        return []
+    is_off = watch_list.OFF.items() <= {**os.environ, **workspace.environment}.items()
+    return (
+        [watch_list.remedy(kubernetes)] if watch_list.is_unknown(kubernetes) and not is_off else []
+    )
+
+
+def _namespaces(workspace: Workspace) -> tuple[str, ...]:
+    try:
+        return settings.read(workspace).namespaces
+    except (pulumi.RunError, WorkspaceError):  # what is wrong with the stack, the program says
+        return ()
+
+
+def _refused(workspace: Workspace, namespace: str) -> list[tuple[str, str]]:
+    rows = (line.partition("\t") for line in _asked(workspace, namespace, "deployments", REFUSED))
+    return [(name, message) for name, _, message in rows if message]
+
+
+def _without_address(workspace: Workspace, namespace: str) -> list[str]:
+    rows = (line.split("\t") for line in _asked(workspace, namespace, "services", PENDING))
+    long_ago = datetime.now(UTC) - USUAL
+    return [
+        name
+        for name, created, address in rows
+        if not address and datetime.fromisoformat(created) < long_ago
+    ]
+
+
+def _asked(workspace: Workspace, namespace: str, kind: str, path: str) -> list[str]:
+    try:
+        printed = workspace.kubectl(
+            *("get", kind, "--namespace", namespace),
+            *("--request-timeout", "5s", "-o", f"jsonpath={path}"),
+        )
+    # A cluster that isn't there, or doesn't answer, is for the update to tell.
+    except (pulumi.RunError, WorkspaceError):
+        return []
+    return printed.splitlines()
+
+
+def _remedy(workspace: Workspace, message: str) -> str:
+    if WEBHOOK not in message:
+        return ""
+    return (
+        "\n  the webhook doesn't answer, and the update goes on when it does: "
+        f"kubectl get pods --namespace {workspace.setting('istioNamespace')}"
+    )

@@ -1,0 +1,17 @@
+"""The services and pods of the mesh and of Bookinfo, as kubectl shows them."""
+
+import sys
+
+from meshctl.workspace.stack import Workspace, WorkspaceError
+
+
+def show(workspace: Workspace) -> None:
+    """Print two tables: `kubectl get svc` and `kubectl get pods` of the stack's namespaces."""
+    outputs = workspace.outputs()
+    if "namespaces" not in outputs:
+        raise WorkspaceError(f"stack {workspace.stack} has nothing deployed: `make up` does that")
+    for what in ("svc", "pods"):
+        listed = workspace.kubectl("get", what, "--all-namespaces")
+        header, *rows = listed.splitlines()
+        ours = [row for name in outputs["namespaces"] for row in rows if row.split()[0] == name]
+        sys.stdout.write("\n".join(["", header, *ours, ""]))

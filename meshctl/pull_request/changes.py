@@ -1,0 +1,150 @@
+"""What `pulumi preview --json` says: the changes of a stack, and what went wrong."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from meshctl.pull_request import engine_output, object_diff
+from meshctl.pull_request.object_diff import Difference
+from meshctl.render import redaction
+
+OPERATIONS = ("delete", "replace", "update", "create")
+"""What may become of an object, the most dangerous first."""
+MEANINGS = {
+    "delete": "delete",
+    "discard": "delete",
+    "discard-replaced": "replace",
+    "replace": "replace",
+    "create-replacement": "replace",
+    "delete-replaced": "replace",
+    "import-replacement": "replace",
+    "update": "update",
+    "create": "create",
+    "import": "create",
+}
+"""The engine's steps that change something (pkg/resource/deploy: step.go)."""
+SHARED = frozenset(
+    {
+        "CustomResourceDefinition",
+        "MutatingWebhookConfiguration",
+        "Namespace",
+        "ValidatingWebhookConfiguration",
+        "provider kubernetes",
+    }
+)
+"""What others hang on: with a CRD or a namespace all in it goes, a webhook makes pods."""
+SHOWN_LINES = 50  # of what isn't JSON: the end of a log
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What becomes of one object."""
+
+    operation: str
+    kind: str
+    name: str
+    old: dict[str, Any]
+    new: dict[str, Any]
+    reasons: list[str]
+    """The places that it can't be changed in, and is replaced for."""
+    places: list[str]
+    """The places that the provider says differ."""
+    is_kept: bool
+    """Whether the cluster keeps it, and only the stack forgets it."""
+
+    @property
+    def is_dangerous(self) -> bool:
+        """Whether others lose what they hang on."""
+        return self.kind in SHARED and self.operation in ("delete", "replace")
+
+    @cached_property
+    def differences(self) -> list[Difference]:
+        """What differs, where there is an old and a new state."""
+        if self.operation not in ("replace", "update"):
+            return []
+        found = object_diff.differences(self.kind, self.old, self.new)
+        seen = {object_diff.path(each.steps) for each in found}
+        # Both sides of a secret read [secret]: only the provider has seen that they differ.
+        return found or [
+            Difference(steps=(place,), lines=[f"~ {place}: {redaction.SECRET} or computed"])
+            for place in self.places
+            if place not in seen
+        ]
+
+    @property
+    def is_version_labels_only(self) -> bool:
+        """Whether it changes because another release rendered it, and for nothing else."""
+        return bool(self.differences) and all(each.is_version_label for each in self.differences)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """One stack's preview."""
+
+    stack: str
+    changes: list[Change] = field(default_factory=list)
+    unchanged: int = 0
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def read(text: str, name: str) -> Preview:
+    """Read a preview, also where other output is before or behind it; `name` is a fallback.
+
+    What is no preview, such as the log of one that failed early, is itself the error.
+    """
+    digest = engine_output.find(text)
+    if digest is None:
+        log = "\n".join(text.strip().splitlines()[-SHOWN_LINES:])
+        return Preview(stack=name, errors=[redaction.text(log) or "there is no output at all"])
+    steps = digest.get("steps") or []
+    said = [d for d in digest.get("diagnostics") or [] if "$PATH" not in d["message"]]
+    errors = _messages(said, "error")
+    if not errors and digest.get("changeSummary") is None:
+        errors = ["the preview ended early, without a summary"]
+    return Preview(
+        stack=steps[0]["urn"].split(":")[2] if steps else name,
+        changes=_changes(steps),
+        unchanged=int((digest.get("changeSummary") or {}).get("same", 0)),
+        errors=errors,
+        warnings=_messages(said, "warning"),
+    )
+
+
+def _messages(diagnostics: list[dict[str, Any]], severity: str) -> list[str]:
+    """Return each message once."""
+    found = (d["message"].strip() for d in diagnostics if d.get("severity") == severity)
+    return list(dict.fromkeys(redaction.text(message) for message in found if message))
+
+
+def _changes(steps: list[dict[str, Any]]) -> list[Change]:
+    """Return what becomes of each object, sorted; a replacement is several steps, one change."""
+    found: dict[str, Change] = {}
+    for step in steps:
+        operation = MEANINGS.get(step["op"])
+        old, new = step.get("oldState") or {}, step.get("newState") or {}
+        if operation is None or not (new or old).get("custom"):
+            continue
+        if step["urn"] not in found or (old and new):
+            found[step["urn"]] = _change(operation, step, old, new)
+    return sorted(found.values(), key=lambda c: (OPERATIONS.index(c.operation), c.kind, c.name))
+
+
+def _change(
+    operation: str, step: dict[str, Any], old: dict[str, Any], new: dict[str, Any]
+) -> Change:
+    metadata = ((new or old).get("inputs") or {}).get("metadata") or {}
+    resource_type, name = step["urn"].split("::")[2:4]
+    kind = resource_type.rpartition(":")[2]
+    if "name" in metadata:
+        name = "/".join(filter(None, [metadata.get("namespace"), metadata["name"]]))
+    return Change(
+        operation=operation,
+        kind=f"provider {kind}" if "pulumi:providers:" in resource_type else kind,
+        name=str(name),
+        old=old.get("inputs") or {},
+        new=new.get("inputs") or {},
+        reasons=step.get("replaceReasons") or [],
+        places=list(step.get("detailedDiff") or step.get("diffReasons") or []),
+        is_kept=operation == "delete" and bool(old.get("retainOnDelete")),
+    )

@@ -1,0 +1,87 @@
+"""Objects as files of YAML: one a file, the same name and the same bytes each time."""
+
+import contextlib
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mesh import fast_yaml
+
+MARKER = ".rendered"
+NOTE = "Written by `make render`, which removes every .yaml here that it doesn't write.\n"
+
+
+class FolderError(Exception):
+    """The files can't be written; the message says why and what helps."""
+
+
+WORDS = {
+    "bool": (r"y|Y|n|N", "yYnN"),
+    "int": (r"[-+]?0o[0-7_]+", "-+0"),
+    "float": (r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9]*)?)[eE][-+]?[0-9]+", "-+.0123456789"),
+}
+"""Text that Go's YAML parser, which kubectl has, takes for something else, and PyYAML doesn't.
+
+Each with the characters that it may begin with.
+"""
+
+
+class _Dumper(fast_yaml.DUMPER):
+    """Writes texts of many lines as such, and never refers to another place."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Write what is the same object twice."""
+        return True
+
+
+def _text(dumper: Any, text: str) -> yaml.Node:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)
+for tag, (pattern, first) in WORDS.items():
+    _Dumper.add_implicit_resolver(
+        f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"), list(first)
+    )
+
+
+def write(objects: Iterable[dict[str, Any]], folder: Path) -> int:
+    """Write objects to a folder, remove what an earlier time wrote; return their number."""
+    if any(folder.rglob("*.yaml")) and not (folder / MARKER).exists():
+        raise FolderError(
+            f"{folder} holds YAML of somebody else's, which would be removed; name a folder that "
+            "is empty or isn't there: make render OUT=FOLDER"
+        )
+    files: dict[Path, dict[str, Any]] = {}
+    for found in objects:
+        path = folder / name(found)
+        if path in files:
+            raise FolderError(f"two objects would be in one file, {path}: nothing was written")
+        files[path] = found
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARKER).write_text(NOTE)
+    for stale in set(folder.rglob("*.yaml")) - files.keys():
+        stale.unlink()
+        # A folder that is empty now was a namespace's.
+        with contextlib.suppress(OSError):
+            stale.parent.rmdir()
+    for path, found in files.items():
+        path.parent.mkdir(exist_ok=True)
+        text = yaml.dump(found, Dumper=_Dumper, width=2**31 - 1, allow_unicode=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+    return len(files)
+
+
+def name(found: dict[str, Any]) -> str:
+    """Name an object's file: a folder for its namespace, then kind.group_name as kubectl says."""
+    group = found["apiVersion"].rpartition("/")[0]
+    metadata = found["metadata"]
+    kind = ".".join(filter(None, [found["kind"].lower(), group]))
+    # Some names of roles have a colon, which some file systems don't.
+    file = f"{kind}_{metadata['name']}.yaml".replace(":", "_")
+    return "/".join(filter(None, [metadata.get("namespace"), file]))

@@ -1,0 +1,99 @@
+"""A sidecar as the stack's istiod would add it, rendered by istioctl without a cluster."""
+
+import json
+import os
+from pathlib import Path
+
+import pulumi
+
+from mesh.bookinfo import deployment as bookinfo_deployment
+from mesh.bookinfo.services import MICROSERVICES, row
+from mesh.charts import values
+from mesh.injection import kube_inject
+from mesh.injection.kube_inject import Config, Manifest
+from mesh.istio import control_planes
+from mesh.istio.control_planes import ControlPlane
+from mesh.istio.release import Release
+from mesh.settings.schema import Settings
+from meshctl.workspace.stack import Workspace
+from sandbox import kubernetes_plugin, plugin_process, toolchain
+from sandbox.plugin_process import PluginError
+from sandbox.programs import ISTIO, ISTIO_MINOR
+
+LIVE = "look at a pod as the cluster's injector made it: --live"
+
+
+def render(
+    workspace: Workspace, stack: Settings, service: str, version: str
+) -> tuple[Manifest, Manifest]:
+    """Let istioctl do to the stack's Deployment what istiod would do to its pods.
+
+    Returns it plain and injected. Raises pulumi.RunError when the release has no istioctl.
+    """
+    if not stack.data_plane.has_sidecars:
+        stack = stack.model_copy(update={"injection": "auto"})  # what one would add
+    planes = control_planes.find(stack)
+    proxies = planes.proxies(stack.bookinfo_revision)
+    plane = planes.names[proxies.revision]
+    istioctl = _istioctl(workspace, plane.release)
+    microservice = next(each for each in MICROSERVICES if each.name == service)
+    sample = plane.release.layout.sample
+    deployment = bookinfo_deployment.make(
+        stack, sample, row(microservice, version), version, proxies.mark
+    )
+    injected = kube_inject.kube_inject(
+        istioctl,
+        _config(stack, plane),
+        {service: deployment},
+        revision=plane.chart_value or None,
+        kube_version=stack.kube_version,
+    )
+    plain = kube_inject.as_admitted(deployment)
+    return (
+        kube_inject.without_nulls(plain),
+        kube_inject.without_nulls(injected[service]),
+    )
+
+
+def _istioctl(workspace: Workspace, release: Release) -> Path:
+    """Find the release's istioctl; a sandbox builds one where the release can't have another."""
+    path = None
+    is_of_branch = release.version.startswith(f"{ISTIO_MINOR}.")
+    if workspace.sandbox is not None and is_of_branch and not release.istioctl.is_file():
+        folder = toolchain.ensure((ISTIO,))["istioctl"].parent
+        path = os.pathsep.join([os.environ["PATH"], str(folder)])
+    return kube_inject.find_istioctl(
+        release,
+        path=path,
+        who="sidecar-diff",
+        instead=LIVE,
+    )
+
+
+def _config(stack: Settings, plane: ControlPlane) -> Config:
+    """Render the istiod chart as the program does, and take what istiod injects by."""
+    if not plane.release.layout.istiod:
+        raise pulumi.RunError(
+            f"sidecar-diff renders the injector's config by the istiod chart, and Istio "
+            f"{plane.release.version} has none: {LIVE}"
+        )
+    options = {
+        "path": str(plane.release.istiod_chart),
+        "release_name": plane.release_name,
+        "namespace": stack.istio_namespace,
+        "kube_version": stack.kube_version,
+        "values": values.of_istiod(stack, plane),
+    }
+    plugin, _ = kubernetes_plugin.find()
+    try:
+        with plugin_process.run(plugin.program) as process:
+            rendered = process.render(json.dumps(options))
+    except PluginError as error:
+        raise pulumi.RunError(str(error)) from error
+    data = {
+        manifest["metadata"]["name"]: manifest["data"]
+        for manifest in rendered
+        if manifest["kind"] == "ConfigMap"
+    }
+    suffix = f"-{plane.chart_value}" if plane.chart_value else ""
+    return Config.of(data[f"istio{suffix}"], data[f"istio-sidecar-injector{suffix}"])

@@ -1,0 +1,98 @@
+"""What a sidecar adds to a Deployment: the plain and the injected one, line by line and in sum."""
+
+import difflib
+from collections.abc import Iterator
+from typing import Any
+
+import pulumi
+import yaml
+from rich.table import Table
+from rich.text import Text
+
+import console
+from mesh.bookinfo.services import FRONT
+from mesh.injection.kube_inject import Manifest
+from mesh.settings.schema import Settings
+from meshctl.sidecar_diff import additions, live_pod, rendered_pod
+from meshctl.workspace import settings
+from meshctl.workspace.stack import Workspace
+
+STYLES = {"+": "green", "-": "red", "@": "cyan"}
+
+
+def show(workspace: Workspace, name: str = "", *, live: bool = False) -> None:
+    """Print the difference and its summary for one Deployment of Bookinfo.
+
+    Args:
+        workspace: Whose stack it is.
+        name: The Deployment's, or its service's; empty = the service that the world sees.
+        live: Whether to look at a pod in the cluster, in place of asking istioctl.
+
+    Raises:
+        pulumi.RunError: The stack has no such Deployment, or no sidecar can be had.
+
+    """
+    stack = settings.read(workspace)
+    service, version = _choose(stack, name)
+    name = f"{service}-{version}"
+    if live:
+        plain, injected = live_pod.read(workspace.cluster, stack.bookinfo_namespace, name)
+        title = f"Pod {injected['metadata']['name']}, as it runs"
+    else:
+        plain, injected = rendered_pod.render(workspace, stack, service, version)
+        title = f"Deployment {name}, as istioctl injects it"
+    out = console.output()
+    for line in _lines(plain, injected):
+        out.print(Text(line, style=STYLES.get(line[0], "")), soft_wrap=True)
+    out.print()
+    out.print(_table(title, plain, injected))
+
+
+def _choose(stack: Settings, name: str) -> tuple[str, str]:
+    """Find a service and its version by the Deployment's name, or by the service's alone."""
+    name = name or FRONT
+    versions = stack.bookinfo_versions
+    known = {f"{service}-{v}": (service, v) for service, all_ in versions.items() for v in all_}
+    if name in versions:
+        return name, versions[name][0]
+    if name not in known:
+        raise pulumi.RunError(f"no Deployment {name} in Bookinfo, which has {', '.join(known)}")
+    return known[name]
+
+
+def _lines(plain: Manifest, injected: Manifest) -> Iterator[str]:
+    """Write the difference of the two as YAML, in the unified form."""
+    before, after = (
+        yaml.dump(_name_first(each), Dumper=_Dumper, sort_keys=False, width=1000).splitlines()
+        for each in (plain, injected)
+    )
+    yield from difflib.unified_diff(before, after, "plain", "injected", lineterm="")
+
+
+def _name_first(value: Any) -> Any:
+    """Order keys as kubectl does, but for a list's items: one knows them by their names."""
+    if isinstance(value, dict):
+        keys = sorted(value, key=lambda key: (key != "name", key))
+        return {key: _name_first(value[key]) for key in keys}
+    if isinstance(value, list):
+        return [_name_first(item) for item in value]
+    return value
+
+
+class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        """Write what is there twice twice, as kubectl does."""
+        return True
+
+
+def _table(title: str, plain: Manifest, injected: Manifest) -> Table:
+    table = Table("ADDED", "COUNT", "WHAT", box=None, title=title, pad_edge=False)
+    table.title_justify = "left"
+    table.columns[0].no_wrap = True
+    for addition in additions.summarize(_pod(plain), _pod(injected)):
+        table.add_row(addition.what, str(len(addition.names)), addition.text)
+    return table
+
+
+def _pod(manifest: Manifest) -> Manifest:
+    return manifest["spec"].get("template", manifest)

@@ -1,0 +1,59 @@
+"""Whether pods that ask for a proxy have an injector that gives them one."""
+
+from collections.abc import Iterator
+
+from mesh.istio.running_mesh import REVISION, RunningMesh
+from mesh.preflight import remedies
+from mesh.settings.revisions import DEFAULT
+from mesh.settings.schema import Settings
+from meshctl.verify.mesh import Finding, Manifest, Snapshot, names
+
+INJECT = "sidecar.istio.io/inject"
+
+
+def injectors(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
+    """There is one for each revision or tag that is asked for: without, pods are let in bare."""
+    mesh = snapshot.mesh
+    asking: dict[str, set[str]] = {}
+    for namespace in stack.namespaces:
+        if name := mesh.asked_for.get(namespace):
+            asking.setdefault(name, set()).add(namespace)
+    for pod in snapshot.pods:
+        namespace = pod["metadata"]["namespace"]
+        if wants_proxy(pod, asked=namespace in mesh.asked_for):
+            asking.setdefault(asked_by(pod, mesh), set()).add(namespace)
+    there = sorted({part.answers_to or DEFAULT for part in mesh.injectors})
+    for name in sorted(asking.keys() - there):
+        yield Finding(
+            check="webhook",
+            subject=f"injector {name}",
+            status="wrong",
+            found=f"no MutatingWebhookConfiguration of {name}, which is asked for by namespace "
+            f"{', '.join(sorted(asking[name]))}: new pods get no istio-proxy",
+            remedy=remedies.bring_back(remedies.platform_of(stack))
+            if name in names(stack)
+            else f"label namespaces with a revision or tag that is there ({', '.join(there)}), "
+            f"and not with {REVISION}={name}",
+        )
+
+
+def has_injector(pod: Manifest, mesh: RunningMesh) -> bool:
+    """Whether a pod made anew would meet an injector."""
+    return asked_by(pod, mesh) in {part.answers_to for part in mesh.injectors}
+
+
+def asked_by(pod: Manifest, mesh: RunningMesh) -> str:
+    """Name the revision or tag that a pod asks for: its namespace's label goes before its own."""
+    metadata = pod["metadata"]
+    own = (metadata.get("labels") or {}).get(REVISION)
+    return mesh.asked_for.get(metadata["namespace"]) or own or DEFAULT
+
+
+def wants_proxy(pod: Manifest, *, asked: bool) -> bool:
+    """Decide as the injector does: a pod's own word goes before its namespace's."""
+    metadata = pod["metadata"]
+    own = (metadata.get("labels") or {}).get(INJECT)
+    own = own or (metadata.get("annotations") or {}).get(INJECT)
+    if pod["spec"].get("hostNetwork"):
+        return False
+    return own == "true" if own else asked

@@ -1,0 +1,111 @@
+"""What must hold of the pods of a running mesh: a proxy where one is asked for, and which."""
+
+from collections.abc import Iterator
+
+from mesh.istio import versions as skew
+from mesh.istio.running_mesh import REVISION, RunningMesh
+from mesh.settings.schema import Settings
+from meshctl.sidecar_diff.live_pod import proxy_of
+from meshctl.verify.injectors import asked_by, has_injector, wants_proxy
+from meshctl.verify.mesh import Finding, Manifest, Snapshot, key
+
+
+def sidecars(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
+    """Each pod has a proxy where its namespace, its own label or the stack asks for one."""
+    asking = set(snapshot.mesh.asked_for)
+    if stack.data_plane.has_sidecars and stack.bookinfo_namespace in stack.namespaces:
+        asking.add(stack.bookinfo_namespace)
+    complete: dict[str, int] = dict.fromkeys(sorted(asking), 0)
+    lacking = set()
+    for pod in snapshot.pods:
+        metadata = pod["metadata"]
+        namespace = metadata["namespace"]
+        if proxy_of(pod["spec"]):
+            complete[namespace] = complete.get(namespace, 0) + 1
+        elif wants_proxy(pod, asked=namespace in asking):
+            lacking.add(namespace)
+            found = "no istio-proxy: made before the namespace's label, or past the injector"
+            if not has_injector(pod, snapshot.mesh):
+                found = (
+                    f"no istio-proxy: nothing injects what asks for {asked_by(pod, snapshot.mesh)}"
+                )
+            yield Finding(
+                check="sidecar",
+                subject=key(pod),
+                status="wrong",
+                found=found,
+                remedy=_restart(pod, snapshot.mesh),
+            )
+    for namespace, count in complete.items():
+        if not count or namespace in lacking:
+            continue
+        yield Finding(
+            check="sidecar",
+            subject=namespace,
+            status="ok",
+            found=f"{count} {'pod' if count == 1 else 'pods'} with istio-proxy",
+        )
+
+
+def versions(snapshot: Snapshot) -> Iterator[Finding]:
+    """No proxy is newer than the istiod that it asks, nor more than a minor older."""
+    istiods = {istiod.answers_to: istiod.version for istiod in snapshot.mesh.istiods}
+    same: dict[str, int] = {}
+    for pod in snapshot.pods:
+        proxy = _proxy_version(pod["spec"])
+        revision = (pod["metadata"].get("annotations") or {}).get(REVISION)
+        if not proxy or not revision:
+            continue
+        subject = key(pod)
+        if revision not in istiods:
+            yield Finding(
+                check="version",
+                subject=subject,
+                status="wrong",
+                found=f"its proxy asks an istiod of revision {revision}, and there is none",
+                remedy=_restart(pod, snapshot.mesh),
+            )
+            continue
+        istiod = istiods[revision]
+        if istiod is None or proxy == istiod:
+            same[revision] = same.get(revision, 0) + 1
+            continue
+        rule = skew.proxy(istiod, proxy)
+        yield Finding(
+            check="version",
+            subject=subject,
+            status="wrong" if rule else "warning",
+            found=f"proxy {proxy}, istiod {istiod}" + (f"; {rule}" if rule else ""),
+            remedy=_restart(pod, snapshot.mesh),
+        )
+    for revision, count in same.items():
+        yield Finding(
+            check="version",
+            subject=f"revision {revision}",
+            status="ok",
+            found=f"{count} {'proxy' if count == 1 else 'proxies'} of istiod's version, "
+            f"{istiods[revision] or 'whatever it is'}",
+        )
+
+
+def _restart(pod: Manifest, mesh: RunningMesh) -> str:
+    """Say how a pod is made anew: by its workload, or by hand where it has none."""
+    if not has_injector(pod, mesh):
+        return ""  # it would come back without a proxy
+    metadata = pod["metadata"]
+    namespace = metadata["namespace"]
+    for owner in metadata.get("ownerReferences") or ():
+        kind, name = owner["kind"].lower(), owner["name"]
+        if kind == "replicaset":
+            suffix = (metadata.get("labels") or {}).get("pod-template-hash", "")
+            kind, name = "deployment", name.removesuffix(f"-{suffix}")
+        if kind in ("deployment", "statefulset", "daemonset"):
+            return f"kubectl rollout restart {kind}/{name} -n {namespace}"
+        return f"make it anew by its {kind} {name}"
+    return f"delete it and make it anew: kubectl delete pod {metadata['name']} -n {namespace}"
+
+
+def _proxy_version(spec: Manifest) -> str | None:
+    """Read the proxy's version from its image's tag."""
+    tag = skew.tag_of((proxy_of(spec) or {}).get("image", ""))
+    return tag if skew.parse(tag) else None

@@ -1,0 +1,86 @@
+"""A stack's settings for the commands around Pulumi: read as the program does, with no engine."""
+
+from typing import Any
+
+import pulumi
+from pulumi.runtime.settings import Settings as Runtime
+from pulumi.runtime.settings import configure
+
+from mesh import project
+from mesh.project import (
+    PROJECT,
+)
+from mesh.settings import schema
+from mesh.settings.schema import Settings
+from mesh.settings.secrets import CertificateAuthority
+from meshctl.workspace.stack import Workspace
+
+ENCRYPTED = "-----BEGIN ENCRYPTED-----"
+"""Stands for what only Pulumi can decrypt, and passes for PEM; nothing that a command prints
+depends on it."""
+PLACEHOLDERS = {
+    "registryCredentials": {ENCRYPTED: {"username": ENCRYPTED, "password": ENCRYPTED}},
+    "cacerts": {field.alias: ENCRYPTED for field in CertificateAuthority.model_fields.values()},
+}
+"""The same for what was encrypted as a whole."""
+
+
+def read(workspace: Workspace) -> Settings:
+    """Read the stack's config file over the project's defaults.
+
+    Raises pulumi.RunError with every mistake in it.
+    """
+    configure(Runtime(project=project_name(), stack=workspace.name))
+    load(workspace)
+    return schema.read(workspace.outputs)
+
+
+def project_name() -> str:
+    """Name the project, as every key of its config begins."""
+    return str(project.read(PROJECT)["name"])
+
+
+def load(workspace: Workspace) -> None:
+    """Hand the stack's config to the SDK as the engine does, with placeholders for its secrets."""
+    prefix = f"{project_name()}:"
+    found = {key.removeprefix(prefix): value for key, value in workspace.config.items()}
+    # Pulumi's own settings, and those of other providers, bear another prefix.
+    given = {key: value for key, value in found.items() if ":" not in key}
+    defaults = project.defaults(PROJECT)
+    config = {
+        f"{prefix}{key}": _readable(key, value) for key, value in {**defaults, **given}.items()
+    }
+    pulumi.runtime.set_all_config(
+        {key: project.as_text(value) for key, value in config.items()},
+        [f"{prefix}{key}" for key, value in given.items() if _has_secret(value)],
+    )
+
+
+def _readable(key: str, value: Any) -> Any:
+    """Put something in the place of what is encrypted, so that all else can be checked."""
+    if not _has_secret(value):
+        return value
+    if _is_secret(value):
+        return PLACEHOLDERS.get(key, ENCRYPTED)
+    return _with_placeholders(value)
+
+
+def _with_placeholders(value: Any) -> Any:
+    if _is_secret(value):
+        return ENCRYPTED
+    if isinstance(value, dict):
+        return {key: _with_placeholders(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_with_placeholders(part) for part in value]
+    return value
+
+
+def _is_secret(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() == {"secure"}
+
+
+def _has_secret(value: Any) -> bool:
+    if isinstance(value, dict | list):
+        parts = value.values() if isinstance(value, dict) else value
+        return _is_secret(value) or any(map(_has_secret, parts))
+    return False
