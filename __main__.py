@@ -5,23 +5,46 @@ import sys
 if sys.version_info < (3, 11):  # noqa: UP036 - an older Python stops here, with a reason
     sys.exit("mesh needs Python 3.11 or newer, this is " + sys.version.split()[0])
 
+import atexit
+import gc
+
 import pulumi
 
-import layers
-from mesh import garbage
-from mesh.kubernetes import cluster
-from mesh.settings import schema
+from layers import app
+from layers import platform as platforms
+from mesh.kubernetes import cluster as clusters
+from mesh.kubernetes import field_ownership
+from mesh.validation import config
 
-garbage.leave()
-stack = schema.read()
-target = cluster.choose(stack.context, stack.kubeconfig)
+gc.disable()  # the program ends in seconds
+atexit.register(gc.freeze)
 
-# CRDs, core, gateways, agents (layers/platform.py); namespace, policies, Bookinfo, routes
-# (layers/app.py).
-foundation = layers.deploy(stack, target)
+settings, control_planes = config.read()
+cluster = clusters.choose(settings.context, settings.kubeconfig)
+field_ownership.take_over(settings.kube_version)
 
-pulumi.export("context", target.context)
-pulumi.export("istioVersion", foundation.contract.istio_version)
-pulumi.export("istioNamespace", stack.istio_namespace)
-pulumi.export("namespaces", stack.namespaces)
-pulumi.export("gatewayAddress", foundation.address)
+# CRDs, core, gateways, node agents: layers/platform.py
+if control_planes is None:
+    platform = platforms.of_another_stack(settings, cluster)
+else:
+    platform = platforms.deploy(settings, control_planes, cluster)
+
+pulumi.export("context", cluster.context)
+pulumi.export("istioVersion", platform.contract.istio_version)
+pulumi.export("istioNamespace", settings.istio_namespace)
+pulumi.export("namespaces", settings.namespaces)
+pulumi.export("gatewayAddress", platform.address)
+if control_planes is not None:
+    pulumi.export("releaseSource", platform.release_source)
+    pulumi.export("dashboards", platform.dashboards)
+    pulumi.export("gatewayAddresses", platform.addresses)
+    pulumi.export("keptOnDestroy", platform.kept_on_destroy)
+
+# Namespace, policies, Bookinfo, routes: layers/app.py
+if settings.mode == "platform":
+    pulumi.export(
+        "platformContract", {**platform.contract.output, "gatewayAddress": platform.address}
+    )
+else:
+    pulumi.export("bookinfoUrl", app.deploy(settings, platform))
+    pulumi.export("bookinfoNamespace", settings.bookinfo_namespace)

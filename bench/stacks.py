@@ -20,9 +20,7 @@ import psutil
 
 import console
 from bench.plot import draw
-from mesh.project import (
-    PROJECT,
-)
+from mesh.project import PROJECT
 from mesh.settings.platform_contract import OUTPUT
 from meshctl.commands.developer import PLATFORM
 from meshctl.workspace import download

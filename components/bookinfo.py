@@ -18,10 +18,11 @@ from mesh.bookinfo.services import (
     Microservice,
     Sample,
     row,
+    versions_of,
 )
 from mesh.injection.kube_inject import Injector
+from mesh.resources import secrets
 from mesh.resources.ready import Ready
-from mesh.settings import secrets
 from mesh.settings.schema import Settings
 
 DEPLOYMENTS = {"apps/v1": apps.v1, "extensions/v1beta1": extensions.v1beta1}
@@ -31,7 +32,7 @@ DEPLOYMENTS = {"apps/v1": apps.v1, "extensions/v1beta1": extensions.v1beta1}
 class BookinfoArgs:
     """What a stack decides about Bookinfo."""
 
-    stack: Settings
+    settings: Settings
     sample: Sample
     """What the sample of the release's time consists of."""
     injector: Injector | None
@@ -56,12 +57,12 @@ class Bookinfo(pulumi.ComponentResource):
 
         child = pulumi.ResourceOptions(parent=self)
         manifests = _manifests(args)
-        passwords = _passwords(name, args.stack, child)
+        passwords = _passwords(name, args.settings, child)
         deployments = []
-        for service in _services(args.stack):
+        for service in _services(args.settings):
             _make_service(name, service, args, child)
             accounts = _accounts(name, service, args, child)
-            for version, each in _rows(service, args.stack).items():
+            for version, each in _rows(service, args.settings).items():
                 manifest = manifests[f"{service.name}-{version}"]
                 # A pod is refused, and retried ever later, until its account exists.
                 needed = [accounts[each.account]] if each.account in accounts else []
@@ -76,41 +77,44 @@ class Bookinfo(pulumi.ComponentResource):
                 )
 
         self.ready = pulumi.Output.from_input(deployments)
-        self.register_outputs({"namespace": args.stack.bookinfo_namespace})
+        self.register_outputs({"namespace": args.settings.bookinfo_namespace})
 
 
-def _services(stack: Settings) -> list[Microservice]:
-    return [service for service in MICROSERVICES if service.name in stack.bookinfo_versions]
+def _services(settings: Settings) -> list[Microservice]:
+    return [service for service in MICROSERVICES if service.name in versions_of(settings)]
 
 
-def _rows(service: Microservice, stack: Settings) -> dict[str, Microservice]:
+def _rows(service: Microservice, settings: Settings) -> dict[str, Microservice]:
     """Return what each version of a service is made from."""
-    return {version: row(service, version) for version in stack.bookinfo_versions[service.name]}
+    return {version: row(service, version) for version in versions_of(settings)[service.name]}
 
 
 def _manifests(args: BookinfoArgs) -> Mapping[str, Any] | pulumi.Output[dict[str, Any]]:
     """Describe the Deployments by name; with their sidecars, where those are injected by hand."""
     manifests = {
         f"{service.name}-{version}": deployment.make(
-            args.stack, args.sample, each, version, args.revision_mark
+            args.settings, args.sample, each, version, args.revision_mark
         )
-        for service in _services(args.stack)
-        for version, each in _rows(service, args.stack).items()
+        for service in _services(args.settings)
+        for version, each in _rows(service, args.settings).items()
     }
-    if args.injector and args.stack.data_plane.injection == "manual":
+    if args.injector and args.settings.data_plane.injection == "manual":
         return args.injector.inject(manifests)
     return manifests
 
 
-def _passwords(name: str, stack: Settings, opts: pulumi.ResourceOptions) -> list[pulumi.Resource]:
+def _passwords(
+    name: str, settings: Settings, opts: pulumi.ResourceOptions
+) -> list[pulumi.Resource]:
     """Make the Secret with the database's password, if there is one."""
-    if stack.mysql_secret is None:
+    data = secrets.mysql_secret(settings)
+    if data is None:
         return []
     secret = Secret(
         f"{name}-{secrets.MYSQL_SECRET}",
-        metadata={"name": secrets.MYSQL_SECRET, "namespace": stack.bookinfo_namespace},
+        metadata={"name": secrets.MYSQL_SECRET, "namespace": settings.bookinfo_namespace},
         type="Opaque",
-        data=stack.mysql_secret,
+        data=data,
         opts=opts,
     )
     return [secret]
@@ -124,7 +128,7 @@ def _make_service(
         f"{name}-{service.name}",
         metadata={
             "name": service.name,
-            "namespace": args.stack.bookinfo_namespace,
+            "namespace": args.settings.bookinfo_namespace,
             "labels": {"app": service.name, **own},
             # A Service's wait costs 10 s, and its Deployment's says as much.
             "annotations": {"pulumi.com/skipAwait": "true"},
@@ -141,14 +145,14 @@ def _accounts(
     name: str, service: Microservice, args: BookinfoArgs, opts: pulumi.ResourceOptions
 ) -> dict[str, pulumi.Resource]:
     """Make the ServiceAccounts of a service, by name: versions share one, or have the default."""
-    rows = [] if args.sample.is_bare else _rows(service, args.stack).values()
+    rows = [] if args.sample.is_bare else _rows(service, args.settings).values()
     owners = {each.account: each for each in rows if each.account != DEFAULT_ACCOUNT}
     return {
         account: ServiceAccount(
             f"{name}-{account.removeprefix('bookinfo-')}",
             metadata={
                 "name": account,
-                "namespace": args.stack.bookinfo_namespace,
+                "namespace": args.settings.bookinfo_namespace,
                 "labels": owner.account_labels,
             },
             opts=opts,

@@ -7,7 +7,7 @@ import pulumi
 from pulumi_kubernetes.core.v1 import Service
 
 from mesh.bookinfo import gateway_api_routes, istio_routes
-from mesh.bookinfo.services import FRONT, PORT, VERSIONS
+from mesh.bookinfo.services import FRONT, PORT, VERSIONS, versions_of
 from mesh.istio.api.gateway_api import ParentRef
 from mesh.istio.api.model import Resource
 from mesh.resources.ready import Ready
@@ -20,7 +20,7 @@ from mesh.settings.schema import Settings
 class BookinfoRoutesArgs:
     """What a stack decides about the routes."""
 
-    stack: Settings
+    settings: Settings
     gateway: IngressGateway
     """The gateway that requests from outside come by."""
     networking: str
@@ -41,33 +41,32 @@ class BookinfoRoutes(pulumi.ComponentResource):
         super().__init__("mesh:index:BookinfoRoutes", name, None, opts)
 
         child = pulumi.ResourceOptions(parent=self)
-        stack, port = args.stack, args.gateway.port
+        settings, port = args.settings, args.gateway.port
+        versions = versions_of(settings)
         targets: list[pulumi.Resource]
         routes: Sequence[Resource]
-        spelled = args.networking if stack.routing_api == "istio" else None
-        if stack.routing_api == "istio":
+        spelled = args.networking if settings.routing_api == "istio" else None
+        if settings.routing_api == "istio":
             entry = istio_routes.gateway(
-                stack.bookinfo_namespace, stack.bookinfo_host, args.gateway.selector, port
+                settings.bookinfo_namespace, settings.bookinfo_host, args.gateway.selector, port
             )
             targets = [entry.make(f"{name}-gateway", child, spelled)]
             targets += [
                 rule.make(f"{name}-{rule.name}-versions", child, spelled)
-                for rule in istio_routes.destination_rules(
-                    stack.bookinfo_namespace, stack.bookinfo_versions
-                )
+                for rule in istio_routes.destination_rules(settings.bookinfo_namespace, versions)
             ]
             routes = istio_routes.virtual_services(
-                stack.bookinfo_namespace, stack.bookinfo_host, stack.traffic_plan
+                settings.bookinfo_namespace, settings.bookinfo_host, settings.traffic_plan
             )
         else:
             targets = [
-                _version_service(name, stack.bookinfo_namespace, service, version, child)
+                _version_service(name, settings.bookinfo_namespace, service, version, child)
                 for service in VERSIONS
-                for version in stack.bookinfo_versions[service]
+                for version in versions[service]
             ]
             parent = ParentRef(name=args.gateway.name, namespace=args.gateway.namespace)
             routes = gateway_api_routes.http_routes(
-                stack.bookinfo_namespace, stack.bookinfo_host, parent, stack.traffic_plan
+                settings.bookinfo_namespace, settings.bookinfo_host, parent, settings.traffic_plan
             )
         # Requests that are sent to what isn't there yet are answered with 500 or 503.
         after = pulumi.ResourceOptions(parent=self, depends_on=targets)
@@ -75,7 +74,9 @@ class BookinfoRoutes(pulumi.ComponentResource):
         self.ready = pulumi.Output.from_input(
             [*targets, *(route.make(f"{name}-{route.name}", after, spelled) for route in routes)]
         )
-        authority = stack.bookinfo_host if port == HTTP_PORT else f"{stack.bookinfo_host}:{port}"
+        authority = (
+            settings.bookinfo_host if port == HTTP_PORT else f"{settings.bookinfo_host}:{port}"
+        )
         self.url = pulumi.Output.from_input(f"http://{authority}/{FRONT}")
         self.register_outputs({"url": self.url})
 

@@ -10,9 +10,10 @@ from pulumi_kubernetes.core.v1.outputs import ServiceStatus
 
 from components.injected_namespace import InjectedNamespace, InjectedNamespaceArgs
 from components.kubernetes_gateway import NO_ADDRESS, KubernetesGateway, KubernetesGatewayArgs
+from mesh.charts.values import gateway_values
 from mesh.istio.control_planes import Proxies
 from mesh.kubernetes import ownership
-from mesh.resources import chart
+from mesh.resources import chart, secrets
 from mesh.resources.ready import Ready, all_ready
 from mesh.settings.data_plane import DataPlane
 from mesh.settings.gateway import Gateway
@@ -23,13 +24,13 @@ from mesh.settings.schema import Settings
 class GatewaysArgs:
     """What a stack decides about its gateways."""
 
-    stack: Settings
+    settings: Settings
     proxies: Proxies
     """Whose proxies they run."""
-    brought: Mapping[str, pulumi.Output[Service | None]] = field(default_factory=dict)
-    """The Services of those that came with the core, by name."""
-    stopped: Mapping[str, int] = field(default_factory=dict)
-    """Deployments that somebody scaled to nothing, to be started again: their generation."""
+    umbrella_services: Mapping[str, pulumi.Output[Service | None]] = field(default_factory=dict)
+    """Services of gateways that the umbrella chart (Istio < 1.5) already created, by name."""
+    scaled_to_zero: Mapping[str, int] = field(default_factory=dict)
+    """Deployments that somebody scaled to 0, to be started again: their generation."""
 
 
 class Gateways(pulumi.ComponentResource):
@@ -58,22 +59,25 @@ class Gateways(pulumi.ComponentResource):
                     namespace=namespace,
                     # A gateway's proxy is injected, however applications join the mesh.
                     data_plane=DataPlane(injection="auto", cni=False),
-                    pod_security=args.stack.pod_security,
+                    context=args.settings.context,
+                    pod_security=args.settings.pod_security,
                     revision=args.proxies.label,
-                    pull_secret=args.stack.pull_secret,
+                    pull_secret=secrets.pull_secret(args.settings),
                 ),
                 pulumi.ResourceOptions(parent=self),
             )
-            for namespace in sorted({*args.stack.gateway_namespaces} - {args.stack.istio_namespace})
+            for namespace in sorted(
+                {*args.settings.gateway_namespaces} - {args.settings.istio_namespace}
+            )
         }
 
-        make = _from_chart if args.stack.routing_api == "istio" else _from_gateway_api
+        make = _from_chart if args.settings.routing_api == "istio" else _from_gateway_api
         addresses: dict[str, pulumi.Output[str]] = {}
         readies = [namespace.ready for namespace in namespaces.values()]
-        for gateway in args.stack.gateways:
-            own = namespaces.get(args.stack.namespace_of(gateway))
+        for gateway in args.settings.gateways:
+            own = namespaces.get(args.settings.namespace_of(gateway))
             # Named by the gateway alone: its neighbours in the list may come and go.
-            address, ready = (_from_core if gateway.name in args.brought else make)(
+            address, ready = (_from_core if gateway.name in args.umbrella_services else make)(
                 gateway,
                 args,
                 pulumi.ResourceOptions(parent=self, depends_on=own.ready if own else None),
@@ -81,10 +85,10 @@ class Gateways(pulumi.ComponentResource):
             addresses[gateway.name] = address
             readies.append(ready)
 
-        self.ingress = next(each for each in args.stack.gateways if each.direction == "ingress")
+        self.ingress = next(each for each in args.settings.gateways if each.direction == "ingress")
         self.account = (
-            args.stack.namespace_of(self.ingress),
-            self.ingress.proxy_name(args.stack.routing_api),
+            args.settings.namespace_of(self.ingress),
+            self.ingress.proxy_name(args.settings.routing_api),
         )
         self.addresses = pulumi.Output.all(**addresses)
         self.address = addresses[self.ingress.name]
@@ -95,20 +99,15 @@ class Gateways(pulumi.ComponentResource):
 def _from_chart(
     gateway: Gateway, args: GatewaysArgs, opts: pulumi.ResourceOptions
 ) -> tuple[pulumi.Output[str], Ready]:
-    namespace = args.stack.namespace_of(gateway)
+    namespace = args.settings.namespace_of(gateway)
     rendered = chart.make(
         gateway.name,
         chart.ChartArgs(
             path=args.proxies.release.gateway_chart,
             namespace=namespace,
-            kube_version=args.stack.kube_version,
-            values=chart.merged(
-                gateway.values,
-                args.stack.gateway_values,
-                gateway.typed_values,
-                args.proxies.gateway_values,
-            ),
-            stopped=args.stopped,
+            kube_version=args.settings.kube_version,
+            values=gateway_values(args.settings, gateway, args.proxies),
+            scaled_to_zero=args.scaled_to_zero,
         ),
         opts,
     )
@@ -121,12 +120,12 @@ def _from_chart(
 def _from_core(
     gateway: Gateway, args: GatewaysArgs, _opts: pulumi.ResourceOptions
 ) -> tuple[pulumi.Output[str], Ready]:
-    """Find what is there, where one chart brought it with all else."""
+    """Find the gateway that the umbrella chart already created."""
 
     def address(live: Service | None) -> pulumi.Output[str] | str:
         return live.status.apply(_address) if live else NO_ADDRESS
 
-    return args.brought[gateway.name].apply(address), pulumi.Output.from_input([])
+    return args.umbrella_services[gateway.name].apply(address), pulumi.Output.from_input([])
 
 
 def _from_gateway_api(
@@ -136,23 +135,23 @@ def _from_gateway_api(
         gateway.name,
         KubernetesGatewayArgs(
             gateway=gateway,
-            namespace=args.stack.namespace_of(gateway),
+            namespace=args.settings.namespace_of(gateway),
             revision=args.proxies.label,
-            route_namespaces=_route_namespaces(args.stack),
+            route_namespaces=_route_namespaces(args.settings),
         ),
         opts,
     )
     return made.address, made.ready
 
 
-def _route_namespaces(stack: Settings) -> dict[str, Any]:
+def _route_namespaces(settings: Settings) -> dict[str, Any]:
     """Select Bookinfo's own namespace, or those of all app stacks."""
-    if stack.mode == "platform":
+    if settings.mode == "platform":
         return {"matchLabels": ownership.APP}
     own = {
         "key": "kubernetes.io/metadata.name",
         "operator": "In",
-        "values": [stack.bookinfo_namespace],
+        "values": [settings.bookinfo_namespace],
     }
     return {"matchExpressions": [own]}
 

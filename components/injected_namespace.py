@@ -6,9 +6,8 @@ import pulumi
 
 from mesh.kubernetes import ownership
 from mesh.kubernetes.pod_security import Level
-from mesh.resources import namespace
+from mesh.resources import namespace, secrets
 from mesh.resources.ready import Ready
-from mesh.settings import secrets
 from mesh.settings.data_plane import DataPlane
 
 
@@ -18,6 +17,8 @@ class InjectedNamespaceArgs:
 
     namespace: str
     data_plane: DataPlane
+    context: str | None
+    """The kubeconfig context that the stack names."""
     pod_security: Level | None
     """The Pod Security Standard that its pods must keep to; None = whatever the cluster says."""
     pull_secret: secrets.Data | None
@@ -48,6 +49,7 @@ class InjectedNamespace(pulumi.ComponentResource):
                 **(ownership.APP if args.app_host else {}),
             },
             annotations={ownership.HOST: args.app_host} if args.app_host else {},
+            context=args.context,
             pod_security_level=args.pod_security,
             pull_secret=args.pull_secret,
         )

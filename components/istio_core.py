@@ -10,13 +10,12 @@ from pulumi_kubernetes.core.v1 import Secret, Service
 from pulumi_kubernetes.helm.v3 import Chart
 
 from components.umbrella_chart import UmbrellaChart, UmbrellaChartArgs
-from mesh.charts import values as core_values
+from mesh.charts.values import base_values, istiod_values
 from mesh.injection import kube_inject
 from mesh.istio.control_planes import ControlPlanes
 from mesh.kubernetes.cluster import Cluster
-from mesh.resources import chart, namespace
+from mesh.resources import chart, namespace, secrets
 from mesh.resources.ready import Ready, all_ready
-from mesh.settings import secrets
 from mesh.settings.schema import Settings
 
 
@@ -24,11 +23,11 @@ from mesh.settings.schema import Settings
 class IstioCoreArgs:
     """What a stack decides about the core."""
 
-    stack: Settings
+    settings: Settings
     control_planes: ControlPlanes
     cluster: Cluster
-    stopped: Mapping[str, int] = field(default_factory=dict)
-    """Deployments that somebody scaled to nothing, to be started again: their generation."""
+    scaled_to_zero: Mapping[str, int] = field(default_factory=dict)
+    """Deployments that somebody scaled to 0, to be started again: their generation."""
 
 
 class IstioCore(pulumi.ComponentResource):
@@ -48,10 +47,11 @@ class IstioCore(pulumi.ComponentResource):
 
         own = namespace.make(
             name,
-            args.stack.istio_namespace,
+            args.settings.istio_namespace,
             self,
-            pod_security_level=args.stack.pod_security,
-            pull_secret=args.stack.pull_secret,
+            context=args.settings.context,
+            pod_security_level=args.settings.pod_security,
+            pull_secret=secrets.pull_secret(args.settings),
         )
         made = [*own, *_authority(name, args, pulumi.ResourceOptions(parent=self, depends_on=own))]
 
@@ -63,7 +63,7 @@ class IstioCore(pulumi.ComponentResource):
         self.ready = all_ready(pulumi.Output.from_input(made), core.ready)
         self.register_outputs(
             {
-                "namespace": args.stack.istio_namespace,
+                "namespace": args.settings.istio_namespace,
                 "versions": {p.revision: p.release.version for p in args.control_planes.all},
             }
         )
@@ -82,7 +82,10 @@ def _umbrella(args: IstioCoreArgs, opts: pulumi.ResourceOptions) -> _Core:
     whole = UmbrellaChart(
         "istio-umbrella",
         UmbrellaChartArgs(
-            stack=args.stack, control_plane=plane, cluster=args.cluster, stopped=args.stopped
+            settings=args.settings,
+            control_plane=plane,
+            cluster=args.cluster,
+            scaled_to_zero=args.scaled_to_zero,
         ),
         opts,
     )
@@ -97,7 +100,7 @@ def _charts(args: IstioCoreArgs, opts: pulumi.ResourceOptions) -> _Core:
         "istio-base",
         args,
         args.control_planes.newest.base_chart,
-        core_values.of_base(args.stack, args.control_planes),
+        base_values(args.settings, args.control_planes),
         opts,
     )
     before = cast("Ready", pulumi.Output.from_input(opts.depends_on))
@@ -107,7 +110,7 @@ def _charts(args: IstioCoreArgs, opts: pulumi.ResourceOptions) -> _Core:
             plane.release_name,
             args,
             plane.release.istiod_chart,
-            core_values.of_istiod(args.stack, plane),
+            istiod_values(args.settings, plane),
             after,
         )
         for plane in args.control_planes.all
@@ -117,8 +120,8 @@ def _charts(args: IstioCoreArgs, opts: pulumi.ResourceOptions) -> _Core:
             plane.revision: kube_inject.injector(
                 istiods[plane.revision],
                 release=plane.release,
-                namespace=args.stack.istio_namespace,
-                kube_version=args.stack.kube_version,
+                namespace=args.settings.istio_namespace,
+                kube_version=args.settings.kube_version,
                 revision=plane.chart_value or None,
             )
             for plane in args.control_planes.all
@@ -131,13 +134,14 @@ def _authority(
     name: str, args: IstioCoreArgs, opts: pulumi.ResourceOptions
 ) -> list[pulumi.Resource]:
     """Make the Secret with the stack's own CA: istiod looks for it once, when it starts."""
-    if args.stack.ca_secret is None:
+    data = secrets.ca_secret(args.settings)
+    if data is None:
         return []
     secret = Secret(
         f"{name}-{secrets.CA_SECRET}",
-        metadata={"name": secrets.CA_SECRET, "namespace": args.stack.istio_namespace},
+        metadata={"name": secrets.CA_SECRET, "namespace": args.settings.istio_namespace},
         type="Opaque",
-        data=args.stack.ca_secret,
+        data=data,
         opts=opts,
     )
     return [secret]
@@ -152,9 +156,9 @@ def _chart(
 ) -> Chart:
     rendered = chart.ChartArgs(
         path=path,
-        namespace=args.stack.istio_namespace,
-        kube_version=args.stack.kube_version,
+        namespace=args.settings.istio_namespace,
+        kube_version=args.settings.kube_version,
         values=values,
-        stopped=args.stopped,
+        scaled_to_zero=args.scaled_to_zero,
     )
     return chart.make(name, rendered, opts)

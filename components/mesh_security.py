@@ -6,13 +6,12 @@ from typing import Literal
 
 import pulumi
 
-from mesh.bookinfo.services import FRONT, MICROSERVICES, Microservice, row
+from mesh.bookinfo.services import FRONT, MICROSERVICES, Microservice, row, versions_of
 from mesh.istio.api import security as api
 from mesh.resources.ready import Ready
-from mesh.settings import security
-from mesh.settings.schema import Settings
+from mesh.settings.schema import NamespaceMtls, Settings
 
-MODES: Mapping[security.Mode, Literal["DISABLE", "PERMISSIVE", "STRICT"]] = {
+MODES: Mapping[NamespaceMtls, Literal["DISABLE", "PERMISSIVE", "STRICT"]] = {
     "disable": "DISABLE",
     "permissive": "PERMISSIVE",
     "strict": "STRICT",
@@ -23,7 +22,7 @@ MODES: Mapping[security.Mode, Literal["DISABLE", "PERMISSIVE", "STRICT"]] = {
 class MeshSecurityArgs:
     """What a stack decides about security."""
 
-    stack: Settings
+    settings: Settings
     ingress: tuple[str, str]
     """Namespace and name of the ServiceAccount that requests from outside come by."""
 
@@ -40,9 +39,9 @@ class MeshSecurity(pulumi.ComponentResource):
         super().__init__("mesh:index:MeshSecurity", name, None, opts)
 
         child = pulumi.ResourceOptions(parent=self)
-        modes: dict[str, security.Mode] = dict(args.stack.mtls_by_namespace)
-        if args.stack.mtls == "strict":
-            modes[args.stack.root_namespace] = args.stack.mtls
+        modes: dict[str, NamespaceMtls] = dict(args.settings.mtls_by_namespace)
+        if args.settings.mtls == "strict":
+            modes[args.settings.root_namespace] = args.settings.mtls
         policies = [
             api.PeerAuthentication(
                 name="default",
@@ -51,15 +50,15 @@ class MeshSecurity(pulumi.ComponentResource):
             ).make(f"{name}-mtls-{namespace}", child)
             for namespace, mode in modes.items()
         ]
-        if args.stack.deny_by_default:
+        if args.settings.deny_by_default:
             allowances = [
                 _allowance(service, args).make(f"{name}-allow-{service.name}", child)
                 for service in MICROSERVICES
-                if service.name in args.stack.bookinfo_versions
+                if service.name in versions_of(args.settings)
             ]
             denial = api.AuthorizationPolicy(
                 name="allow-nothing",
-                namespace=args.stack.bookinfo_namespace,
+                namespace=args.settings.bookinfo_namespace,
                 spec=api.AuthorizationPolicySpec(),
             )
             # Requests go on while it is switched on or off: the denial comes last and goes first.
@@ -75,19 +74,20 @@ def _allowance(service: Microservice, args: MeshSecurityArgs) -> api.Authorizati
     rows = [
         row(caller, version)
         for caller in MICROSERVICES
-        for version in args.stack.bookinfo_versions.get(caller.name, ())
+        for version in versions_of(args.settings).get(caller.name, ())
     ]
     # Versions share an account.
     accounts = dict.fromkeys(caller.account for caller in rows if service.name in caller.calls)
-    callers = [(args.stack.bookinfo_namespace, account) for account in accounts]
+    callers = [(args.settings.bookinfo_namespace, account) for account in accounts]
     if service.name == FRONT:
         callers.append(args.ingress)
     principals = tuple(
-        f"{args.stack.trust_domain}/ns/{namespace}/sa/{account}" for namespace, account in callers
+        f"{args.settings.trust_domain}/ns/{namespace}/sa/{account}"
+        for namespace, account in callers
     )
     return api.AuthorizationPolicy(
         name=f"{service.name}-viewer",
-        namespace=args.stack.bookinfo_namespace,
+        namespace=args.settings.bookinfo_namespace,
         spec=api.AuthorizationPolicySpec(
             selector=api.WorkloadSelector(match_labels={"app": service.name}),
             rules=(

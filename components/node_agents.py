@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import pulumi
 
+from mesh.charts.values import node_agent_values
 from mesh.istio.control_planes import ControlPlane
-from mesh.resources import chart, namespace
+from mesh.resources import chart, namespace, secrets
 from mesh.resources.ready import Ready, all_ready
 from mesh.settings.schema import Settings
 
@@ -14,7 +15,7 @@ from mesh.settings.schema import Settings
 class NodeAgentsArgs:
     """What a stack decides about its nodes' agents."""
 
-    stack: Settings
+    settings: Settings
     control_plane: ControlPlane
     """The one whose release they are of, and which tells ztunnel what to do."""
 
@@ -30,15 +31,16 @@ class NodeAgents(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mesh:index:NodeAgents", name, None, opts)
 
-        agents = args.stack.data_plane.node_agents
+        agents = args.settings.data_plane.node_agents
         made = (
             namespace.make(
                 name,
-                args.stack.node_agents_namespace,
+                args.settings.node_agents_namespace,
                 self,
+                context=args.settings.context,
                 # They enter other pods' network namespaces, and mount folders of the node.
                 pod_security_level="privileged",
-                pull_secret=args.stack.pull_secret,
+                pull_secret=secrets.pull_secret(args.settings),
             )
             if agents
             else []
@@ -49,18 +51,12 @@ class NodeAgents(pulumi.ComponentResource):
                 agent,
                 chart.ChartArgs(
                     path=args.control_plane.release.node_agent_chart(agent),
-                    namespace=args.stack.node_agents_namespace,
-                    kube_version=args.stack.kube_version,
-                    values=chart.merged(
-                        args.stack.node_agent_values[agent],
-                        args.stack.common_values,
-                        # What the other charts read below `global`, ztunnel's reads at the top.
-                        args.stack.common_values["global"],
-                        {"revision": args.control_plane.chart_value},
-                    ),
+                    namespace=args.settings.node_agents_namespace,
+                    kube_version=args.settings.kube_version,
+                    values=node_agent_values(args.settings, agent, args.control_plane),
                 ),
                 pulumi.ResourceOptions(parent=self, depends_on=self.ready),
             )
             self.ready = all_ready(self.ready, rendered.ready)
 
-        self.register_outputs({"namespace": args.stack.node_agents_namespace})
+        self.register_outputs({"namespace": args.settings.node_agents_namespace})

@@ -21,7 +21,7 @@ ENVOY = "envoy"
 class TelemetryArgs:
     """What a stack decides about telemetry."""
 
-    stack: Settings
+    settings: Settings
     release: Release
     context: str
 
@@ -39,27 +39,28 @@ class Telemetry(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mesh:index:Telemetry", name, None, opts)
 
-        chosen = [addon for addon in addons.ADDONS if addon.name in args.stack.addons]
+        chosen = [addon for addon in addons.ADDONS if addon.name in args.settings.addons]
         parts: dict[str, list[pulumi.Resource]] = {}
         for addon in chosen:
             sample = args.release.addon(addon.name).read_text()
             needed = [part for need in addon.needs for part in parts[need]]
             parts[addon.name] = manifests.make(
                 name,
-                sample.replace(SAMPLES_NAMESPACE, args.stack.istio_namespace),
+                sample.replace(SAMPLES_NAMESPACE, args.settings.istio_namespace),
                 pulumi.ResourceOptions(parent=self, depends_on=needed),
             )
         resources = [part for made in parts.values() for part in made]
         spec = _reports(args)
         if spec != api.TelemetrySpec():
             mesh_default = api.Telemetry(
-                name="mesh-default", namespace=args.stack.root_namespace, spec=spec
+                name="mesh-default", namespace=args.settings.root_namespace, spec=spec
             )
             after = pulumi.ResourceOptions(parent=self, depends_on=resources)
             resources = [*resources, mesh_default.make(f"{name}-mesh-default", after)]
 
         self.dashboards = {
-            addon.name: addon.way(args.context, args.stack.istio_namespace) for addon in chosen
+            addon.name: addon.port_forward(args.context, args.settings.istio_namespace)
+            for addon in chosen
         }
         self.ready = pulumi.Output.from_input(resources)
         self.register_outputs({"dashboards": self.dashboards})
@@ -70,11 +71,11 @@ def _reports(args: TelemetryArgs) -> api.TelemetrySpec:
     logging = api.AccessLogging(providers=(api.Provider(name=ENVOY),))
     tracing = api.Tracing(
         providers=(api.Provider(name=addons.JAEGER_PROVIDER),)
-        if "jaeger" in args.stack.addons
+        if "jaeger" in args.settings.addons
         else None,
-        random_sampling_percentage=args.stack.tracing_sampling,
+        random_sampling_percentage=args.settings.tracing_sampling,
     )
     return api.TelemetrySpec(
-        access_logging=(logging,) if args.stack.access_logs else None,
+        access_logging=(logging,) if args.settings.access_logs else None,
         tracing=(tracing,) if tracing != api.Tracing() else None,
     )

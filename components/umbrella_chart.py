@@ -22,11 +22,11 @@ INGRESS = "istio-ingressgateway"
 class UmbrellaChartArgs:
     """What a stack decides about the chart."""
 
-    stack: Settings
+    settings: Settings
     control_plane: ControlPlane
     cluster: Cluster
-    stopped: Mapping[str, int]
-    """Deployments that somebody scaled to nothing, to be started again: their generation."""
+    scaled_to_zero: Mapping[str, int]
+    """Deployments that somebody scaled to 0, to be started again: their generation."""
 
 
 class UmbrellaChart(pulumi.ComponentResource):
@@ -46,10 +46,10 @@ class UmbrellaChart(pulumi.ComponentResource):
 
         wanted = chart.ChartArgs(
             path=umbrella.repaired(args.control_plane.release.umbrella_chart),
-            namespace=args.stack.istio_namespace,
-            kube_version=args.stack.kube_version,
-            values=umbrella.values(args.stack, args.control_plane.release),
-            stopped=args.stopped,
+            namespace=args.settings.istio_namespace,
+            kube_version=args.settings.kube_version,
+            values=umbrella.values(args.settings, args.control_plane.release),
+            scaled_to_zero=args.scaled_to_zero,
         )
         # Before the chart, so that on a destroy they run after all of it is gone.
         hooks = DeletionHooks(
@@ -65,10 +65,10 @@ class UmbrellaChart(pulumi.ComponentResource):
         self.injector = kube_inject.injector(
             rendered,
             release=args.control_plane.release,
-            namespace=args.stack.istio_namespace,
-            kube_version=args.stack.kube_version,
+            namespace=args.settings.istio_namespace,
+            kube_version=args.settings.kube_version,
         )
-        key = f"v1/Service:{args.stack.istio_namespace}/{INGRESS}"
+        key = f"v1/Service:{args.settings.istio_namespace}/{INGRESS}"
         self.gateways = {INGRESS: rendered.resources.apply(lambda made: made.get(key))}
         self.ready = all_ready(pulumi.Output.from_input([hooks]), rendered.ready)
         self.register_outputs({"version": args.control_plane.release.version})

@@ -1,6 +1,10 @@
-"""The platform: CRDs, Istio's core, gateways, the nodes' agents, telemetry."""
+"""The platform: CRDs, Istio's core, gateways, node agents, telemetry."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pulumi
+import pulumi_kubernetes as kubernetes
 
 from components.gateway_api_crds import GatewayAPICRDs, GatewayAPICRDsArgs
 from components.gateways import Gateways, GatewaysArgs
@@ -9,53 +13,86 @@ from components.istio_crds import IstioCRDs, IstioCRDsArgs
 from components.mesh_security import MeshSecurity, MeshSecurityArgs
 from components.node_agents import NodeAgents, NodeAgentsArgs
 from components.telemetry import Telemetry, TelemetryArgs
-from layers.foundation import Foundation
-from mesh.istio import control_planes
-from mesh.istio import gateway_api_crds as gateway_api_bundle
-from mesh.kubernetes import cluster
+from mesh.injection.kube_inject import Injector
+from mesh.istio import gateway_api_crds as gateway_api
+from mesh.istio import running_mesh
+from mesh.istio.control_planes import ControlPlanes
+from mesh.istio.release import TODAY, Layout
+from mesh.kubernetes import cluster as clusters
 from mesh.kubernetes.cluster import Cluster
-from mesh.preflight import platform
-from mesh.resources import ready
-from mesh.settings import platform_contract, schema
+from mesh.preflight import app as app_preflight
+from mesh.preflight import platform as platform_preflight
+from mesh.resources.ready import Ready, all_ready, nothing
+from mesh.settings.gateway import HTTP_PORT
+from mesh.settings.platform_contract import CONTRACT, IngressGateway, PlatformContract
 from mesh.settings.schema import Settings
 
 
-def deploy(stack: Settings, target: Cluster) -> Foundation:
-    """Bring up what applications stand on, from the bottom up."""
-    istio = control_planes.find(stack)
-    schema.check(stack, istio.releases)
-    gateway_api = gateway_api_bundle.find(stack.istio_version, wanted=stack.brings_gateway_api)
-    stopped = platform.check(target, stack, istio, gateway_api)
+@dataclass(frozen=True, kw_only=True)
+class Platform:
+    """A mesh that applications use, of this stack or of another one."""
 
-    provider = cluster.provider(
+    contract: PlatformContract
+    provider: kubernetes.Provider
+    address: pulumi.Input[str]
+    """The ingress gateway's IP or host name."""
+    layout: Layout = TODAY
+    """The generation of its release: which sample applications are made of."""
+    injectors: Mapping[str, Injector] = field(default_factory=dict)
+    """By revision; none where the control planes are another stack's."""
+    injection_ready: Ready = field(default_factory=nothing)
+    """Depend on it before creating pods that need a sidecar."""
+    gateways_ready: Ready = field(default_factory=nothing)
+    """Every gateway is running."""
+    release_source: str = ""
+    dashboards: Mapping[str, str] = field(default_factory=dict)
+    """The command that opens each telemetry add-on."""
+    addresses: pulumi.Input[Mapping[str, str]] = field(default_factory=dict)
+    """The address of every gateway, by its name."""
+    kept_on_destroy: list[str] = field(default_factory=list)
+    """CRDs that outlive the stack."""
+
+
+def deploy(settings: Settings, control_planes: ControlPlanes, cluster: Cluster) -> Platform:
+    """Create the mesh, from the bottom up."""
+    bundle = gateway_api.find(settings)
+    running = running_mesh.look(cluster)
+    platform_preflight.check(cluster, settings, control_planes, bundle, running)
+    scaled_to_zero = running.scaled_to_zero_of(settings) if running else {}
+
+    provider = clusters.provider(
         "cluster",
-        target,
-        kube_version=stack.kube_version,
-        upsert_existing_objects=stack.adopt,
+        cluster,
+        kube_version=settings.kube_version,
+        upsert_existing_objects=settings.adopt,
     )
     # CRDs outlive a destroy: those that are there already are taken over, not refused.
-    adopting_provider = cluster.provider(
-        "cluster-crds", target, kube_version=stack.kube_version, upsert_existing_objects=True
+    adopting_provider = clusters.provider(
+        "cluster-crds", cluster, kube_version=settings.kube_version, upsert_existing_objects=True
     )
 
     crds = IstioCRDs(
         "istio-crds",
-        IstioCRDsArgs(release=istio.newest, delete=stack.delete_crds),
+        IstioCRDsArgs(release=control_planes.newest, delete=settings.delete_crds),
         pulumi.ResourceOptions(provider=adopting_provider),
     )
 
     gateway_api_crds = GatewayAPICRDs(
         "gateway-api-crds",
-        GatewayAPICRDsArgs(bundle=gateway_api),
+        GatewayAPICRDsArgs(bundle=bundle),
         pulumi.ResourceOptions(provider=adopting_provider),
     )
 
     core = IstioCore(
         "istio",
-        IstioCoreArgs(stack=stack, control_planes=istio, cluster=target, stopped=stopped),
+        IstioCoreArgs(
+            settings=settings,
+            control_planes=control_planes,
+            cluster=cluster,
+            scaled_to_zero=scaled_to_zero,
+        ),
         pulumi.ResourceOptions(
-            provider=provider,
-            depends_on=ready.all_ready(crds.ready, gateway_api_crds.ready),
+            provider=provider, depends_on=all_ready(crds.ready, gateway_api_crds.ready)
         ),
     )
 
@@ -63,55 +100,91 @@ def deploy(stack: Settings, target: Cluster) -> Foundation:
     gateways = Gateways(
         "gateways",
         GatewaysArgs(
-            stack=stack,
-            proxies=istio.proxies(stack.gateway_revision),
-            brought=core.gateways,
-            stopped=stopped,
+            settings=settings,
+            proxies=control_planes.proxies(settings.gateway_revision),
+            umbrella_services=core.gateways,
+            scaled_to_zero=scaled_to_zero,
         ),
         pulumi.ResourceOptions(provider=provider, depends_on=core.ready),
     )
 
-    # Agents of the nodes follow the stack's own istiod: never newer than it.
+    # The nodes' agents follow the stack's own istiod: never newer than it.
     node_agents = NodeAgents(
         "node-agents",
-        NodeAgentsArgs(stack=stack, control_plane=istio.own),
+        NodeAgentsArgs(settings=settings, control_plane=control_planes.own),
         pulumi.ResourceOptions(provider=provider, depends_on=core.ready),
     )
 
     telemetry = Telemetry(
         "telemetry",
-        TelemetryArgs(stack=stack, release=istio.own.release, context=target.context),
+        TelemetryArgs(
+            settings=settings, release=control_planes.own.release, context=cluster.context
+        ),
         pulumi.ResourceOptions(provider=provider, depends_on=core.ready),
     )
 
-    pulumi.export("releaseSource", istio.own.release.source)
-    pulumi.export("dashboards", telemetry.dashboards)
-    pulumi.export("gatewayAddresses", gateways.addresses)
-    pulumi.export("keptOnDestroy", [*crds.kept, *gateway_api_crds.names])
-    return Foundation(
-        contract=platform_contract.of(stack, istio, gateways.ingress, gateways.account),
+    platform = Platform(
+        contract=_contract(settings, control_planes, gateways),
         provider=provider,
-        layout=istio.own.release.layout,
         address=gateways.address,
+        layout=control_planes.own.release.layout,
         injectors=core.injectors,
-        injects=ready.all_ready(core.ready, node_agents.ready),
-        lets_in=gateways.ready,
+        injection_ready=all_ready(core.ready, node_agents.ready),
+        gateways_ready=gateways.ready,
+        release_source=control_planes.own.release.source,
+        dashboards=telemetry.dashboards,
+        addresses=gateways.addresses,
+        kept_on_destroy=[*crds.kept, *gateway_api_crds.names],
     )
+    if settings.mode == "platform":  # else the application's namespace comes first (layers/app.py)
+        MeshSecurity(
+            "security",
+            MeshSecurityArgs(settings=settings, ingress=platform.contract.gateway.identity),
+            pulumi.ResourceOptions(
+                provider=provider,
+                depends_on=all_ready(platform.injection_ready, platform.gateways_ready),
+            ),
+        )
+    return platform
 
 
-def offer(stack: Settings, foundation: Foundation) -> None:
-    """Set the mesh-wide policies, and say what app stacks must know."""
-    contract = foundation.contract
-    MeshSecurity(
-        "security",
-        MeshSecurityArgs(stack=stack, ingress=contract.gateway.identity),
-        # Any of the stack's namespaces may have a policy of its own.
-        pulumi.ResourceOptions(
-            provider=foundation.provider,
-            depends_on=ready.all_ready(foundation.injects, foundation.lets_in),
+def of_another_stack(settings: Settings, cluster: Cluster) -> Platform:
+    """Return the platform that an app stack uses, after checking that it is up."""
+    contract = settings.platform_contract
+    assert contract is not None  # noqa: S101 - an app stack's settings always have it
+    app_preflight.check(cluster, settings, contract)
+    return Platform(
+        contract=contract,
+        provider=clusters.provider(
+            "cluster",
+            cluster,
+            kube_version=settings.kube_version,
+            upsert_existing_objects=settings.adopt,
         ),
+        address=contract.gateway_address,
     )
-    pulumi.export(
-        platform_contract.OUTPUT,
-        {**contract.output, "gatewayAddress": foundation.address},
+
+
+def _contract(
+    settings: Settings, control_planes: ControlPlanes, gateways: Gateways
+) -> PlatformContract:
+    """Describe the platform for app stacks."""
+    namespace, account = gateways.account
+    return PlatformContract(
+        contract=CONTRACT,
+        istio_namespace=settings.istio_namespace,
+        revision=control_planes.own.revision,
+        versions={plane.revision: plane.release.version for plane in control_planes.all},
+        revision_tags=settings.revision_tags,
+        routing_api=settings.routing_api,
+        trust_domain=settings.trust_domain,
+        auto_mtls=settings.mesh_config.get("enableAutoMtls", True),
+        node_agents=settings.data_plane.node_agents,
+        gateway=IngressGateway(
+            name=gateways.ingress.name,
+            namespace=namespace,
+            account=account,
+            selector=gateways.ingress.selector,
+            port=gateways.ingress.http_port or HTTP_PORT,
+        ),
     )

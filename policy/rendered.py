@@ -10,7 +10,7 @@ import typer
 import yaml
 
 import console
-from mesh.settings.modes import Mode
+from mesh.settings.facts import Mode
 from meshctl.workspace.stack import Workspace
 from policy.rule import Level, Object, Options, Rule, Stack
 from policy.rules import RULES

@@ -10,9 +10,7 @@ import sys
 from pathlib import Path
 
 from mesh.kubernetes.apis import FILE
-from mesh.project import (
-    PROJECT,
-)
+from mesh.project import PROJECT
 from scripts.go_module import download
 
 MODULES = ("k8s.io/api", "k8s.io/apiextensions-apiserver", "k8s.io/kube-aggregator")

@@ -13,9 +13,7 @@ from typing import Any
 from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from mesh.project import (
-    PROJECT,
-)
+from mesh.project import PROJECT
 from mesh.validation.mesh_config import FIELDS, ROOT
 from scripts.go_module import download
 

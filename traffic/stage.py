@@ -14,9 +14,7 @@ from lightkube.generic_resource import create_namespaced_resource
 from lightkube.resources.core_v1 import Pod
 
 from mesh.bookinfo.services import FRONT, PORT
-from mesh.project import (
-    PROJECT,
-)
+from mesh.project import PROJECT
 from sandbox.cluster import Sandbox
 from sandbox.dataplane import proxy
 from sandbox.dataplane.pods import Pods

@@ -5,15 +5,14 @@ from typing import Any
 
 from mesh.bookinfo.services import DEFAULT_ACCOUNT, HEALTH, Microservice, Sample
 from mesh.kubernetes import pod_security
-from mesh.resources import early_deployments
-from mesh.settings import secrets
+from mesh.resources import early_deployments, secrets
 from mesh.settings.schema import Settings
 
 PROBES = ("readinessProbe", "livenessProbe")
 
 
 def make(
-    stack: Settings,
+    settings: Settings,
     sample: Sample,
     service: Microservice,
     version: str,
@@ -21,31 +20,31 @@ def make(
 ) -> dict[str, Any]:
     """Describe a version's Deployment as the stack wants it, without a sidecar."""
     labels = {"app": service.name, "version": version}
-    mark = revision_mark if stack.data_plane.has_sidecars else {}
-    annotations = {**service.annotations, **stack.data_plane.pod_annotations, **mark}
+    mark = revision_mark if settings.data_plane.has_sidecars else {}
+    annotations = {**service.annotations, **settings.data_plane.pod_annotations, **mark}
     whole = {
         "apiVersion": sample.deployments,
         "kind": "Deployment",
         "metadata": {
             "name": f"{service.name}-{version}",
-            "namespace": stack.bookinfo_namespace,
+            "namespace": settings.bookinfo_namespace,
             "labels": labels,
         },
         "spec": {
-            "replicas": 1 if service.is_database else stack.bookinfo_replicas,
+            "replicas": 1 if service.is_database else settings.bookinfo_replicas,
             "selector": {"matchLabels": labels},
             "template": {
                 "metadata": {
-                    "labels": {**labels, **stack.data_plane.pod_labels},
+                    "labels": {**labels, **settings.data_plane.pod_labels},
                     "annotations": annotations or None,
                 },
                 "spec": {
                     # An injector adds the platform's own, where there is one and it has some.
-                    "imagePullSecrets": [{"name": name} for name in stack.pull_secrets] or None,
+                    "imagePullSecrets": [{"name": name} for name in settings.pull_secrets] or None,
                     "serviceAccountName": (
                         None if service.account == DEFAULT_ACCOUNT else service.account
                     ),
-                    "containers": [_container(stack, sample, service, version)],
+                    "containers": [_container(settings, sample, service, version)],
                     "volumes": [{"name": volume, "emptyDir": {}} for volume in service.scratch]
                     or None,
                 },
@@ -56,15 +55,15 @@ def make(
 
 
 def _container(
-    stack: Settings, sample: Sample, service: Microservice, version: str
+    settings: Settings, sample: Sample, service: Microservice, version: str
 ) -> dict[str, Any]:
     env: list[dict[str, Any]] = [{"name": key, "value": text} for key, text in service.env.items()]
     if service.password:
         key = {"name": secrets.MYSQL_SECRET, "key": secrets.MYSQL_KEY}
         env.append({"name": service.password, "valueFrom": {"secretKeyRef": key}})
-    probe = _probe(service) if stack.bookinfo_probes else None
+    probe = _probe(service) if settings.bookinfo_probes else None
     user = {"runAsUser": service.user} if service.user else {}
-    hub, tag = stack.bookinfo_hub or sample.hub, stack.bookinfo_tag or sample.tag
+    hub, tag = settings.bookinfo_hub or sample.hub, settings.bookinfo_tag or sample.tag
     return {
         "name": service.name,
         "image": f"{hub}/examples-bookinfo-{service.image_name(version)}:{tag}",
@@ -72,7 +71,7 @@ def _container(
         "args": list(service.args) or None,
         "env": env or None,
         "ports": [{"containerPort": service.port}],
-        "resources": stack.bookinfo_resources.model_dump(exclude_defaults=True) or None,
+        "resources": settings.bookinfo_resources.model_dump(exclude_defaults=True) or None,
         **dict.fromkeys(PROBES, probe),
         "securityContext": {**pod_security.RESTRICTED_CONTAINER, **user},
         "volumeMounts": [

@@ -1,11 +1,11 @@
 """Bookinfo: its services and their versions, as a stack deploys and as its routes see them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from mesh.settings.schema import Settings
+from mesh.istio.release import Generation
+from mesh.settings.schema import Database, Settings
 
 PORT = 9080
 VERSIONS: Mapping[str, tuple[str, ...]] = {
@@ -16,7 +16,6 @@ VERSIONS: Mapping[str, tuple[str, ...]] = {
 }
 """The services that routes lead to, and the versions that every stack deploys of each."""
 
-Database = Literal["mongodb", "mysql"]
 DATABASES: Mapping[Database, tuple[str, str]] = {
     "mongodb": ("mongodb", "v2"),
     "mysql": ("mysqldb", "v2-mysql"),
@@ -59,7 +58,13 @@ class Sample:
     """Whether it has nothing but what it takes to run: no accounts, no rights taken away."""
 
 
-TODAY = Sample()
+SAMPLES: Mapping[Generation, Sample] = {
+    "istiod": Sample(),
+    "umbrella": Sample(
+        hub="docker.io/istio", tag="1.8.0", deployments="extensions/v1beta1", is_bare=True
+    ),
+}
+"""The sample of each generation of releases."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,25 +189,13 @@ def row(service: Microservice, version: str) -> Microservice:
     return VARIANTS.get((service.name, version), service)
 
 
-def versions(database: Database | None, *, details_v2: bool) -> Versions:
-    """List what a stack deploys: the sample's own versions, and those it adds."""
+def versions_of(settings: Settings) -> Versions:
+    """List what a stack deploys: the sample's own versions, and those that the stack adds."""
     found = dict(VERSIONS)
-    if details_v2:
+    if settings.bookinfo_details_v2:
         found["details"] += ("v2",)
-    if database:
-        service, ratings = DATABASES[database]
+    if settings.bookinfo_ratings:
+        service, ratings = DATABASES[settings.bookinfo_ratings]
         found["ratings"] += (ratings,)
         found[service] = ("v1",)
     return found
-
-
-def contradictions(settings: "Settings", prefix: str) -> Iterator[str]:
-    """Name the values that are fine alone and wrong together."""
-    ratings, password = settings.bookinfo_ratings, settings.bookinfo_mysql_password
-    if ratings == "mysql" and password is None:
-        yield (
-            f"{prefix}bookinfoMysqlPassword: must be set for {prefix}bookinfoRatings mysql: "
-            "pulumi config set --secret bookinfoMysqlPassword"
-        )
-    if ratings != "mysql" and password is not None:
-        yield f"{prefix}bookinfoMysqlPassword: needs {prefix}bookinfoRatings mysql, got {ratings!r}"

@@ -1,63 +1,24 @@
-"""Releases from 1.0 to 1.4: one chart brings the whole mesh, and knows no more than it did then."""
-
-from __future__ import annotations
+"""Istio 1.0 to 1.4: a single Helm chart, with fewer settings."""
 
 import re
 import shutil
 import tempfile
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
-from mesh.resources import chart
-from mesh.validation import chart_values
-from mesh.validation.messages import below, unknown, wrong
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from mesh.istio.release import Release
-    from mesh.settings.schema import Settings
+from mesh.charts.values import common_values
+from mesh.istio.chart_files import ChartFiles, merged
+from mesh.istio.release import Release
+from mesh.settings.schema import Settings
 
 NAME = "istio"
 """The helm release, as Istio's docs of the time call it; also the chart's key in `values`."""
 PROFILE = re.compile(r"values-(?:istio-)?(.+)\.yaml")
 
-_ONE = "it has one control plane to a cluster"
-_SAMPLE = "its sample has no such part"
-CAME_LATER: Mapping[str, str] = {
-    "gateways": "its chart has them: set values.istio.gateways",
-    "routingApi": "it knows no Gateway API",
-    "gatewayApiCrds": "it knows no Gateway API",
-    "bookinfoRatings": _SAMPLE,
-    "bookinfoDetailsV2": _SAMPLE,
-    "meshConfig": "its chart makes it of other values: set values.istio.global",
-    "platform": "it ships no platforms",
-    "compatibilityVersion": "it keeps no older behaviour",
-    "mtls": "set values.istio.global.mtls.enabled to true, or the profile auth",
-    "mtlsByNamespace": "write Policies of authentication.istio.io",
-    "denyByDefault": "write ServiceRoles of rbac.istio.io",
-    "outboundTrafficPolicy": "set values.istio.global.proxy.includeIPRanges",
-    "addons": "its chart has them: set values.istio.grafana.enabled and the like, or profile demo",
-    "accessLogs": "set values.istio.global.proxy.accessLogFile",
-    "tracingSampling": "set values.istio.pilot.traceSampling",
-    "cni": "it ships no chart of istio-cni",
-    "podSecurity": "its sidecars need an init container that changes the pods' network",
-    "revision": _ONE,
-    "canary": _ONE,
-    "revisionTags": _ONE,
-    "gatewayRevision": _ONE,
-    "bookinfoRevision": _ONE,
-}
-"""Settings that need a release of 1.5 or later, and why, or what says the same before."""
-OTHER_CHARTS = ("base", "istiod", "cni", "ztunnel")
-
-OWNED: Mapping[str, str] = {
-    **chart_values.OWNED,
-    "global.crds": "is decided by the program, which installs the CRDs before the chart",
-}
 IMAGES = ("hub", "tag", "imagePullPolicy", "imagePullSecrets")
 """What the chart spells below `global` as all charts of Istio do."""
 
@@ -76,34 +37,22 @@ LEFT_OUT: Mapping[str, dict[str, Any]] = {
 """What a profile lacks to be rendered."""
 
 
-def mistakes(prefix: str, settings: Settings, istio: Release) -> list[str]:
-    """List what such a release has no place for, and what its chart doesn't know."""
-    chart_folder = istio.umbrella_chart
-    return [
-        *_came_later(prefix, settings, istio),
-        *_no_profile(prefix, settings.profile, chart_folder),
-        *chart_values.mistakes(
-            chart_folder, settings.values.istio, f"{prefix}values.{NAME}", OWNED
-        ),
-    ]
-
-
 def values(settings: Settings, istio: Release) -> dict[str, Any]:
     """Merge what the chart is rendered with: profile, raw values, what the stack decides."""
-    images = {k: v for k, v in settings.common_values["global"].items() if k in IMAGES}
+    images = {k: v for k, v in common_values(settings)["global"].items() if k in IMAGES}
     # Else the file of CRDs asks for Tiller's version, which helm has no more; helm leaves the CRDs
     # out in any case, as hooks of a kind that it doesn't know.
     decided: dict[str, Any] = {"global": {**images, "crds": True}}
     if settings.cacerts is not None:
         decided["security"] = {"selfSigned": False}
     profile = _profile(istio.umbrella_chart, settings.profile)
-    return chart.merged(profile, settings.values.istio, decided)
+    return merged(profile, settings.values.istio, decided)
 
 
 def enabled(settings: Settings, istio: Release) -> list[Path]:
     """List the chart and those inside it that the values of a stack switch on."""
     folder = istio.umbrella_chart
-    wanted = chart.merged(chart_values.Chart(folder).defaults, values(settings, istio))
+    wanted = merged(ChartFiles(folder).defaults, values(settings, istio))
     return [folder] + [
         folder / "charts" / part["name"]
         for part in yaml.safe_load((folder / "requirements.yaml").read_text())["dependencies"]
@@ -116,7 +65,7 @@ def _profile(chart_folder: Path, name: str | None) -> dict[str, Any]:
     if name is None:
         return {}
     shipped = yaml.safe_load(profiles(chart_folder)[name].read_text())
-    return chart.merged(LEFT_OUT.get(name, {}), shipped)
+    return merged(LEFT_OUT.get(name, {}), shipped)
 
 
 def profiles(chart_folder: Path) -> dict[str, Path]:
@@ -150,33 +99,3 @@ def repaired(chart_folder: Path) -> Path:
 @cache
 def _temporary() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="istio-chart-")
-
-
-def _came_later(prefix: str, settings: Settings, istio: Release) -> Iterator[str]:
-    defaults = settings.defaults()
-    needs = f"needs Istio 1.5 or later, this is {istio.version}"
-    for key, reason in CAME_LATER.items():
-        if (got := settings.value(key)) != defaults.value(key):
-            yield wrong(f"{prefix}{key}", f"{needs}: {reason}", got)
-    if settings.data_plane.is_ambient:
-        yield wrong(f"{prefix}injection", f"{needs}: it has sidecars only", settings.injection)
-    for name in OTHER_CHARTS:
-        if given := getattr(settings.values, name):
-            rule = f"{needs}: its one chart is set by values.{NAME}"
-            yield wrong(f"{prefix}values.{name}", rule, given)
-    for service, plan in settings.traffic_plan.items():
-        for case in (plan, *plan.when):
-            for key in ("mirror", "delay", "abort"):
-                if getattr(case, key):
-                    yield wrong(
-                        below(f"{prefix}trafficPlan", service, key),
-                        f"{needs}: its routes spell percentages in another way",
-                        getattr(case, key).model_dump(by_alias=True),
-                    )
-
-
-def _no_profile(prefix: str, name: str | None, chart_folder: Path) -> Iterator[str]:
-    shipped = profiles(chart_folder)
-    if name is not None and name not in shipped:
-        what = f"one in the release, which has {', '.join(shipped) or 'none'}"
-        yield unknown(f"{prefix}profile", name, shipped, name, what=what)

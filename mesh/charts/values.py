@@ -1,10 +1,13 @@
-"""The values that the core's charts are rendered with: a stack's raw ones, and what it decides."""
+"""Helm values of every chart since Istio 1.5: a stack's raw values, and what its settings say."""
 
 from typing import Any
 
-from mesh.istio.control_planes import ControlPlane, ControlPlanes
+from mesh.istio.addons import JAEGER_PROVIDER
+from mesh.istio.chart_files import merged
+from mesh.istio.control_planes import ControlPlane, ControlPlanes, Proxies
 from mesh.kubernetes import pod_security
-from mesh.resources import chart
+from mesh.settings.data_plane import NodeAgent
+from mesh.settings.gateway import STATUS_PORT, Gateway
 from mesh.settings.schema import Settings
 
 # istiod sets this itself; "Ignore", the default, would be a conflict on each update.
@@ -24,8 +27,8 @@ RESTRICTED_VALUES: dict[str, Any] = {
 }
 
 
-def of_base(stack: Settings, control_planes: ControlPlanes) -> dict[str, Any]:
-    """Values of the base chart: what the control planes of a cluster share."""
+def base_values(settings: Settings, control_planes: ControlPlanes) -> dict[str, Any]:
+    """Return the values of the base chart: what all control planes of a cluster share."""
     decided = {
         # Whose validator checks the objects of those who name no revision.
         "defaultRevision": control_planes.own.revision,
@@ -35,25 +38,130 @@ def of_base(stack: Settings, control_planes: ControlPlanes) -> dict[str, Any]:
             **VALIDATORS,
         },
     }
-    raw = stack.core_values.get("istio-base", {})
-    return chart.merged(RESTRICTED_VALUES, raw, stack.common_values, decided)
+    return merged(RESTRICTED_VALUES, settings.values.base, common_values(settings), decided)
 
 
-def of_istiod(stack: Settings, plane: ControlPlane) -> dict[str, Any]:
-    """Merge the raw values of a chart with what the stack decides, which none of them is about."""
+def istiod_values(settings: Settings, plane: ControlPlane) -> dict[str, Any]:
+    """Return the values of the istiod chart of one control plane."""
     decided = {
         "global": {"tag": plane.tag},
-        "meshConfig": dict(stack.whole_mesh_config),
+        "meshConfig": mesh_config(settings),
         "pilot": {
-            "cni": {"enabled": bool(stack.data_plane.node_agents)},
+            "cni": {"enabled": bool(settings.data_plane.node_agents)},
             # istiod signs for any workload that ztunnel's account asks for: nobody else's may be.
-            "trustedZtunnelNamespace": stack.node_agents_namespace
-            if stack.data_plane.is_ambient
+            "trustedZtunnelNamespace": settings.node_agents_namespace
+            if settings.data_plane.is_ambient
             else "",
         },
         "revision": plane.chart_value,
         "revisionTags": list(plane.tags),
         "base": VALIDATORS,
     }
-    raw = stack.core_values.get("istiod", {})
-    return chart.merged(RESTRICTED_VALUES, raw, stack.common_values, decided)
+    return merged(RESTRICTED_VALUES, settings.values.istiod, common_values(settings), decided)
+
+
+def node_agent_values(settings: Settings, agent: NodeAgent, plane: ControlPlane) -> dict[str, Any]:
+    """Return the values of a node agent's chart."""
+    common = common_values(settings)
+    return merged(
+        raw_node_agent_values(settings)[agent],
+        common,
+        # What the other charts read below `global`, ztunnel's reads at the top.
+        common["global"],
+        {"revision": plane.chart_value},
+    )
+
+
+def raw_node_agent_values(settings: Settings) -> dict[NodeAgent, dict[str, Any]]:
+    """Return the raw values of the node agents' charts, by release name."""
+    return {"istio-cni": settings.values.cni, "ztunnel": settings.values.ztunnel}
+
+
+def gateway_values(settings: Settings, gateway: Gateway, proxies: Proxies) -> dict[str, Any]:
+    """Return the values of a gateway's chart, which spells pull secrets as Kubernetes does."""
+    names = [{"name": name} for name in settings.pull_secrets]
+    images = {"imagePullPolicy": settings.image_pull_policy, "imagePullSecrets": names}
+    return merged(
+        gateway.values,
+        {**_presets(settings), **{key: value for key, value in images.items() if value}},
+        typed_gateway_values(gateway),
+        proxies.gateway_values,
+    )
+
+
+def typed_gateway_values(gateway: Gateway) -> dict[str, Any]:
+    """Return the values that a gateway's typed fields stand for: its `values` holds none."""
+    service: dict[str, Any] = {"type": gateway.service_type}
+    if gateway.ports is not None:
+        service["ports"] = [
+            STATUS_PORT,
+            *(
+                {
+                    "name": port.name,
+                    "port": port.port,
+                    "targetPort": port.target_port or port.port,
+                    "protocol": port.protocol,
+                    **({"nodePort": port.node_port} if port.node_port else {}),
+                }
+                for port in gateway.ports
+            ),
+        ]
+    optional = {
+        "annotations": gateway.annotations,
+        "loadBalancerIP": gateway.load_balancer.ip,
+        "loadBalancerClass": gateway.load_balancer.class_name,
+        "loadBalancerSourceRanges": list(gateway.load_balancer.source_ranges),
+    }
+    values: dict[str, Any] = {
+        "service": service | {key: value for key, value in optional.items() if value}
+    }
+    if gateway.direction == "egress":
+        values["labels"] = gateway.selector
+    if gateway.replicas is not None:
+        values |= {"replicaCount": gateway.replicas, "autoscaling": {"enabled": False}}
+    elif gateway.autoscaling is not None:
+        values["autoscaling"] = gateway.autoscaling.model_dump(by_alias=True)
+    return values
+
+
+def common_values(settings: Settings) -> dict[str, Any]:
+    """Return the values that every chart of Istio gets."""
+    images = {
+        "hub": settings.hub,
+        "tag": settings.tag or settings.istio_version,
+        "imagePullPolicy": settings.image_pull_policy,
+        "imagePullSecrets": settings.pull_secrets,
+    }
+    return {
+        **_presets(settings),
+        "global": {
+            "istioNamespace": settings.istio_namespace,
+            **{key: value for key, value in images.items() if value},
+        },
+    }
+
+
+def mesh_config(settings: Settings) -> dict[str, Any]:
+    """Return the stack's meshConfig, completed by its other settings."""
+    config = dict(settings.mesh_config)
+    if settings.outbound_traffic_policy:
+        config["outboundTrafficPolicy"] = {"mode": settings.outbound_traffic_policy}
+    if "jaeger" in settings.addons:
+        jaeger = {
+            "name": JAEGER_PROVIDER,
+            "opentelemetry": {
+                "service": f"jaeger-collector.{settings.istio_namespace}.svc.cluster.local",
+                "port": 4317,
+            },
+        }
+        config["extensionProviders"] = [*config.get("extensionProviders", ()), jaeger]
+    return config
+
+
+def _presets(settings: Settings) -> dict[str, str]:
+    presets = {
+        "profile": "ambient" if settings.data_plane.is_ambient else settings.profile,
+        "platform": settings.platform,
+        "compatibilityVersion": settings.compatibility_version,
+    }
+    return {key: value for key, value in presets.items() if value}

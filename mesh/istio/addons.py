@@ -1,36 +1,26 @@
-"""The telemetry add-ons that releases ship as samples: what each needs, and the way to it."""
-
-from __future__ import annotations
+"""The telemetry add-ons that releases ship as samples."""
 
 from dataclasses import dataclass
 from shlex import quote
-from typing import TYPE_CHECKING, Any, Literal
 
-from mesh.validation.messages import wrong
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from mesh.settings.schema import Settings
-
-Name = Literal["prometheus", "loki", "jaeger", "grafana", "kiali"]
+from mesh.settings.schema import AddonName
 
 
 @dataclass(frozen=True, kw_only=True)
 class Addon:
-    """One row: a sample, and its front door."""
+    """A telemetry add-on: its sample file, and the Service that its UI is reached by."""
 
-    name: Name
+    name: AddonName
     service: str
     port: int
     local_port: int
-    """Where a person's own machine has it, while they forward the port."""
+    """The port on the user's machine that is forwarded to it."""
     path: str = ""
-    needs: tuple[Name, ...] = ()
+    needs: tuple[AddonName, ...] = ()
     """Those whose data it shows."""
 
-    def way(self, context: str, namespace: str) -> str:
-        """Return the command that opens the way to it, and the address to look at then."""
+    def port_forward(self, context: str, namespace: str) -> str:
+        """Return the command that forwards its port, and the address to open then."""
         return (
             f"kubectl --context {quote(context)} --namespace {namespace} port-forward "
             f"service/{self.service} {self.local_port}:{self.port}"
@@ -61,52 +51,4 @@ ADDONS = (
 """In an order in which each comes after those that it needs."""
 
 JAEGER_PROVIDER = "jaeger"
-
-
-def jaeger_provider(namespace: str) -> dict[str, Any]:
-    """Return the provider of traces that MeshConfig has when Jaeger is chosen."""
-    return {
-        "name": JAEGER_PROVIDER,
-        "opentelemetry": {
-            "service": f"jaeger-collector.{namespace}.svc.cluster.local",
-            "port": 4317,
-        },
-    }
-
-
-def contradictions(stack: Settings, prefix: str) -> Iterator[str]:
-    """Name the values that are fine alone and wrong together."""
-    mesh_config = f"{prefix}meshConfig"
-    for addon in ADDONS:
-        for need in set(addon.needs) - stack.addons if addon.name in stack.addons else ():
-            yield wrong(
-                f"{prefix}addons",
-                f"{addon.name} shows the data of {need}: add {need}, or drop {addon.name}",
-                sorted(stack.addons),
-            )
-    jaeger = "jaeger" in stack.addons
-    if stack.tracing_sampling is not None and not jaeger and not _traces_already(stack.mesh_config):
-        yield wrong(
-            f"{prefix}tracingSampling",
-            f"needs a place to send traces to: add jaeger to {prefix}addons, or name a provider "
-            f"in {mesh_config}.defaultProviders.tracing",
-            stack.tracing_sampling,
-        )
-    if jaeger and JAEGER_PROVIDER in _providers(stack.mesh_config):
-        yield wrong(
-            f"{mesh_config}.extensionProviders",
-            f"has a provider that comes with jaeger in {prefix}addons: rename it, or drop one",
-            JAEGER_PROVIDER,
-        )
-
-
-def _traces_already(mesh_config: Mapping[str, Any]) -> bool:
-    # What isn't shaped like a MeshConfig is reported by mesh.validation.mesh_config.
-    defaults = mesh_config.get("defaultProviders")
-    return isinstance(defaults, dict) and bool(defaults.get("tracing"))
-
-
-def _providers(mesh_config: Mapping[str, Any]) -> list[Any]:
-    listed = mesh_config.get("extensionProviders")
-    listed = listed if isinstance(listed, list) else []
-    return [provider.get("name") for provider in listed if isinstance(provider, dict)]
+"""The name of the tracing provider in MeshConfig."""

@@ -84,18 +84,20 @@ class ControlPlanes:
         )
 
 
-def find(stack: Settings) -> ControlPlanes:
+def find(settings: Settings) -> ControlPlanes:
     """Find the release of each control plane that the stack wants."""
 
     def make(revision: str, istio: Release, image_tag: str | None) -> ControlPlane:
-        tags = tuple(tag for tag, tagged in stack.revision_tags.items() if tagged == revision)
+        tags = tuple(tag for tag, tagged in settings.revision_tags.items() if tagged == revision)
         return ControlPlane(
             release=istio, revision=revision, tag=image_tag or istio.version, tags=tags
         )
 
-    istio = release.find(stack.istio_version, stack.release_dir, addons=stack.addons)
-    own = make(stack.revision or DEFAULT, istio, stack.tag)
-    if stack.canary is None:
+    istio = release.find(settings.istio_version, settings.release_dir, addons=settings.addons)
+    own = make(settings.revision or DEFAULT, istio, settings.tag)
+    if settings.canary is None:
         return ControlPlanes(own=own, canary=None)
-    beside = release.find(stack.canary.istio_version, stack.canary.release_dir)
-    return ControlPlanes(own=own, canary=make(stack.canary.revision, beside, stack.canary.tag))
+    beside = release.find(settings.canary.istio_version, settings.canary.release_dir)
+    return ControlPlanes(
+        own=own, canary=make(settings.canary.revision, beside, settings.canary.tag)
+    )

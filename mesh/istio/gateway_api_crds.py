@@ -8,9 +8,8 @@ from typing import Any
 import pulumi
 
 from mesh import fast_yaml
-from mesh.project import (
-    PROJECT,
-)
+from mesh.project import PROJECT
+from mesh.settings.schema import Settings
 
 MODULE = "sigs.k8s.io/gateway-api"
 KNOWN_BY = "gateways.gateway.networking.k8s.io"
@@ -58,15 +57,18 @@ def of(istio_version: str) -> Bundle | None:
     return BUNDLES.get(istio_version.rpartition(".")[0])
 
 
-def find(istio_version: str, *, wanted: bool) -> Bundle | None:
-    """Find on disk the bundle that a stack brings, if it brings one."""
-    if not wanted:
+def find(settings: Settings) -> Bundle | None:
+    """Find the bundle that a stack brings on disk; None for a stack that brings none.
+
+    Raises pulumi.RunError when it isn't on disk.
+    """
+    if not settings.brings_gateway_api:
         return None
-    bundle = of(istio_version)
+    bundle = of(settings.istio_version)
     if bundle is None:
         raise pulumi.RunError(
-            f"routingApi gateway-api is known of Istio {' and '.join(BUNDLES)}, not of "
-            f"{istio_version}: pulumi config set routingApi istio"
+            f"gateway-api is known of Istio {' and '.join(BUNDLES)}, not of "
+            f"{settings.istio_version}: pulumi config set routingApi istio"
         )
     if not bundle.folder.is_dir():
         raise pulumi.RunError(

@@ -5,15 +5,16 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pulumi
 
 from mesh import fast_yaml
-from mesh.bookinfo import services
 from mesh.project import PROJECT
 
 SOURCE = "SOURCE"  # one line, written by the downloader: where the release came from
+Generation = Literal["istiod", "umbrella"]
+"""Istio since 1.5, with one istiod; and Istio 1.0 to 1.4, one umbrella chart."""
 ISTIOCTL = Path("bin", "istioctl")  # only the official archive holds it
 
 
@@ -24,6 +25,7 @@ class Layout:
     And what of its time is not on disk, or spelled differently: the one table of such facts.
     """
 
+    generation: Generation
     crds: str
     """A file of CRDs in plain YAML."""
     base: str | None = None
@@ -38,8 +40,6 @@ class Layout:
     """The API version of its routes."""
     istioctl_version: tuple[str, ...] = ("version", "--remote=false", "--short")
     """What makes its istioctl print its own version, without asking a cluster."""
-    sample: services.Sample = services.TODAY
-    """Bookinfo, as the release ships it."""
     addons: str = "samples/addons"
     """The telemetry add-ons, one file each; a folder of charts only has none."""
     node_agents: Mapping[str, str] = field(default_factory=dict)
@@ -56,6 +56,7 @@ class Layout:
 
 
 TODAY = Layout(
+    generation="istiod",
     crds="manifests/charts/base/files/crd-all.gen.yaml",
     base="manifests/charts/base",
     istiod="manifests/charts/istio-control/istio-discovery",
@@ -69,16 +70,11 @@ LAYOUTS = (
     TODAY,
     # 1.0 to 1.4
     Layout(
+        generation="umbrella",
         crds="install/kubernetes/helm/istio/templates/crds.yaml",
         umbrella="install/kubernetes/helm/istio",
         networking="networking.istio.io/v1alpha3",
         istioctl_version=("version", "--short"),
-        sample=services.Sample(
-            hub="docker.io/istio",
-            tag="1.8.0",
-            deployments="extensions/v1beta1",
-            is_bare=True,
-        ),
     ),
 )
 
@@ -109,7 +105,7 @@ class Release:
     @property
     def is_umbrella(self) -> bool:
         """Whether one chart holds the whole mesh, in place of one for each part."""
-        return self.layout.umbrella is not None
+        return self.layout.generation == "umbrella"
 
     @property
     def umbrella_chart(self) -> Path:
@@ -126,15 +122,8 @@ class Release:
         return self.folder / path
 
     def node_agent_chart(self, name: str) -> Path:
-        """Return the chart of what each node may run, or refuse a release that lacks it."""
-        chart = self.folder / self.layout.node_agents.get(name, f"a chart of {name}")
-        if not (chart / "Chart.yaml").is_file():
-            raise pulumi.RunError(
-                f"Istio {self.version} on disk lacks {chart}, and the stack needs {name}: get a "
-                "release that has it, or do without: pulumi config set injection auto, "
-                "pulumi config set cni false"
-            )
-        return chart
+        """Return the chart of a node agent; a release on disk may lack it."""
+        return self.folder / self.layout.node_agents.get(name, f"a chart of {name}")
 
     @property
     def istioctl(self) -> Path:
@@ -160,6 +149,11 @@ class Release:
     def crd_names(self) -> list[str]:
         """Their names, such as virtualservices.networking.istio.io."""
         return [crd["metadata"]["name"] for crd in self.crds]
+
+
+def has_chart(folder: Path) -> bool:
+    """Tell whether a folder is a chart's."""
+    return (folder / "Chart.yaml").is_file()
 
 
 def folder_of(version: str, release_dir: Path | None = None) -> Path:

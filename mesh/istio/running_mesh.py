@@ -16,7 +16,10 @@ from lightkube.resources.core_v1 import Namespace, Pod
 
 from mesh.istio import versions
 from mesh.kubernetes import apis, ownership
+from mesh.kubernetes.client import connect, kubernetes_version
+from mesh.kubernetes.cluster import Cluster
 from mesh.settings.revisions import DEFAULT
+from mesh.settings.schema import Settings
 
 REVISION, TAG = "istio.io/rev", "istio.io/tag"
 INJECTION = "istio-injection"
@@ -66,19 +69,19 @@ def webhooks(kubernetes: str) -> Webhooks:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class IstioObject:
     """A namespace, an istiod or an injector."""
 
     kind: str
     name: str
     namespace: str | None
     """Its own; None where the object is the cluster's."""
-    home: str | None
-    """The namespace whose owner speaks for it: an injector's is where its istiod runs."""
+    control_plane_namespace: str | None
+    """The namespace of the istiod that it belongs to; of a namespace, itself."""
     managers: tuple[str, ...]
     """The tools that made it, as the API server knows them."""
-    answers_to: str | None = None
-    """The revision or tag that pods ask for to get to it."""
+    revision: str | None = None
+    """The revision or tag that it serves."""
     version: str | None = None
     """An istiod's, where it can be told."""
 
@@ -92,21 +95,23 @@ class Part:
 class RunningMesh:
     """All of it, as one look found it."""
 
-    namespaces: dict[str, Part]
+    kubernetes: str
+    """The version of the API server, such as v1.36.3."""
+    namespaces: dict[str, IstioObject]
     owners: dict[str, str | None]
     """The stack that each namespace bears the mark of."""
     contexts: dict[str, str]
     """The context by which each namespace's stack knows the cluster, where it has named one."""
     hosts: dict[str, str]
     """The host that each app stack's namespace says it answers to."""
-    asked_for: dict[str, str]
-    """The revision or tag that each namespace is labelled with."""
-    labelled_by_others: dict[str, str]
-    """What the label istio-injection says of a namespace where not Pulumi set it."""
-    istiods: tuple[Part, ...]
-    injectors: tuple[Part, ...]
-    stopped: Mapping[tuple[str, str], int]
-    """The Deployments that somebody scaled to nothing, by namespace and name: their generation."""
+    revision_by_namespace: dict[str, str]
+    """The revision or tag that each namespace's pods get their proxies from."""
+    foreign_injection_labels: dict[str, str]
+    """Value of the label istio-injection by namespace, where another field manager set it."""
+    istiods: tuple[IstioObject, ...]
+    injectors: tuple[IstioObject, ...]
+    scaled_to_zero: Mapping[tuple[str, str], int]
+    """Istio's Deployments with 0 replicas, by namespace and name: their generation."""
 
     @classmethod
     def read(cls, client: Client, kubernetes: str) -> "RunningMesh":
@@ -114,6 +119,7 @@ class RunningMesh:
         injector, _ = webhooks(kubernetes)
         namespaces = {n.name: n for n in map(_metadata, client.list(Namespace)) if n.name}
         return cls(
+            kubernetes=kubernetes,
             namespaces={name: _part("Namespace", live, name) for name, live in namespaces.items()},
             owners={
                 name: (live.annotations or {}).get(ownership.ANNOTATION)
@@ -121,10 +127,10 @@ class RunningMesh:
             },
             contexts=_noted(namespaces, ownership.CONTEXT),
             hosts=_noted(namespaces, ownership.HOST),
-            asked_for={
-                name: asked for name, live in namespaces.items() if (asked := _asked_for(live))
+            revision_by_namespace={
+                name: asked for name, live in namespaces.items() if (asked := _revision_of(live))
             },
-            labelled_by_others={
+            foreign_injection_labels={
                 name: label
                 for name, live in namespaces.items()
                 if (label := _injection_by_others(live))
@@ -134,16 +140,45 @@ class RunningMesh:
             ),
             injectors=tuple(map(_injector, client.list(injector, labels={"app": INJECTORS}))),
             # The charts' istiods and gateways both have it.
-            stopped={
+            scaled_to_zero={
                 (str(found.namespace), str(found.name)): found.generation or 1
                 for live in client.list(Deployment, namespace="*", labels={"istio": exists()})
                 if live.spec and live.spec.replicas == 0 and (found := _metadata(live))
             },
         )
 
-    def owner(self, part: Part) -> str | None:
-        """Name the stack that a part belongs to."""
-        return self.owners.get(part.home or "")
+    def scaled_to_zero_of(self, settings: Settings) -> dict[str, int]:
+        """Return the stack's istiods and gateways that somebody scaled to 0: their generation.
+
+        Only the program can start those again: an autoscaler leaves a 0 alone, and Pulumi takes
+        the replicas for its own.
+        """
+        own = {(settings.istio_namespace, istiod.name) for istiod in self.istiods}
+        own |= {
+            (settings.namespace_of(gateway), gateway.name)
+            for gateway in settings.gateways
+            if gateway.replicas is None
+        }
+        return {
+            name: generation
+            for (namespace, name), generation in self.scaled_to_zero.items()
+            if (namespace, name) in own
+        }
+
+    def owner(self, part: IstioObject) -> str | None:
+        """Name the stack that an object belongs to."""
+        return self.owners.get(part.control_plane_namespace or "")
+
+
+def look(cluster: Cluster) -> RunningMesh | None:
+    """Read the mesh of a cluster; None for a stack that is only rendered.
+
+    Raises pulumi.RunError when the cluster can't be asked.
+    """
+    if not cluster.is_there:
+        return None
+    with connect(cluster) as client:
+        return RunningMesh.read(client, kubernetes_version(cluster))
 
 
 def injected_pods(client: Client) -> Iterator[tuple[str, str]]:
@@ -157,32 +192,32 @@ def injected_pods(client: Client) -> Iterator[tuple[str, str]]:
             yield revision, f"{live.namespace}/{live.name}"
 
 
-def _istiod(live: Deployment) -> Part:
+def _istiod(live: Deployment) -> IstioObject:
     metadata = _metadata(live)
     return replace(_part("Deployment", metadata, metadata.namespace), version=_version(live))
 
 
-def _injector(live: MutatingWebhookConfiguration) -> Part:
+def _injector(live: MutatingWebhookConfiguration) -> IstioObject:
     services = [webhook.clientConfig.service for webhook in live.webhooks or []]
     # Without a Service its istiod is outside the cluster, and no namespace speaks for it.
     home = next((service.namespace for service in services if service), None)
     return _part("MutatingWebhookConfiguration", _metadata(live), home)
 
 
-def _part(kind: str, live: ObjectMeta, home: str | None) -> Part:
+def _part(kind: str, live: ObjectMeta, namespace: str | None) -> IstioObject:
     labels = live.labels or {}
     managers = {
         entry.manager
         for entry in live.managedFields or []
         if entry.manager and entry.subresource != "status"
     }
-    return Part(
+    return IstioObject(
         kind=kind,
         name=live.name or "",
         namespace=live.namespace,
-        home=home,
+        control_plane_namespace=namespace,
         managers=tuple(sorted(managers)),
-        answers_to=labels.get(TAG) or labels.get(REVISION) or DEFAULT,
+        revision=labels.get(TAG) or labels.get(REVISION) or DEFAULT,
     )
 
 
@@ -200,7 +235,7 @@ def _noted(namespaces: dict[str, ObjectMeta], annotation: str) -> dict[str, str]
     return {name: note for name, note in notes.items() if note}
 
 
-def _asked_for(namespace: ObjectMeta) -> str | None:
+def _revision_of(namespace: ObjectMeta) -> str | None:
     """Name the revision or tag that a namespace's pods get their proxies from."""
     labels = namespace.labels or {}
     if INJECTION in labels:  # beats the other

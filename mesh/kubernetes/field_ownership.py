@@ -5,17 +5,20 @@ from typing import Any, cast
 
 import pulumi
 
+from mesh.kubernetes.cluster import applies_server_side
+
 FORCE = "pulumi.com/patchForce"
 """The annotation by which every 4.x plugin takes over fields that other managers own."""
 
 
-def take_over() -> None:
-    """Have every object of the stack take over the fields that it sets.
+def take_over(kube_version: str) -> None:
+    """Have every object of the stack take over the fields that it sets, in server-side apply.
 
     Without it an update ends in "Apply failed with conflicts" where helm, istioctl or an edit by
     hand set the same field (docs/decisions/9-the-stack-wins-over-other-managers.md).
     """
-    pulumi.runtime.register_stack_transformation(_annotate)
+    if applies_server_side(kube_version):
+        pulumi.runtime.register_stack_transformation(_annotate)
 
 
 def _annotate(

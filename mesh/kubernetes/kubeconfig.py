@@ -19,9 +19,7 @@ from lightkube.config.models import Context, User
 from lightkube.core.exceptions import ConfigError
 
 from mesh import fast_yaml
-from mesh.project import (
-    PROJECT,
-)
+from mesh.project import PROJECT
 
 Entry = Mapping[str, Any]
 Typed = TypeVar("Typed")

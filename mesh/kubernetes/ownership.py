@@ -16,7 +16,9 @@ def stack() -> str:
     return f"{pulumi.get_project()}/{pulumi.get_stack()}"
 
 
-def mark() -> dict[str, str]:
-    """Return the annotations of a namespace that the running stack owns."""
-    context = pulumi.Config(pulumi.get_project()).get("context")  # a sandbox has one name only
+def mark(context: str | None) -> dict[str, str]:
+    """Return the annotations of a namespace that the running stack owns.
+
+    `context` is the one that the stack names; None on a sandbox, which has one name only.
+    """
     return {ANNOTATION: stack(), **({CONTEXT: context} if context else {})}

@@ -1,16 +1,16 @@
-"""Checks before an application changes anything: that a platform is up, with room on it."""
+"""Preflight of an app stack: the platform is running, and the namespace and host are free."""
 
 from collections.abc import Iterator
 
 import pulumi
 
-from mesh.istio import versions
+from mesh.istio import running_mesh, versions
 from mesh.istio.running_mesh import RunningMesh
 from mesh.kubernetes import ownership
-from mesh.kubernetes.client import connect, kubernetes_version
+from mesh.kubernetes.client import connect
 from mesh.kubernetes.cluster import Cluster
-from mesh.preflight import existing_objects, immutable, labels, remedies
-from mesh.preflight.platform import refuse
+from mesh.preflight import existing_objects, immutable, injection, remedies
+from mesh.preflight.refusal import refuse
 from mesh.settings.platform_contract import PlatformContract
 from mesh.settings.schema import Settings
 
@@ -23,83 +23,84 @@ OLDEST: tuple[tuple[str, str | None, tuple[int, int], str], ...] = (
 """What an app's settings need: key, value, the oldest Istio, and why."""
 
 
-def check(cluster: Cluster, stack: Settings, platform: PlatformContract) -> None:
+def check(cluster: Cluster, settings: Settings, platform: PlatformContract) -> None:
     """Refuse a platform that isn't up or too old, and names that other stacks have."""
-    if not cluster.is_there:
+    running = running_mesh.look(cluster)
+    if running is None:
         return
-    with connect(cluster) as client:
-        mesh = RunningMesh.read(client, kubernetes_version(cluster))
-        by_others = None
-        if not stack.adopt and stack.bookinfo_namespace in mesh.namespaces:
-            by_others = existing_objects.find(cluster, [stack.bookinfo_namespace])
+    stack = ownership.stack()
+    foreign = None
+    if not settings.adopt and settings.bookinfo_namespace in running.namespaces:
+        with connect(cluster):
+            foreign = existing_objects.find(cluster, [settings.bookinfo_namespace])
     refuse(
-        f"{cluster} has no platform that stack {ownership.stack()} can stand on; nothing "
-        "was changed:",
-        _lacks(mesh, stack, platform),
-        # Without --refresh Pulumi takes for there what somebody deleted.
-        f"bring it up: pulumi up --refresh --stack {remedies.platform_of(stack)}",
+        f"{cluster} has no platform that stack {stack} can use",
+        _lacks(running, settings, platform),
+        # Without --refresh Pulumi doesn't notice what somebody deleted.
+        f"bring it up: pulumi up --refresh --stack {remedies.platform_of(settings)}",
     )
     refuse(
-        f"{cluster} has stack {ownership.stack()} otherwise; nothing was changed:",
-        immutable.broken(mesh, cluster, stack),
+        f"stack {stack} was deployed to {cluster} with settings that can't be changed in place",
+        immutable.changed(running, cluster, settings),
     )
-    if stack.injection == "auto":
-        label = platform.proxies(stack.bookinfo_revision).label
+    if settings.injection == "auto":
+        label = platform.proxies(settings.bookinfo_revision).label
         refuse(
-            f"{cluster} has a label that keeps pods of stack {ownership.stack()} out of the mesh; "
-            "nothing was changed:",
-            labels.obstacles(mesh, {stack.bookinfo_namespace: label}),
+            f"{cluster} has a label that keeps pods of stack {stack} out of the mesh",
+            injection.wrong_labels(running, {settings.bookinfo_namespace: label}),
         )
-    foreign = list(_taken(mesh, stack))
     refuse(
-        f"{cluster} has things that stack {ownership.stack()} would overwrite and "
-        "doesn't own; nothing was changed:",
-        foreign,
+        f"{cluster} has objects that stack {stack} would overwrite and doesn't own",
+        list(_taken(running, settings)),
         "choose other names: pulumi config set bookinfoNamespace NAME, "
         "pulumi config set bookinfoHost HOST",
     )
-    if by_others is not None:
-        by_others.refuse()
+    if foreign is not None:
+        foreign.refuse()
 
 
-def _lacks(mesh: RunningMesh, stack: Settings, platform: PlatformContract) -> Iterator[str]:
-    choice = platform.proxies(stack.bookinfo_revision)
-    home = platform.istio_namespace
-    if mesh.owners.get(home) == ownership.stack():
+def _lacks(running: RunningMesh, settings: Settings, platform: PlatformContract) -> Iterator[str]:
+    choice = platform.proxies(settings.bookinfo_revision)
+    namespace = platform.istio_namespace
+    if running.owners.get(namespace) == ownership.stack():
         yield (
-            f"namespace {home} is this stack's own: it can't become an app, which would remove "
-            "Istio: leave it as it is, and make another stack"
+            f"namespace {namespace} is this stack's own, and as an app it would remove Istio: "
+            "leave its mode as it is, and make another stack"
         )
         return
     istiod = next(
-        (each for each in mesh.istiods if (each.home, each.answers_to) == (home, choice.revision)),
+        (
+            each
+            for each in running.istiods
+            if (each.control_plane_namespace, each.revision) == (namespace, choice.revision)
+        ),
         None,
     )
-    injectors = {part.answers_to for part in mesh.injectors}
+    injectors = {part.revision for part in running.injectors}
     if istiod is None:
-        yield f"there is no istiod of revision {choice.revision} in namespace {home}"
+        yield f"there is no istiod of revision {choice.revision} in namespace {namespace}"
         return
-    if (home, istiod.name) in mesh.stopped:
-        yield f"{istiod.name} in namespace {home} was scaled to 0"
-    if stack.injection == "auto" and (choice.label or choice.revision) not in injectors:
+    if (namespace, istiod.name) in running.scaled_to_zero:
+        yield f"{istiod.name} in namespace {namespace} was scaled to 0"
+    if settings.injection == "auto" and (choice.label or choice.revision) not in injectors:
         yield f"nothing injects what asks for {choice.label or choice.revision}"
     version = istiod.version or platform.versions[choice.revision]
-    running = versions.parse(version)
-    asked = stack.model_dump(include={key for key, *_ in OLDEST})
+    parsed = versions.parse(version)
+    asked = settings.model_dump(include={key for key, *_ in OLDEST})
     for key, value, oldest, why in OLDEST:
-        if asked[key] == value and running is not None and running[:2] < oldest:
+        if asked[key] == value and parsed is not None and parsed[:2] < oldest:
             yield f"{istiod.name} is {version}; {why}"
 
 
-def _taken(mesh: RunningMesh, stack: Settings) -> Iterator[str]:
-    """Name what the stack would take from another one, or from somebody's hand."""
+def _taken(running: RunningMesh, settings: Settings) -> Iterator[str]:
+    """List the namespace and the host, where they are another stack's or nobody's."""
     ours = ownership.stack()
-    part = mesh.namespaces.get(stack.bookinfo_namespace)
-    if part is not None and (owner := mesh.owner(part)) != ours:
-        if stack.adopt and owner is None:
+    part = running.namespaces.get(settings.bookinfo_namespace)
+    if part is not None and (owner := running.owner(part)) != ours:
+        if settings.adopt and owner is None:
             pulumi.log.warn(f"stack {ours} adopts {part}; a destroy of the stack removes it")
         else:
             yield f"{part}, of stack {owner}" if owner else str(part)
-    for namespace, host in sorted(mesh.hosts.items()):
-        if host == stack.bookinfo_host and namespace != stack.bookinfo_namespace:
-            yield f"host {host}, of stack {mesh.owners[namespace]} in namespace {namespace}"
+    for namespace, host in sorted(running.hosts.items()):
+        if host == settings.bookinfo_host and namespace != settings.bookinfo_namespace:
+            yield f"host {host}, of stack {running.owners[namespace]} in namespace {namespace}"

@@ -15,16 +15,16 @@ from mesh.settings.schema import Settings
 REMEDY = "let the cluster bring it: pulumi config set gatewayApiCrds cluster"
 
 
-def obstacles(client: Client, stack: Settings, bundle: Bundle | None) -> Iterator[str]:
+def obstacles(client: Client, settings: Settings, bundle: Bundle | None) -> Iterator[str]:
     """Name each with its remedy; `bundle` is the one that the stack is about to bring."""
     for namespace in client.list(Namespace, labels={INJECTION: "disabled"}):
         name = namespace.metadata.name if namespace.metadata else None
-        if name in stack.gateway_namespaces and stack.routing_api == "istio":
+        if name in settings.gateway_namespaces and settings.routing_api == "istio":
             yield (
                 f"Namespace {name} is labelled {INJECTION}=disabled, and a gateway's proxy is "
                 f"injected: kubectl label namespace {name} {INJECTION}-"
             )
-    if stack.routing_api == "gateway-api":
+    if settings.routing_api == "gateway-api":
         yield from _gateway_api(client, bundle)
 
 

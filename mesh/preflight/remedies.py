@@ -24,6 +24,6 @@ def bring_back(stack: str = "") -> str:
     )
 
 
-def platform_of(stack: Settings) -> str:
+def platform_of(settings: Settings) -> str:
     """Name the stack that the control plane belongs to; empty = the running one."""
-    return (stack.platform_stack or "PLATFORM") if stack.mode == "app" else ""
+    return (settings.platform_stack or "PLATFORM") if settings.mode == "app" else ""

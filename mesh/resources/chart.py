@@ -27,7 +27,7 @@ ISTIO = ".istio.io"
 HOOK = "helm.sh/hook"
 DELETION = ("pre-delete", "post-delete")
 STARTED = "mesh.pulumi.com/started"
-"""A label of what was started again: the generation of the Deployment that had stopped."""
+"""A label of what was started again: the generation that the Deployment had at 0 replicas."""
 NO_TOKEN_SECRETS = (1, 24)
 """The first Kubernetes that makes no Secret for each ServiceAccount."""
 
@@ -40,7 +40,7 @@ class ChartArgs:
     namespace: str
     kube_version: str
     values: Mapping[str, Any]
-    stopped: Mapping[str, int] = field(default_factory=dict)
+    scaled_to_zero: Mapping[str, int] = field(default_factory=dict)
     """Deployments that somebody scaled to nothing, by name: the generation that this made."""
 
 
@@ -66,7 +66,7 @@ def make(name: str, args: ChartArgs, opts: pulumi.ResourceOptions) -> Chart:
         fail_closed,
         leave_out_empty_ca,
         put_in_order,
-        lambda manifest, opts: scale(manifest, opts, args.stopped),
+        lambda manifest, opts: scale(manifest, opts, args.scaled_to_zero),
         lambda manifest, _opts: early_deployments.await_pods(manifest),
     ]
     if apis.minor(args.kube_version) < NO_TOKEN_SECRETS:
@@ -101,16 +101,6 @@ def _options(args: ChartArgs) -> LocalChartOpts:
         # IstioCRDs owns them; the charts that ship them in templates/ get values for that.
         skip_crd_rendering=True,
     )
-
-
-def merged(*values: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge values as helm does: maps key by key, where a later one wins, all else whole."""
-    result: dict[str, Any] = {}
-    for each in values:
-        for key, value in each.items():
-            both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
-            result[key] = merged(result[key], value) if both else value
-    return result
 
 
 Needed = Callable[[str, str], bool]
@@ -171,13 +161,13 @@ def wait_for_address_only(manifest: dict[str, Any], _opts: pulumi.ResourceOption
 
 
 def scale(
-    manifest: dict[str, Any], opts: pulumi.ResourceOptions, stopped: Mapping[str, int]
+    manifest: dict[str, Any], opts: pulumi.ResourceOptions, scaled_to_zero: Mapping[str, int]
 ) -> None:
     """Leave the replicas to the autoscaler, but start what it never touches again: a 0."""
     if manifest["kind"] != "Deployment" or "replicas" in manifest["spec"]:
         return
     metadata = manifest["metadata"]
-    if generation := stopped.get(metadata["name"]):
+    if generation := scaled_to_zero.get(metadata["name"]):
         manifest["spec"]["replicas"] = 1
         # Without it there would be nothing to do, as far as the stack's state knows: there an
         # earlier update's replica still is (provider/pkg/provider/provider.go, Diff).

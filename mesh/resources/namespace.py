@@ -7,7 +7,8 @@ from pulumi_kubernetes.core.v1 import Namespace, Secret
 
 from mesh.kubernetes import ownership, pod_security
 from mesh.kubernetes.pod_security import Level
-from mesh.settings import secrets
+from mesh.resources import secrets
+from mesh.settings.secrets import PULL_SECRET
 
 
 def make(
@@ -15,6 +16,7 @@ def make(
     namespace: str,
     parent: pulumi.Resource,
     *,
+    context: str | None,
     pod_security_level: Level | None,
     pull_secret: secrets.Data | None,
     labels: Mapping[str, str] | None = None,
@@ -26,7 +28,7 @@ def make(
         metadata={
             "name": namespace,
             "labels": {**(labels or {}), **pod_security.labels(pod_security_level)},
-            "annotations": {**(annotations or {}), **ownership.mark()},
+            "annotations": {**(annotations or {}), **ownership.mark(context)},
         },
         opts=pulumi.ResourceOptions(
             parent=parent,
@@ -37,8 +39,8 @@ def make(
     if pull_secret is None:
         return [own]
     secret = Secret(
-        f"{name}-{secrets.PULL_SECRET}",
-        metadata={"name": secrets.PULL_SECRET, "namespace": namespace},
+        f"{name}-{PULL_SECRET}",
+        metadata={"name": PULL_SECRET, "namespace": namespace},
         type="kubernetes.io/dockerconfigjson",
         data=pull_secret,
         opts=pulumi.ResourceOptions(parent=parent, depends_on=[own]),

@@ -1,17 +1,7 @@
 """How pods join the mesh: what each way asks of the nodes, the namespace and the pods."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
-
-from mesh.bookinfo.services import FRONT
-from mesh.validation.messages import below, wrong
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from mesh.settings.schema import Settings
+from typing import Literal
 
 Injection = Literal["auto", "manual", "ambient", "off"]
 NodeAgent = Literal["istio-cni", "ztunnel"]
@@ -75,71 +65,3 @@ class DataPlane:
     def pod_annotations(self) -> dict[str, str]:
         """What the pods bear so that they are made anew when istio-cni comes or goes."""
         return {REDIRECTED_BY: "istio-cni"} if self.has_sidecars and self.cni else {}
-
-
-def contradictions(stack: Settings, prefix: str) -> Iterator[str]:
-    """Name the values that are fine alone and wrong together."""
-    if stack.node_agents_namespace in (
-        stack.istio_namespace,
-        *stack.gateway_namespaces,
-        stack.bookinfo_namespace,
-    ):
-        yield wrong(
-            f"{prefix}nodeAgentsNamespace",
-            "must be a namespace of its own, for its pods may do on a node what others may not",
-            stack.node_agents_namespace,
-        )
-    platform = stack.platform_contract
-    if stack.data_plane.is_ambient and platform and "ztunnel" not in platform.node_agents:
-        yield wrong(
-            f"{prefix}injection",
-            "can be ambient where the platform is: its nodes run no ztunnel",
-            stack.injection,
-        )
-    if stack.data_plane.is_ambient and stack.profile not in (None, "ambient"):
-        yield wrong(
-            f"{prefix}profile",
-            f"must be ambient, or not set, with {prefix}injection ambient",
-            stack.profile,
-        )
-    if stack.pod_security and stack.data_plane.changes_network_in_pods:
-        yield wrong(
-            f"{prefix}podSecurity",
-            f"needs {prefix}cni true, or {prefix}injection ambient or off: else an init container "
-            "of each pod changes its network, which every standard forbids",
-            stack.pod_security,
-        )
-    if stack.pod_security == "restricted" and stack.addons:
-        yield wrong(
-            f"{prefix}addons",
-            f"the releases' samples keep to baseline only, set {prefix}podSecurity to that, "
-            "or drop them",
-            sorted(stack.addons),
-        )
-    if not stack.data_plane.has_sidecars:
-        yield from _without_sidecars(stack, prefix)
-
-
-def _without_sidecars(stack: Settings, prefix: str) -> Iterator[str]:
-    """Name what only sidecars do, and nobody would say that it isn't done."""
-    need = f"needs {prefix}injection auto or manual"
-    if stack.deny_by_default:
-        yield wrong(
-            f"{prefix}denyByDefault",
-            f"{need}: the sidecars are what tells a caller's requests apart by their methods",
-            stack.deny_by_default,
-        )
-    own = stack.mtls_by_namespace.get(stack.bookinfo_namespace)
-    if own == "strict" and not stack.data_plane.is_ambient:
-        yield wrong(
-            below(f"{prefix}mtlsByNamespace", stack.bookinfo_namespace),
-            f"needs {prefix}injection other than off: a pod without a proxy takes plain text",
-            own,
-        )
-    for service in [each for each in stack.traffic_plan if each != FRONT]:
-        yield wrong(
-            below(f"{prefix}trafficPlan", service),
-            f"{need}: requests between Bookinfo's own services are led by the sidecar of the "
-            f"service that asks; without, the ingress gateway leads those to {FRONT}",
-            stack.injection,
-        )

@@ -1,11 +1,22 @@
-"""Names that Kubernetes takes, checked before the API server sees them."""
+"""Field types that several settings share: names, versions, images."""
 
 import re
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.alias_generators import to_camel
 
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?")
+HUB = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:\d+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*")
+TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
+
+
+class Model(BaseModel):
+    """An object in the config: keys in camelCase, none unknown, never changed."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
 
 
 def _namespace(value: str) -> str:
@@ -17,4 +28,51 @@ def _namespace(value: str) -> str:
     return value
 
 
+def _name(value: str) -> str:
+    if len(value) > 253 or not all(DNS_LABEL.fullmatch(part) for part in value.split(".")):
+        raise ValueError("a name is up to 253 lower-case letters, digits, '-' and '.'")
+    return value
+
+
+def _version(value: str) -> str:
+    if not VERSION.fullmatch(value):
+        raise ValueError("a version is MAJOR.MINOR.PATCH, such as 1.30.3")
+    return value
+
+
+def _hub(value: str) -> str:
+    if not HUB.fullmatch(value):
+        raise ValueError(
+            "a hub is REGISTRY/PATH, such as docker.io/istio, without https:// or a tag"
+        )
+    return value
+
+
+def _tag(value: str | None) -> str | None:
+    if value and not TAG.fullmatch(value):
+        raise ValueError("a tag is up to 128 letters, digits, '.', '_' and '-', such as 1.30.3")
+    return value
+
+
+def _kubeconfig_path(value: str) -> str:
+    if "\n" in value or value.lstrip().startswith("{"):
+        raise ValueError(
+            "must be the path of a file, not the file's contents, which would be kept in the "
+            "stack's file and state: put them into a file that only you can read, and name that"
+        )
+    return value
+
+
+# Pulumi.yaml's empty default is how an optional key looks to the engine.
+empty_is_unset = BeforeValidator(lambda value: value or None)
+
 Namespace = Annotated[str, AfterValidator(_namespace)]
+Name = Annotated[str, AfterValidator(_name)]
+Percentage = Annotated[float, Field(ge=0, le=100)]
+Version = Annotated[str, AfterValidator(_version)]
+Hub = Annotated[str, AfterValidator(_hub)]
+OptionalHub = Annotated[Hub | None, empty_is_unset]
+OptionalTag = Annotated[str | None, empty_is_unset, AfterValidator(_tag)]
+OptionalName = Annotated[str | None, empty_is_unset]
+OptionalPath = Annotated[Path | None, empty_is_unset]
+KubeconfigPath = Annotated[OptionalPath, BeforeValidator(_kubeconfig_path)]

@@ -1,10 +1,8 @@
-"""Revisions and their tags: how they are spelled, and what must hold between them."""
+"""Revisions of Istio's control plane, and the tags that name them."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-from mesh.istio import versions as skew
 
 DEFAULT = "default"
 """What Istio calls the revision that has no name."""
@@ -49,27 +47,3 @@ def revision(value: str) -> str:
     if value == DEFAULT:
         raise ValueError(f"{DEFAULT!r} is the revision without a name: leave the key out")
     return name(value)
-
-
-def contradictions(
-    versions: Mapping[str, str], tags: Mapping[str, str], uses: Mapping[str, str | None]
-) -> Iterator[tuple[tuple[str, ...], str, str]]:
-    """Name the values that are fine alone and wrong together: place, rule and value.
-
-    `versions` are those of the control planes by revision, the canary's last; `uses` are the
-    settings that choose a revision or a tag.
-    """
-    known = f"the control planes are of revision {' and '.join(versions)}"
-    for tag, tagged in tags.items():
-        if tag in versions:
-            yield ("revisionTags", tag), "is a revision already, which needs no tag", tagged
-        if tagged not in versions:
-            yield ("revisionTags", tag), f"must be a revision; {known}", tagged
-    for key, used in uses.items():
-        if used is not None and used not in versions and used not in tags:
-            others = f", the tags are {', '.join(tags)}" if tags else ""
-            yield (key,), f"must be a revision or a tag; {known}{others}", used
-    own, *others = versions.values()
-    for other in others:
-        if rule := skew.side_by_side(own, other):
-            yield ("canary", "istioVersion"), f"{rule}, beside {own}", other

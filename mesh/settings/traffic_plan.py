@@ -1,24 +1,14 @@
 """A traffic plan: which versions answer a service's requests, and what goes wrong on purpose."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    Json,
-    model_validator,
-)
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, BeforeValidator, Field, Json, model_validator
 
-from mesh.bookinfo.services import VERSIONS, Versions
-from mesh.validation import messages
+from mesh.settings.fields import Model
 
 EVERY = "all"
 HEADER = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -68,32 +58,28 @@ Headers = Annotated[
 ]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
-
-
-class Mirror(_Part):
+class Mirror(Model):
     """A copy of some requests, whose answers are thrown away."""
 
     to: str
     percent: Percent
 
 
-class Delay(_Part):
+class Delay(Model):
     """Some requests wait before they are sent on."""
 
     percent: Percent
     fixed_delay: Annotated[str, AfterValidator(_duration)]
 
 
-class Abort(_Part):
+class Abort(Model):
     """Some requests are answered with an error, and never sent on."""
 
     percent: Percent
     http_status: Annotated[int, Field(ge=200, le=599)]
 
 
-class Handling(_Part):
+class Handling(Model):
     """What happens to requests; what isn't said is as one level up."""
 
     to: Weights | None = None
@@ -148,44 +134,3 @@ def rules(plan: Plan, service: str) -> tuple[Rule, ...]:
 
 def _said(part: Handling | None) -> dict[str, Any]:
     return {name: getattr(part, name) for name in part.model_fields_set} if part else {}
-
-
-def contradictions(place: str, plan: Plan, versions: Versions, *, faults: bool) -> Iterator[str]:
-    """Name what a plan asks of services and versions that aren't there, or of an API that can't."""
-    for service, part in plan.items():
-        here = messages.below(place, service)
-        if service not in VERSIONS and service != EVERY:
-            got = part.model_dump(by_alias=True, exclude_unset=True)
-            yield messages.unknown(here, service, [*VERSIONS, EVERY], got, what="service")
-            continue
-        services = VERSIONS if service == EVERY else (service,)
-        deployed = {each: versions[each] for each in services}
-        yield from _impossible(here, part, deployed, faults=faults)
-        for number, case in enumerate(part.when):
-            at = messages.below(here, "when", number)
-            yield from _impossible(at, case, deployed, faults=faults)
-
-
-def _impossible(
-    place: str, handling: Handling, deployed: Versions, *, faults: bool
-) -> Iterator[str]:
-    asked = [("to", version) for version in handling.to or ()]
-    if handling.mirror:
-        asked.append(("mirror.to", handling.mirror.to))
-    for key, version in asked:
-        for service, versions in deployed.items():
-            if version not in versions:
-                yield messages.wrong(
-                    f"{place}.{key}",
-                    f"{service} has no such version, and its DestinationRule no such subset; "
-                    f"deployed: {', '.join(versions)}",
-                    version,
-                )
-    for key, fault in (("delay", handling.delay), ("abort", handling.abort)):
-        if fault and not faults:
-            yield messages.wrong(
-                f"{place}.{key}",
-                "the Gateway API injects no faults; drop it, or use Istio's API: "
-                "pulumi config set routingApi istio",
-                fault.model_dump(by_alias=True),
-            )

@@ -2,31 +2,21 @@
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from mesh.validation import messages
+from mesh.validation.mistake import Mistake, Step, path_of, unknown
 
 
-def explain(
-    model: type[BaseModel],
-    prefix: str,
-    config: Mapping[str, str],
-    detail: ErrorDetails,
-    *,
-    hidden: Collection[str],
-) -> str:
-    """Turn one of pydantic's findings into place, rule and value got.
-
-    `hidden` are the keys whose value no message may show.
-    """
+def explain(model: type[BaseModel], config: Mapping[str, str], detail: ErrorDetails) -> Mistake:
+    """Turn one of pydantic's findings into place, rule and value."""
     key, *steps = _steps(config, detail)
-    place = messages.below(f"{prefix}{key}", *steps)
+    path = (key, *steps)
     setting = re.split(r"[.\[]", str(key), maxsplit=1)[0]
-    got = messages.HIDDEN if setting in hidden else detail["input"]
+    got = detail["input"]
     match detail["type"]:
         case "extra_forbidden" if setting != key and setting in _known(model, []):
             rule = (
@@ -34,12 +24,12 @@ def explain(
                 f"pulumi config set --path '{key}' VALUE"
             )
         case "extra_forbidden":
-            *above, last = (key, *steps)
-            return messages.unknown(place, str(last), _known(model, above), got)
+            *above, last = path
+            return unknown(path, str(last), _known(model, above), got)
         case "missing" if steps:
             rule = "must be set"
         case "missing":
-            return f"{place}: has neither a value nor a default in Pulumi.yaml"
+            return Mistake(path, "has neither a value nor a default in Pulumi.yaml")
         case "value_error":
             rule = str(detail["ctx"]["error"])
         case (
@@ -51,24 +41,24 @@ def explain(
             | "tuple_type"
             | "frozen_set_type"
         ):
-            rule = _container(model, place, [key, *steps])
+            rule = _container(model, path)
         case _:
             rule = (detail["msg"][:1].lower() + detail["msg"][1:]).replace("input should", "must")
-    return messages.wrong(place, rule, got)
+    return Mistake(path, rule, got)
 
 
-def _container(model: type[BaseModel], place: str, steps: Sequence[str | int]) -> str:
-    """Say that a value must be an object or a list, and how one is set."""
-    path = place.partition(":")[2]
+def _container(model: type[BaseModel], steps: Sequence[Step]) -> str:
+    """Return the rule that a value must be an object or a list, with the command that sets one."""
+    path = path_of(steps)
     if any(part.get("type") == "array" for part in _schemas(model, steps)):
         return f"must be a list, set item by item: pulumi config set --path '{path}[0]' VALUE"
     return f"must be an object, set key by key: pulumi config set --path '{path}.KEY' VALUE"
 
 
-def _steps(config: Mapping[str, str], detail: ErrorDetails) -> list[str | int]:
+def _steps(config: Mapping[str, str], detail: ErrorDetails) -> list[Step]:
     """Take from pydantic's path to a value what isn't in the config: the branches of a union."""
     value: Any = config
-    steps: list[str | int] = []
+    steps: list[Step] = []
     for step in detail["loc"]:
         try:
             value = value[step]
@@ -88,12 +78,12 @@ def _parsed(text: str) -> Any:
         return text
 
 
-def _known(model: type[BaseModel], steps: Sequence[str | int]) -> list[str]:
+def _known(model: type[BaseModel], steps: Sequence[Step]) -> list[str]:
     """List the keys that the models know at a place of the config."""
     return [key for part in _schemas(model, steps) for key in part.get("properties", ())]
 
 
-def _schemas(model: type[BaseModel], steps: Sequence[str | int]) -> list[dict[str, Any]]:
+def _schemas(model: type[BaseModel], steps: Sequence[Step]) -> list[dict[str, Any]]:
     """Return what may stand at a place of the config, as JSON schemas of the models."""
     whole = model.model_json_schema()
 
@@ -105,7 +95,7 @@ def _schemas(model: type[BaseModel], steps: Sequence[str | int]) -> list[dict[st
         for variant in (*parsed, *part.get("anyOf", ()), *part.get("oneOf", ())):
             yield from variants(variant)
 
-    def child(part: dict[str, Any], step: str | int) -> Any:
+    def child(part: dict[str, Any], step: Step) -> Any:
         if isinstance(step, int):
             return part.get("items")
         return part.get("properties", {}).get(step) or part.get("additionalProperties")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mesh.validation.mesh_config_rules import ROOT, RULES
-from mesh.validation.messages import below, unknown, wrong
+from mesh.validation.mistake import Mistake, Step, unknown
 
 FIELDS = Path(__file__).parent / "mesh_config_fields"
 """A table for each minor version; scripts/mesh_config_fields.py makes them."""
@@ -81,9 +81,11 @@ def fields(version: str) -> Fields:
     return Fields(minor=file.stem, **content)
 
 
-def mistakes(version: str, mesh_config: Mapping[str, Any], place: str) -> list[str]:
-    """List what istiod of a version would pass over or drop the whole mesh config for."""
-    return list(_message(fields(version), ROOT, mesh_config, place)) if mesh_config else []
+def conflicts(
+    version: str, mesh_config: Mapping[str, Any], path: tuple[Step, ...]
+) -> list[Mistake]:
+    """List what istiod of a version would ignore, or drop the whole mesh config for."""
+    return list(_message(fields(version), ROOT, mesh_config, path)) if mesh_config else []
 
 
 def _minor(version: str) -> tuple[int, int]:
@@ -91,13 +93,13 @@ def _minor(version: str) -> tuple[int, int]:
     return int(major), int(minor)
 
 
-def _message(api: Fields, name: str, value: Any, place: str) -> Iterator[str]:
+def _message(api: Fields, name: str, value: Any, path: tuple[Step, ...]) -> Iterator[Mistake]:
     if not isinstance(value, Mapping):
-        yield wrong(place, "must be an object", value)
+        yield Mistake(path, "must be an object", value)
         return
     known, sound = api.messages[name], True
     for key, part in value.items():
-        at = below(place, key)
+        at = (*path, key)
         if key not in known:
             yield unknown(at, key, known, part, what=f"field in Istio {api.minor}")
         elif part is not None:  # istiod takes null for not set
@@ -105,38 +107,41 @@ def _message(api: Fields, name: str, value: Any, place: str) -> Iterator[str]:
             sound = sound and not found
             yield from found
     if sound:
-        yield from _rules(name, None, value, place)
+        yield from _rules(name, None, value, path)
     for choice in api.choices.get(name, ()):
         chosen = [key for key in choice if value.get(key) is not None]
         if len(chosen) > 1:
-            yield f"{place}: only one of {', '.join(choice)} can be set, got {' and '.join(chosen)}"
+            rule = f"only one of {', '.join(choice)} can be set, not {' and '.join(chosen)}"
+            yield Mistake(path, rule)
 
 
-def _value(api: Fields, kind: str, value: Any, place: str) -> Iterator[str]:
+def _value(api: Fields, kind: str, value: Any, path: tuple[Step, ...]) -> Iterator[Mistake]:
     if kind[0] in "[{":
         container, rule = (list, "a list") if kind[0] == "[" else (dict, "an object")
         if not isinstance(value, container):
-            yield wrong(place, f"must be {rule}", value)
+            yield Mistake(path, f"must be {rule}", value)
             return
         for key, part in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _value(api, kind[1:-1], part, below(place, key))
+            yield from _value(api, kind[1:-1], part, (*path, key))
     elif kind in api.messages:
-        yield from _message(api, kind, value, place)
+        yield from _message(api, kind, value, path)
     elif kind in api.enums:
         if value not in api.enums[kind]:
-            yield wrong(place, f"must be one of {', '.join(api.enums[kind])}", value)
+            yield Mistake(path, f"must be one of {', '.join(api.enums[kind])}", value)
     else:
         holds, rule = SCALARS[kind]
         if not holds(value):
-            yield wrong(place, rule, value)
+            yield Mistake(path, rule, value)
 
 
-def _rules(message: str, field: str | None, value: Any, place: str) -> Iterator[str]:
+def _rules(
+    message: str, field: str | None, value: Any, path: tuple[Step, ...]
+) -> Iterator[Mistake]:
     for rule in RULES:
         if (rule.message, rule.field) == (message, field):
             for part in value if isinstance(value, list) else [value]:
                 if not rule.holds(_what_is_set(part)):
-                    yield wrong(place, rule.text, part)
+                    yield Mistake(path, rule.text, part)
 
 
 def _what_is_set(value: Any) -> Any:

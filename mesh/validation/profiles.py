@@ -1,10 +1,10 @@
 """The sets of values that a release ships: profiles, platforms, and older versions' behaviour."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
-from mesh.validation.messages import unknown
+from mesh.settings.schema import Settings
+from mesh.validation.mistake import Mistake, unknown
 
 FILES = {
     "platform": re.compile(r"profile-platform-(.+)\.yaml"),
@@ -14,13 +14,18 @@ FILES = {
 }
 
 
-def mistakes(chart: Path, chosen: Mapping[str, str | None], prefix: str) -> list[str]:
-    """List what was chosen, by setting, and isn't among the files of a chart."""
+def conflicts(settings: Settings, chart: Path) -> list[Mistake]:
+    """List chosen profiles, platforms and compatibility versions that a chart has no file for."""
+    chosen = {
+        "profile": settings.profile,
+        "platform": settings.platform,
+        "compatibilityVersion": settings.compatibility_version,
+    }
     names = [file.name for file in sorted((chart / "files").glob("profile-*.yaml"))]
     found = []
     for setting, choice in chosen.items():
         shipped = [match[1] for name in names if (match := FILES[setting].fullmatch(name))]
         if choice and choice not in shipped:
             what = f"one in the release, which has {', '.join(shipped) or 'none'}"
-            found.append(unknown(f"{prefix}{setting}", choice, shipped, choice, what=what))
+            found.append(unknown((setting,), choice, shipped, choice, what=what))
     return found

@@ -10,9 +10,7 @@ from typing import Annotated
 import typer
 
 import console
-from mesh.project import (
-    PROJECT,
-)
+from mesh.project import PROJECT
 from meshctl.pull_request import (
     changes,
     touched_stacks,

@@ -4,9 +4,7 @@ import getpass
 import json
 
 import console
-from mesh.project import (
-    PROJECT,
-)
+from mesh.project import PROJECT
 from mesh.settings.app_names import fit
 from mesh.settings.platform_contract import OUTPUT
 from meshctl.workspace.stack import Workspace, WorkspaceError

@@ -6,7 +6,7 @@ from typing import Any
 
 import console
 from mesh.istio.running_mesh import ISTIOCTL
-from mesh.validation.messages import below
+from mesh.validation.mistake import Step, path_of
 from meshctl.workspace.stack import Workspace, WorkspaceError
 
 Manifest = dict[str, Any]
@@ -84,18 +84,17 @@ def bare(manifest: Manifest) -> Manifest:
     }
 
 
-def changed(before: Any, after: Any, place: str = "") -> Iterator[str]:
-    """Name the fields of an object that will be gone, or other ones; labels together."""
+def changed(before: Any, after: Any, path: tuple[Step, ...] = ()) -> Iterator[str]:
+    """List the paths of an object's fields that differ; labels count as one field."""
     if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for index, (one, other) in enumerate(zip(before, after, strict=True)):
-            yield from changed(one, other, below(place, index))
-    elif isinstance(before, dict) and isinstance(after, dict) and not place.endswith("labels"):
+            yield from changed(one, other, (*path, index))
+    elif isinstance(before, dict) and isinstance(after, dict) and path[-1:] != ("labels",):
         for key in before:
             if key not in KEPT_BY_THE_SERVER:
-                at = below(place, key) if place else key
-                yield from changed(before[key], after.get(key), at)
+                yield from changed(before[key], after.get(key), (*path, key))
     elif before != after:
-        yield place
+        yield path_of(path)
 
 
 def _is_object(resource: dict[str, Any]) -> bool:

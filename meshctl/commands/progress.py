@@ -16,7 +16,7 @@ import pulumi
 import console
 from mesh.kubernetes import watch_list
 from mesh.kubernetes.client import kubernetes_version
-from meshctl.workspace import settings
+from meshctl.workspace.settings import read_settings
 from meshctl.workspace.stack import Workspace, WorkspaceError
 
 PAUSE = 10.0  # seconds between two looks
@@ -39,7 +39,8 @@ WEBHOOK = "failed calling webhook"  # how the API server begins, of whatever ver
 def told(workspace: Workspace) -> Generator[None]:
     """Look now and then while the block runs, and say each reason once."""
     ended = threading.Event()
-    watching = threading.Thread(target=_watch, args=(workspace, ended), daemon=True)
+    namespaces = _namespaces(workspace)
+    watching = threading.Thread(target=_watch, args=(workspace, namespaces, ended), daemon=True)
     watching.start()
     try:
         yield
@@ -48,18 +49,17 @@ def told(workspace: Workspace) -> Generator[None]:
         watching.join()
 
 
-def _watch(workspace: Workspace, ended: threading.Event) -> None:
+def _watch(workspace: Workspace, namespaces: tuple[str, ...], ended: threading.Event) -> None:
     known: set[str] = set()
     while not ended.wait(PAUSE):
-        for reason in reasons(workspace):
+        for reason in reasons(workspace, namespaces):
             if reason not in known:
                 known.add(reason)
                 console.say(f"\n{reason}")
 
 
-def reasons(workspace: Workspace) -> list[str]:
-    """Say of each Deployment of the stack that gets no pods why, and of gateways in the air."""
-    namespaces = _namespaces(workspace)
+def reasons(workspace: Workspace, namespaces: tuple[str, ...]) -> list[str]:
+    """List Deployments that get no pods, and gateways that have no address yet, with the reason."""
     unlisted = _unlisted(workspace, namespaces)
     refused = [
         f"{namespace}/{name} gets no pods: {message}{_remedy(workspace, message)}"
@@ -92,8 +92,8 @@ def _unlisted(workspace: Workspace, namespaces: tuple[str, ...]) -> list[str]:
 
 def _namespaces(workspace: Workspace) -> tuple[str, ...]:
     try:
-        return settings.read(workspace).namespaces
-    except (pulumi.RunError, WorkspaceError):  # what is wrong with the stack, the program says
+        return read_settings(workspace).namespaces
+    except (pulumi.RunError, WorkspaceError):  # the program reports mistakes in the config
         return ()
 
 

@@ -9,9 +9,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import console
-from mesh.project import (
-    PROJECT,
-)
+from mesh.project import PROJECT
 from meshctl.render import program
 from meshctl.workspace import stack as workspace
 from meshctl.workspace.stack import Workspace, WorkspaceError

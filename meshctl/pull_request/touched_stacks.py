@@ -4,9 +4,7 @@ import fnmatch
 import subprocess
 from collections.abc import Iterable
 
-from mesh.project import (
-    PROJECT,
-)
+from mesh.project import PROJECT
 from meshctl.workspace import stack as workspace
 from meshctl.workspace.stack import Workspace, WorkspaceError
 

@@ -15,11 +15,9 @@ from pulumi.runtime import get_root_resource
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
-from mesh.project import (
-    PROJECT,
-)
+from mesh.project import PROJECT
 from meshctl.render import redaction
-from meshctl.workspace import settings
+from meshctl.workspace.settings import load_config, project_name
 from meshctl.workspace.stack import Workspace
 from sandbox import kubernetes_plugin, plugin_process
 from sandbox.plugin_process import PluginError, Process
@@ -39,10 +37,9 @@ def stacks(workspace: Workspace) -> list[Workspace]:
     name = workspace.setting("platformStack")
     if workspace.setting("mode") != "app" or not name:
         return [workspace]
-    project = settings.project_name()
-    *_, of_project, stack = (project, *name.split("/"))
+    *_, of_project, stack = (project_name(), *name.split("/"))
     platform = Workspace(stack, workspace.sandbox_name)
-    if of_project != project or not platform.config_file.exists():
+    if of_project != project_name() or not platform.config_file.exists():
         raise RenderError(
             f"stack {workspace.stack} stands on {name}, whose file isn't in this checkout, and a "
             "render asks no backend: to render it, say what the platform is by platformContract"
@@ -63,14 +60,14 @@ def objects(workspace: Workspace) -> list[Object]:
 
 def _run(workspace: Workspace, cluster: "_NoCluster") -> tuple[list[Object], Object]:
     """Return a stack's objects and its outputs."""
-    settings.load(workspace)
+    load_config(workspace)
     monitor = _Recorder(cluster)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     # A preview: what only a cluster can tell stays unknown, and what is made of it.
     pulumi.runtime.set_mocks(
         monitor.mocks,
-        project=settings.project_name(),
+        project=project_name(),
         stack=workspace.name,
         preview=True,
         monitor=monitor,

@@ -7,8 +7,8 @@ from pathlib import Path
 import pulumi
 
 from mesh.bookinfo import deployment as bookinfo_deployment
-from mesh.bookinfo.services import MICROSERVICES, row
-from mesh.charts import values
+from mesh.bookinfo.services import MICROSERVICES, SAMPLES, row
+from mesh.charts.values import istiod_values
 from mesh.injection import kube_inject
 from mesh.injection.kube_inject import Config, Manifest
 from mesh.istio import control_planes
@@ -24,29 +24,29 @@ LIVE = "look at a pod as the cluster's injector made it: --live"
 
 
 def render(
-    workspace: Workspace, stack: Settings, service: str, version: str
+    workspace: Workspace, settings: Settings, service: str, version: str
 ) -> tuple[Manifest, Manifest]:
     """Let istioctl do to the stack's Deployment what istiod would do to its pods.
 
     Returns it plain and injected. Raises pulumi.RunError when the release has no istioctl.
     """
-    if not stack.data_plane.has_sidecars:
-        stack = stack.model_copy(update={"injection": "auto"})  # what one would add
-    planes = control_planes.find(stack)
-    proxies = planes.proxies(stack.bookinfo_revision)
+    if not settings.data_plane.has_sidecars:
+        settings = settings.model_copy(update={"injection": "auto"})  # what one would add
+    planes = control_planes.find(settings)
+    proxies = planes.proxies(settings.bookinfo_revision)
     plane = planes.names[proxies.revision]
     istioctl = _istioctl(workspace, plane.release)
     microservice = next(each for each in MICROSERVICES if each.name == service)
-    sample = plane.release.layout.sample
+    sample = SAMPLES[plane.release.layout.generation]
     deployment = bookinfo_deployment.make(
-        stack, sample, row(microservice, version), version, proxies.mark
+        settings, sample, row(microservice, version), version, proxies.mark
     )
     injected = kube_inject.kube_inject(
         istioctl,
-        _config(stack, plane),
+        _config(settings, plane),
         {service: deployment},
         revision=plane.chart_value or None,
-        kube_version=stack.kube_version,
+        kube_version=settings.kube_version,
     )
     plain = kube_inject.as_admitted(deployment)
     return (
@@ -70,7 +70,7 @@ def _istioctl(workspace: Workspace, release: Release) -> Path:
     )
 
 
-def _config(stack: Settings, plane: ControlPlane) -> Config:
+def _config(settings: Settings, plane: ControlPlane) -> Config:
     """Render the istiod chart as the program does, and take what istiod injects by."""
     if not plane.release.layout.istiod:
         raise pulumi.RunError(
@@ -80,9 +80,9 @@ def _config(stack: Settings, plane: ControlPlane) -> Config:
     options = {
         "path": str(plane.release.istiod_chart),
         "release_name": plane.release_name,
-        "namespace": stack.istio_namespace,
-        "kube_version": stack.kube_version,
-        "values": values.of_istiod(stack, plane),
+        "namespace": settings.istio_namespace,
+        "kube_version": settings.kube_version,
+        "values": istiod_values(settings, plane),
     }
     plugin, _ = kubernetes_plugin.find()
     try:

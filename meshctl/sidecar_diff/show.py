@@ -10,11 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 import console
-from mesh.bookinfo.services import FRONT
+from mesh.bookinfo.services import FRONT, versions_of
 from mesh.injection.kube_inject import Manifest
 from mesh.settings.schema import Settings
 from meshctl.sidecar_diff import additions, live_pod, rendered_pod
-from meshctl.workspace import settings
+from meshctl.workspace.settings import read_settings
 from meshctl.workspace.stack import Workspace
 
 STYLES = {"+": "green", "-": "red", "@": "cyan"}
@@ -32,14 +32,14 @@ def show(workspace: Workspace, name: str = "", *, live: bool = False) -> None:
         pulumi.RunError: The stack has no such Deployment, or no sidecar can be had.
 
     """
-    stack = settings.read(workspace)
-    service, version = _choose(stack, name)
+    settings = read_settings(workspace)
+    service, version = _choose(settings, name)
     name = f"{service}-{version}"
     if live:
-        plain, injected = live_pod.read(workspace.cluster, stack.bookinfo_namespace, name)
+        plain, injected = live_pod.read(workspace.cluster, settings.bookinfo_namespace, name)
         title = f"Pod {injected['metadata']['name']}, as it runs"
     else:
-        plain, injected = rendered_pod.render(workspace, stack, service, version)
+        plain, injected = rendered_pod.render(workspace, settings, service, version)
         title = f"Deployment {name}, as istioctl injects it"
     out = console.output()
     for line in _lines(plain, injected):
@@ -48,10 +48,10 @@ def show(workspace: Workspace, name: str = "", *, live: bool = False) -> None:
     out.print(_table(title, plain, injected))
 
 
-def _choose(stack: Settings, name: str) -> tuple[str, str]:
+def _choose(settings: Settings, name: str) -> tuple[str, str]:
     """Find a service and its version by the Deployment's name, or by the service's alone."""
     name = name or FRONT
-    versions = stack.bookinfo_versions
+    versions = versions_of(settings)
     known = {f"{service}-{v}": (service, v) for service, all_ in versions.items() for v in all_}
     if name in versions:
         return name, versions[name][0]

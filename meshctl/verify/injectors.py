@@ -1,4 +1,4 @@
-"""Whether pods that ask for a proxy have an injector that gives them one."""
+"""Checks of injectors: each revision or tag that pods ask for has one."""
 
 from collections.abc import Iterator
 
@@ -6,23 +6,24 @@ from mesh.istio.running_mesh import REVISION, RunningMesh
 from mesh.preflight import remedies
 from mesh.settings.revisions import DEFAULT
 from mesh.settings.schema import Settings
-from meshctl.verify.mesh import Finding, Manifest, Snapshot, names
+from meshctl.verify.control_plane import revision_names
+from meshctl.verify.snapshot import Finding, Manifest, Snapshot
 
 INJECT = "sidecar.istio.io/inject"
 
 
-def injectors(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
+def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
     """There is one for each revision or tag that is asked for: without, pods are let in bare."""
     mesh = snapshot.mesh
     asking: dict[str, set[str]] = {}
-    for namespace in stack.namespaces:
-        if name := mesh.asked_for.get(namespace):
+    for namespace in settings.namespaces:
+        if name := mesh.revision_by_namespace.get(namespace):
             asking.setdefault(name, set()).add(namespace)
     for pod in snapshot.pods:
         namespace = pod["metadata"]["namespace"]
-        if wants_proxy(pod, asked=namespace in mesh.asked_for):
+        if wants_proxy(pod, asked=namespace in mesh.revision_by_namespace):
             asking.setdefault(asked_by(pod, mesh), set()).add(namespace)
-    there = sorted({part.answers_to or DEFAULT for part in mesh.injectors})
+    there = sorted({part.revision or DEFAULT for part in mesh.injectors})
     for name in sorted(asking.keys() - there):
         yield Finding(
             check="webhook",
@@ -30,8 +31,8 @@ def injectors(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
             status="wrong",
             found=f"no MutatingWebhookConfiguration of {name}, which is asked for by namespace "
             f"{', '.join(sorted(asking[name]))}: new pods get no istio-proxy",
-            remedy=remedies.bring_back(remedies.platform_of(stack))
-            if name in names(stack)
+            remedy=remedies.bring_back(remedies.platform_of(settings))
+            if name in revision_names(settings)
             else f"label namespaces with a revision or tag that is there ({', '.join(there)}), "
             f"and not with {REVISION}={name}",
         )
@@ -39,14 +40,14 @@ def injectors(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
 
 def has_injector(pod: Manifest, mesh: RunningMesh) -> bool:
     """Whether a pod made anew would meet an injector."""
-    return asked_by(pod, mesh) in {part.answers_to for part in mesh.injectors}
+    return asked_by(pod, mesh) in {part.revision for part in mesh.injectors}
 
 
 def asked_by(pod: Manifest, mesh: RunningMesh) -> str:
     """Name the revision or tag that a pod asks for: its namespace's label goes before its own."""
     metadata = pod["metadata"]
     own = (metadata.get("labels") or {}).get(REVISION)
-    return mesh.asked_for.get(metadata["namespace"]) or own or DEFAULT
+    return mesh.revision_by_namespace.get(metadata["namespace"]) or own or DEFAULT
 
 
 def wants_proxy(pod: Manifest, *, asked: bool) -> bool:

@@ -1,20 +1,20 @@
-"""What must hold of the pods of a running mesh: a proxy where one is asked for, and which."""
+"""Checks of pods: a proxy where one is asked for, of a version that fits its istiod."""
 
 from collections.abc import Iterator
 
-from mesh.istio import versions as skew
+from mesh.istio import versions
 from mesh.istio.running_mesh import REVISION, RunningMesh
 from mesh.settings.schema import Settings
 from meshctl.sidecar_diff.live_pod import proxy_of
 from meshctl.verify.injectors import asked_by, has_injector, wants_proxy
-from meshctl.verify.mesh import Finding, Manifest, Snapshot, key
+from meshctl.verify.snapshot import Finding, Manifest, Snapshot, key
 
 
-def sidecars(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
+def sidecars(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
     """Each pod has a proxy where its namespace, its own label or the stack asks for one."""
-    asking = set(snapshot.mesh.asked_for)
-    if stack.data_plane.has_sidecars and stack.bookinfo_namespace in stack.namespaces:
-        asking.add(stack.bookinfo_namespace)
+    asking = set(snapshot.mesh.revision_by_namespace)
+    if settings.data_plane.has_sidecars and settings.bookinfo_namespace in settings.namespaces:
+        asking.add(settings.bookinfo_namespace)
     complete: dict[str, int] = dict.fromkeys(sorted(asking), 0)
     lacking = set()
     for pod in snapshot.pods:
@@ -24,7 +24,10 @@ def sidecars(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
             complete[namespace] = complete.get(namespace, 0) + 1
         elif wants_proxy(pod, asked=namespace in asking):
             lacking.add(namespace)
-            found = "no istio-proxy: made before the namespace's label, or past the injector"
+            found = (
+                "no istio-proxy: created before the namespace was labelled, or while the injector "
+                "was down"
+            )
             if not has_injector(pod, snapshot.mesh):
                 found = (
                     f"no istio-proxy: nothing injects what asks for {asked_by(pod, snapshot.mesh)}"
@@ -47,9 +50,9 @@ def sidecars(snapshot: Snapshot, stack: Settings) -> Iterator[Finding]:
         )
 
 
-def versions(snapshot: Snapshot) -> Iterator[Finding]:
+def proxy_versions(snapshot: Snapshot) -> Iterator[Finding]:
     """No proxy is newer than the istiod that it asks, nor more than a minor older."""
-    istiods = {istiod.answers_to: istiod.version for istiod in snapshot.mesh.istiods}
+    istiods = {istiod.revision: istiod.version for istiod in snapshot.mesh.istiods}
     same: dict[str, int] = {}
     for pod in snapshot.pods:
         proxy = _proxy_version(pod["spec"])
@@ -70,7 +73,7 @@ def versions(snapshot: Snapshot) -> Iterator[Finding]:
         if istiod is None or proxy == istiod:
             same[revision] = same.get(revision, 0) + 1
             continue
-        rule = skew.proxy(istiod, proxy)
+        rule = versions.proxy(istiod, proxy)
         yield Finding(
             check="version",
             subject=subject,
@@ -89,7 +92,7 @@ def versions(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _restart(pod: Manifest, mesh: RunningMesh) -> str:
-    """Say how a pod is made anew: by its workload, or by hand where it has none."""
+    """Return the command that creates a pod again: by its workload, or by hand without one."""
     if not has_injector(pod, mesh):
         return ""  # it would come back without a proxy
     metadata = pod["metadata"]
@@ -101,11 +104,11 @@ def _restart(pod: Manifest, mesh: RunningMesh) -> str:
             kind, name = "deployment", name.removesuffix(f"-{suffix}")
         if kind in ("deployment", "statefulset", "daemonset"):
             return f"kubectl rollout restart {kind}/{name} -n {namespace}"
-        return f"make it anew by its {kind} {name}"
-    return f"delete it and make it anew: kubectl delete pod {metadata['name']} -n {namespace}"
+        return f"create it again by its {kind} {name}"
+    return f"delete it and create it again: kubectl delete pod {metadata['name']} -n {namespace}"
 
 
 def _proxy_version(spec: Manifest) -> str | None:
     """Read the proxy's version from its image's tag."""
-    tag = skew.tag_of((proxy_of(spec) or {}).get("image", ""))
-    return tag if skew.parse(tag) else None
+    tag = versions.tag_of((proxy_of(spec) or {}).get("image", ""))
+    return tag if versions.parse(tag) else None

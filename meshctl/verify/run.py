@@ -1,4 +1,4 @@
-"""Whether the mesh that a stack deployed works: a look at the cluster, as a table and a verdict."""
+"""`make verify`: takes a snapshot of the cluster, runs all checks, and prints their findings."""
 
 import dataclasses
 import json
@@ -16,32 +16,15 @@ import console
 from mesh.istio import running_mesh
 from mesh.istio.running_mesh import RunningMesh
 from mesh.kubernetes.client import connect, kubernetes_version
-from mesh.preflight import remedies
-from mesh.settings.revisions import DEFAULT
 from mesh.settings.schema import Settings
-from meshctl.verify import (
-    injectors as injector_checks,
-)
-from meshctl.verify import (
-    mesh as mesh_checks,
-)
-from meshctl.verify import (
-    pods as pod_checks,
-)
-from meshctl.verify import (
-    webhooks as webhook_trial,
-)
-from meshctl.verify.mesh import Finding, Snapshot
-from meshctl.workspace import settings
+from meshctl.verify import bookinfo, control_plane, gateways, injectors, pods, webhooks
+from meshctl.verify.snapshot import Finding, Snapshot
+from meshctl.workspace.settings import read_settings
 from meshctl.workspace.stack import Workspace
 
 MARKS = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "wrong": "[bold red]✗[/]"}
 ISTIO = ("sidecar-injector", "istiod", "istio-sidecar-injector", "galley")
 """What Istio's webhook configurations are labelled with as their app; the last two before 1.5."""
-UNREACHED = (
-    "let the API server reach istiod: see to its pods, its Service, and a firewall between "
-    "(port 15017 of the pods)"
-)
 
 
 def verify(workspace: Workspace, *, as_json: bool = False) -> bool:
@@ -50,9 +33,9 @@ def verify(workspace: Workspace, *, as_json: bool = False) -> bool:
     Nothing is changed: what asks the webhooks is a dry run, which the API server doesn't store.
     Raises pulumi.RunError or WorkspaceError when the cluster can't be asked.
     """
-    stack = settings.read(workspace)
+    settings = read_settings(workspace)
     with console.alive("looking at the mesh"), connect(workspace.cluster) as client:
-        findings = list(_check(client, stack, kubernetes_version(workspace.cluster)))
+        findings = list(_check(client, settings, kubernetes_version(workspace.cluster)))
     is_healthy = all(finding.status != "wrong" for finding in findings)
     if as_json:
         told = {"healthy": is_healthy, "findings": [dataclasses.asdict(f) for f in findings]}
@@ -62,33 +45,31 @@ def verify(workspace: Workspace, *, as_json: bool = False) -> bool:
     return is_healthy
 
 
-def _check(client: Client, stack: Settings, kubernetes: str) -> Iterator[Finding]:
+def _check(client: Client, settings: Settings, kubernetes: str) -> Iterator[Finding]:
     snapshot = _look(client, kubernetes)
-    yield from mesh_checks.control_plane(snapshot, stack)
-    yield from mesh_checks.webhooks(snapshot)
-    yield from injector_checks.injectors(snapshot, stack)
-    if mesh_checks.has_istiod(stack):
-        yield from _trials(client, stack, snapshot.mesh)
-    yield from mesh_checks.bookinfo(snapshot, stack)
-    yield from pod_checks.sidecars(snapshot, stack)
-    yield from mesh_checks.gateways(snapshot, stack)
-    yield from pod_checks.versions(snapshot)
-    yield from mesh_checks.leftovers(snapshot, stack)
+    yield from control_plane.check(snapshot, settings)
+    yield from webhooks.check(snapshot)
+    yield from injectors.check(snapshot, settings)
+    if control_plane.has_istiod(settings):
+        yield from webhooks.dry_runs(client, settings, snapshot.mesh)
+    yield from bookinfo.check(snapshot, settings)
+    yield from pods.sidecars(snapshot, settings)
+    yield from gateways.check(snapshot, settings)
+    yield from pods.proxy_versions(snapshot)
+    yield from control_plane.leftovers(snapshot, settings)
 
 
 def _look(client: Client, kubernetes: str) -> Snapshot:
-    webhooks = [
-        {**live.to_dict(), "kind": kind.__name__.removeprefix("Early")}
-        for kind in running_mesh.webhooks(kubernetes)
-        for live in client.list(kind, labels={"app": ISTIO})
-    ]
-    pods = [pod.to_dict() for pod in client.list(Pod, namespace="*")]
     return Snapshot(
         mesh=RunningMesh.read(client, kubernetes),
         deployments=_dicts(client.list(Deployment, namespace="*")),
-        webhooks=webhooks,
+        webhooks=[
+            {**live.to_dict(), "kind": kind.__name__.removeprefix("Early")}
+            for kind in running_mesh.webhooks(kubernetes)
+            for live in client.list(kind, labels={"app": ISTIO})
+        ],
         services=_dicts(client.list(Service, namespace="*")),
-        pods=[pod for pod in pods if _stays(pod)],
+        pods=[pod for pod in _dicts(client.list(Pod, namespace="*")) if _stays(pod)],
     )
 
 
@@ -99,30 +80,6 @@ def _dicts(objects: Any) -> list[dict[str, Any]]:
 def _stays(pod: dict[str, Any]) -> bool:
     is_over = pod.get("status", {}).get("phase") in running_mesh.OVER
     return not is_over and "deletionTimestamp" not in pod["metadata"]
-
-
-def _trials(client: Client, stack: Settings, mesh: RunningMesh) -> Iterator[Finding]:
-    """Ask each injector of the stack for a proxy, and each validator to refuse something."""
-    injectors = {part.answers_to for part in mesh.injectors if part.home == stack.istio_namespace}
-    istiods = {part.answers_to for part in mesh.istiods if part.home == stack.istio_namespace}
-    asked = [
-        ("injector", webhook_trial.inject, injectors),
-        # Objects without a revision are one's, too, whichever it is.
-        ("validator", webhook_trial.validate, istiods | ({DEFAULT} if istiods else set())),
-    ]
-    for what, trial, names in asked:
-        for name in sorted(filter(None, names)):
-            status, found = answer = trial(client, stack.istio_namespace, name)
-            remedy = UNREACHED if status == "wrong" else ""
-            if answer == webhook_trial.LET_IN:
-                remedy = remedies.bring_back(remedies.platform_of(stack))
-            yield Finding(
-                check="webhook",
-                subject=f"{what} {name}",
-                status=status,
-                found=found,
-                remedy=remedy,
-            )
 
 
 def _show(findings: list[Finding]) -> None:

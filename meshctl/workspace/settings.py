@@ -7,12 +7,10 @@ from pulumi.runtime.settings import Settings as Runtime
 from pulumi.runtime.settings import configure
 
 from mesh import project
-from mesh.project import (
-    PROJECT,
-)
-from mesh.settings import schema
+from mesh.project import PROJECT
 from mesh.settings.schema import Settings
 from mesh.settings.secrets import CertificateAuthority
+from mesh.validation import config
 from meshctl.workspace.stack import Workspace
 
 ENCRYPTED = "-----BEGIN ENCRYPTED-----"
@@ -25,14 +23,14 @@ PLACEHOLDERS = {
 """The same for what was encrypted as a whole."""
 
 
-def read(workspace: Workspace) -> Settings:
+def read_settings(workspace: Workspace) -> Settings:
     """Read the stack's config file over the project's defaults.
 
     Raises pulumi.RunError with every mistake in it.
     """
     configure(Runtime(project=project_name(), stack=workspace.name))
-    load(workspace)
-    return schema.read(workspace.outputs)
+    load_config(workspace)
+    return config.read_settings(workspace.outputs)
 
 
 def project_name() -> str:
@@ -40,7 +38,7 @@ def project_name() -> str:
     return str(project.read(PROJECT)["name"])
 
 
-def load(workspace: Workspace) -> None:
+def load_config(workspace: Workspace) -> None:
     """Hand the stack's config to the SDK as the engine does, with placeholders for its secrets."""
     prefix = f"{project_name()}:"
     found = {key.removeprefix(prefix): value for key, value in workspace.config.items()}

@@ -21,9 +21,7 @@ from mesh import project
 from mesh.istio import release
 from mesh.kubernetes import cluster, watch_list
 from mesh.kubernetes.cluster import PLUGIN_VERSION, SANDBOX, Cluster
-from mesh.project import (
-    PROJECT,
-)
+from mesh.project import PROJECT
 from sandbox import control_plane, kubernetes_plugin, lock, toolchain
 from sandbox.cluster import Sandbox
 from sandbox.kubernetes_plugin import SDK_VERSION, Plugin

@@ -126,7 +126,7 @@ class Checkout:
     def shell(self, line: str) -> str:
         """Run a line in a shell that has evaluated what `make env` prints."""
         answer = subprocess.run(
-            ["bash", "-ec", f'eval "$({sys.executable} -m mesh env 2>/dev/null)"\n{line}'],
+            ["bash", "-ec", f'eval "$({sys.executable} -m meshctl env 2>/dev/null)"\n{line}'],
             cwd=self.folder,
             env={**os.environ, "SANDBOX": self.sandbox.name},
             stdin=subprocess.DEVNULL,

@@ -10,7 +10,7 @@ import pytest
 from sandbox import toolchain
 from sandbox.cluster import Sandbox
 from sandbox.programs import HELM, ISTIO, Family
-from tests.unit.engine import find_release
+from tests.fakes.engine import find_release
 
 from .checkout import Checkout
 

@@ -10,7 +10,7 @@ import yaml
 
 from mesh.kubernetes.cluster import RENDER
 from sandbox.cluster import Sandbox
-from tests.unit.engine import find_release
+from tests.fakes.engine import find_release
 
 from .checkout import Checkout
 
@@ -67,7 +67,7 @@ def test_a_cluster_of_today_is_refused(
 
     said = checkout.shell("pulumi up --yes --skip-preview --config-file old.yaml 2>&1 || true")
 
-    assert "which doesn't serve what stack mesh/dev is made of; nothing was changed" in said
+    assert "which lacks APIs that stack mesh/dev needs; nothing was changed" in said
     assert "extensions/v1beta1 Deployment (Bookinfo's, istio-sidecar-injector, " in said
     assert "last served by Kubernetes 1.15" in said
     assert "apiextensions.k8s.io/v1beta1 CustomResourceDefinition (" in said

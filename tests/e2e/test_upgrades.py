@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sandbox.cluster import Sandbox
-from tests.unit.engine import find_release
+from tests.fakes.engine import find_release
 
 from .checkout import Checkout
 

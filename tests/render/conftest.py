@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.engine import RecordingEngine, find_release, run
+from tests.fakes.engine import RecordingEngine, find_release, run
 
 from .helm import PluginCluster
 

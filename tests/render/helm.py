@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from sandbox import kubernetes_plugin, plugin_process
-from tests.unit.engine import FakeCluster
+from tests.fakes.engine import FakeCluster
 
 
 def template(options: dict[str, Any]) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.unit.engine import RecordingEngine
+from tests.fakes.engine import RecordingEngine
 
 from .helm import template
 

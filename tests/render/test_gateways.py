@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.engine import RecordingEngine, run
+from tests.fakes.engine import RecordingEngine, run
 
 from .helm import PluginCluster
 from .test_charts import Key, of_charts

@@ -143,7 +143,7 @@ def test_a_mesh_config_is_refused_when_istio_does(
     istioctl: Path, tmp_path: Path, config: dict[str, Any]
 ) -> None:
     """No config that istiod would drop passes, and none that it takes is refused."""
-    ours = mesh_config.mistakes("1.30.3", config, "mesh:meshConfig")
+    ours = mesh_config.conflicts("1.30.3", config, ("meshConfig",))
 
     theirs = refusal(istioctl, config, tmp_path)
     assert bool(ours) == bool(theirs), theirs or ours

@@ -17,7 +17,7 @@ from meshctl.render.program import RenderError
 from meshctl.render.redaction import COMPUTED, SECRET
 from meshctl.workspace import settings as stack_settings
 from meshctl.workspace.stack import Workspace
-from tests.unit.engine import find_release
+from tests.fakes.engine import find_release
 
 CIPHER = "v1:8gv0NCv0OsgWgMnm:8gv0NCv0OsgWgMnm"
 SECURE = {"secure": CIPHER}

@@ -10,7 +10,7 @@ import yaml
 
 from mesh.charts import umbrella
 from mesh.istio.release import find
-from tests.unit.engine import RecordingEngine, find_release, run
+from tests.fakes.engine import RecordingEngine, find_release, run
 
 from .helm import PluginCluster, template
 from .test_charts import key, of_charts, without_nulls

@@ -6,7 +6,7 @@ from pathlib import Path
 import pulumi
 import pytest
 
-from .engine import RecordingEngine, defaults, find_release, run, set_config
+from tests.fakes.engine import RecordingEngine, defaults, find_release, run, set_config
 
 
 @pytest.fixture(scope="session")

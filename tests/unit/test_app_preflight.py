@@ -10,53 +10,61 @@ from typing import Any
 import pulumi
 import pytest
 
-from mesh.istio.running_mesh import Part, RunningMesh
+from mesh.istio import running_mesh
+from mesh.istio.running_mesh import IstioObject, RunningMesh
 from mesh.kubernetes.cluster import Cluster
 from mesh.preflight import app, existing_objects
 from mesh.preflight.existing_objects import Foreign
-from mesh.settings import schema
-
-from .engine import CONTRACT
+from mesh.validation.config import read_settings
+from tests.fakes import mesh as fakes
+from tests.fakes.engine import CONTRACT
 
 Refusal = Callable[..., str]
 
 
-def part(kind: str, name: str, home: str = "istio-system", **fields: Any) -> Part:
+def part(kind: str, name: str, home: str = "istio-system", **fields: Any) -> IstioObject:
     """Return a part of a mesh, as a look at the cluster finds it."""
-    return Part(kind=kind, name=name, namespace=None, home=home, managers=("kubectl",), **fields)
+    return IstioObject(
+        kind=kind,
+        name=name,
+        namespace=None,
+        control_plane_namespace=home,
+        managers=("kubectl",),
+        **fields,
+    )
 
 
-def istiod(**fields: Any) -> Part:
+def istiod(**fields: Any) -> IstioObject:
     """Return the platform's istiod."""
-    return part("Deployment", "istiod", **{"answers_to": "default", "version": "1.30.3", **fields})
+    return part("Deployment", "istiod", **{"revision": "default", "version": "1.30.3", **fields})
 
 
-def injector(answers_to: str = "default") -> Part:
+def injector(revision: str = "default") -> IstioObject:
     """Return its injector."""
-    return part("MutatingWebhookConfiguration", "injector", answers_to=answers_to)
+    return part("MutatingWebhookConfiguration", "injector", revision=revision)
 
 
 def mesh(
-    *istiods: Part,
-    injectors: tuple[Part, ...] = (),
+    *istiods: IstioObject,
+    injectors: tuple[IstioObject, ...] = (),
     owners: Mapping[str, str | None] | None = None,
     contexts: dict[str, str] | None = None,
     hosts: dict[str, str] | None = None,
     labelled: dict[str, str] | None = None,
-    stopped: Mapping[tuple[str, str], int] = MappingProxyType({}),
+    scaled_to_zero: Mapping[tuple[str, str], int] = MappingProxyType({}),
 ) -> RunningMesh:
     """Return a mesh; `owners` are its namespaces, each with the stack it belongs to."""
     owners = {"istio-system": "mesh/platform", **(owners or {})}
-    return RunningMesh(
+    return fakes.running_mesh(
         namespaces={name: part("Namespace", name, name) for name in owners},
         owners=owners,
         contexts=contexts or {},
         hosts=hosts or {},
-        asked_for={},
-        labelled_by_others=labelled or {},
+        revision_by_namespace={},
+        foreign_injection_labels=labelled or {},
         istiods=istiods,
         injectors=injectors,
-        stopped=stopped,
+        scaled_to_zero=scaled_to_zero,
     )
 
 
@@ -67,13 +75,12 @@ UP = (injector(), injector("stable"))
 def check(configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Check a cluster that has a mesh, as app stack mesh/test with some settings."""
 
-    def check(found: RunningMesh, **config: str) -> None:
-        configure(mode="app", platformContract=json.dumps(CONTRACT), **config)
+    def check(found: RunningMesh, **overrides: str) -> None:
+        configure(mode="app", platformContract=json.dumps(CONTRACT), **overrides)
         monkeypatch.setattr(app, "connect", lambda _: contextlib.nullcontext())
-        monkeypatch.setattr(app, "kubernetes_version", lambda _: "v1.36.3")
         monkeypatch.setattr(existing_objects, "find", lambda *_: Foreign({}))
-        monkeypatch.setattr(RunningMesh, "read", lambda *_: found)
-        stack = schema.read()
+        monkeypatch.setattr(running_mesh, "look", lambda _: found)
+        stack = read_settings()
         assert stack.platform_contract is not None
         cluster = Cluster(kubeconfig=Path("/kubeconfig"), context="test")
         app.check(cluster, stack, stack.platform_contract)
@@ -106,7 +113,7 @@ def test_a_label_that_beats_the_revisions_is_refused(
 
     message = refusal(found, bookinfoRevision="stable")
 
-    assert "bookinfo-test is labelled istio-injection=enabled, which beats istio.io/rev" in message
+    assert "labelled istio-injection=enabled, which overrides istio.io/rev=stable" in message
     assert "kubectl label namespace bookinfo-test istio-injection-" in message
     assert "shop" not in message
     check(found)
@@ -119,7 +126,7 @@ def test_a_cluster_by_another_name_is_refused(check: Callable[..., None], refusa
     found = mesh(istiod(), injectors=UP, owners=owners, contexts={"bookinfo-test": "old"})
     others = mesh(istiod(), injectors=UP, owners=owners, contexts={"istio-system": "old"})
 
-    assert "the stack knows this cluster by the context 'old'" in refusal(found)
+    assert "the stack was deployed by the context 'old'" in refusal(found)
     check(others)
 
 
@@ -139,14 +146,18 @@ def test_a_platform_that_is_up_is_fine(check: Callable[..., None]) -> None:
     ("found", "config", "reason"),
     [
         (mesh(), {}, "there is no istiod of revision default in namespace istio-system"),
-        (mesh(istiod(home="other"), injectors=UP), {}, "there is no istiod of revision default"),
         (
-            mesh(istiod(answers_to="blue"), injectors=UP),
+            mesh(istiod(home="other"), injectors=UP),
             {},
             "there is no istiod of revision default",
         ),
         (
-            mesh(istiod(), injectors=UP, stopped={("istio-system", "istiod"): 2}),
+            mesh(istiod(revision="blue"), injectors=UP),
+            {},
+            "there is no istiod of revision default",
+        ),
+        (
+            mesh(istiod(), injectors=UP, scaled_to_zero={("istio-system", "istiod"): 2}),
             {},
             "istiod in namespace istio-system was scaled",
         ),
@@ -169,7 +180,7 @@ def test_a_platform_that_is_up_is_fine(check: Callable[..., None]) -> None:
         (
             mesh(istiod(), injectors=UP, owners={"istio-system": "mesh/test"}),
             {},
-            "namespace istio-system is this stack's own: it can't become an app",
+            "namespace istio-system is this stack's own, and as an app it would",
         ),
     ],
 )
@@ -179,7 +190,7 @@ def test_a_platform_that_is_not_up_or_too_old_is_one_error(
     """What it lacks, and the command that brings it up."""
     message = refusal(found, **config)
 
-    assert "has no platform that stack mesh/test can stand on" in message
+    assert "has no platform that stack mesh/test can use" in message
     assert reason in message
     assert "bring it up: pulumi up --refresh --stack PLATFORM" in message
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from .engine import RecordingEngine
+from tests.fakes.engine import RecordingEngine
 
 
 @pytest.fixture(scope="module")

@@ -11,11 +11,11 @@ import pulumi
 import pytest
 import yaml
 
-from mesh.bookinfo.services import DATABASES, MICROSERVICES, VARIANTS, VERSIONS, versions
+from mesh.bookinfo.services import DATABASES, MICROSERVICES, VARIANTS, VERSIONS, versions_of
 from mesh.kubernetes.pod_security import RESTRICTED_CONTAINER
-from mesh.settings import schema
-
-from .engine import RecordingEngine
+from mesh.settings.schema import Settings
+from mesh.validation import config
+from tests.fakes.engine import RecordingEngine
 
 Objects = dict[tuple[str, str], dict[str, Any]]
 Run = Callable[..., RecordingEngine]
@@ -148,7 +148,11 @@ def test_who_has_the_password_waits_for_it(
 
 def test_every_variant_is_a_version_that_some_stack_deploys() -> None:
     """The two tables know the same versions, and the same databases."""
-    everything = [versions(database, details_v2=True) for database in DATABASES]
+    settings = Settings.defaults().model_copy(update={"bookinfo_details_v2": True})
+    everything = [
+        versions_of(settings.model_copy(update={"bookinfo_ratings": database}))
+        for database in DATABASES
+    ]
     deployed = {(service, v) for each in everything for service in each for v in each[service]}
     usual = {(service, v) for service in VERSIONS for v in VERSIONS[service]}
     databases = {service.name for service in MICROSERVICES if service.is_database}
@@ -166,7 +170,7 @@ def test_a_route_may_lead_to_a_variant(run_program: Run, configure: Configure) -
     assert [subset["name"] for subset in rule["spec"]["subsets"]] == ["v1", "v2"]
     configure(trafficPlan=plan)
     with pytest.raises(pulumi.RunError, match=r"ratings has no such version.*deployed: v1, got"):
-        schema.read()
+        config.read_settings()
 
 
 @pytest.mark.parametrize(
@@ -282,7 +286,7 @@ def test_a_mistake_is_named(configure: Configure, stack: dict[str, str], rule: s
     """With the key, the rule and the remedy; the password isn't shown."""
     configure(**stack)
     with pytest.raises(pulumi.RunError) as caught:
-        schema.read()
+        config.read_settings()
 
     assert rule in str(caught.value)
     assert PASSWORD not in str(caught.value)
@@ -295,4 +299,4 @@ def test_a_request_up_to_the_limit_is_taken(configure: Configure, asked: float |
     resources = {"requests": {"cpu": asked, "memory": "1024Ki"}, "limits": limits}
     configure(bookinfoResources=json.dumps(resources))
 
-    assert schema.read().bookinfo_resources.requests["cpu"] == str(asked)
+    assert config.read_settings().bookinfo_resources.requests["cpu"] == str(asked)

@@ -9,8 +9,8 @@ import pytest
 
 from mesh.resources import chart
 from mesh.resources.chart import STARTED
-
-from .engine import RecordingEngine, run
+from tests.fakes.engine import RecordingEngine, run
+from tests.fakes.mesh import istio_object, running_mesh
 
 OPTIONS = pulumi.ResourceOptions()
 
@@ -110,7 +110,11 @@ def test_replicas_are_the_autoscalers(deployed: RecordingEngine) -> None:
 def test_what_has_no_pods_is_started(release_dir: Path, tmp_path: Path) -> None:
     """An autoscaler never touches a 0, and the injector's wait would be in vain."""
     names = ("istiod", "istio-ingressgateway")
-    engine = RecordingEngine(stopped=dict.fromkeys(names, 7))
+    running = running_mesh(
+        istiods=(istio_object(),),
+        scaled_to_zero={("istio-system", name): 7 for name in names},
+    )
+    engine = RecordingEngine(running=running)
     run(engine, tmp_path, slim=True, releaseDir=str(release_dir))
 
     for name in names:

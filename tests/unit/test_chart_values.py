@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pydantic.alias_generators import to_camel
 
+from mesh.istio.chart_files import ChartFiles
 from mesh.settings.schema import Settings
 from mesh.validation import chart_values
 
@@ -48,9 +49,9 @@ def istiod(charts: Path) -> Path:
 )
 def test_a_mistake_is_named(istiod: Path, values: dict[str, Any], mistake: str) -> None:
     """With its whole path, the rule, and the key that was meant."""
-    (found,) = chart_values.mistakes(istiod, values, "mesh:values.istiod")
+    (found,) = chart_values.conflicts(istiod, values, ("values", "istiod"))
 
-    assert found.startswith(f"mesh:values.istiod{mistake}")
+    assert found.line().startswith(f"values.istiod{mistake}")
 
 
 @pytest.mark.parametrize(
@@ -68,24 +69,25 @@ def test_a_mistake_is_named(istiod: Path, values: dict[str, Any], mistake: str) 
 )
 def test_what_the_chart_reads_is_taken(istiod: Path, values: dict[str, Any]) -> None:
     """Any key where Kubernetes decides, and keys that only a template or a comment knows."""
-    assert chart_values.mistakes(istiod, values, "mesh:values.istiod") == []
+    assert chart_values.conflicts(istiod, values, ("values", "istiod")) == []
 
 
 @pytest.mark.parametrize("chart", CHARTS)
 def test_a_charts_own_defaults_are_fine(charts: Path, chart: str) -> None:
     """Whoever copies all of values.yaml is told of nothing but what the program decides."""
-    defaults = chart_values.Chart(charts / chart).defaults
+    defaults = ChartFiles(charts / chart).defaults
 
-    found = chart_values.mistakes(charts / chart, defaults, "")
+    found = chart_values.conflicts(charts / chart, defaults, ("values",))
 
-    assert [m for m in found if " is the setting " not in m and " by the program" not in m] == []
+    decided = ("is the setting ", "is decided by the program")
+    assert [each for each in found if not each.rule.startswith(decided)] == []
 
 
 @pytest.mark.parametrize("chart", CHARTS)
 def test_a_misspelt_key_is_found_in_each_chart(charts: Path, chart: str) -> None:
     """At the top and below global."""
     for values in ({"nosuch": 1}, {"global": {"nosuch": 1}}):
-        assert len(chart_values.mistakes(charts / chart, values, "")) == 1
+        assert len(chart_values.conflicts(charts / chart, values, ("values",))) == 1
 
 
 @pytest.mark.parametrize(
@@ -101,23 +103,24 @@ def test_a_misspelt_key_is_found_in_each_chart(charts: Path, chart: str) -> None
 )
 def test_a_charts_schema_is_honoured(charts: Path, values: dict[str, Any], mistake: str) -> None:
     """The gateway's chart has one; it lets unknown keys pass in depth, the check doesn't."""
-    (found,) = chart_values.mistakes(charts / "gateway", values, "mesh:gateways[0].values")
+    (found,) = chart_values.conflicts(charts / "gateway", values, ("values",))
 
-    assert found.startswith(f"mesh:gateways[0].values{mistake}")
+    assert found.line().startswith(f"values{mistake}")
 
 
 def test_a_caller_may_own_more(charts: Path) -> None:
     """A component that decides a value itself refuses it, and says what decides it."""
     owned = {**chart_values.OWNED, "service.type": "is the setting serviceType"}
 
-    found = chart_values.mistakes(charts / "gateway", {"service": {"type": "x"}}, "g", owned)
+    values = {"service": {"type": "x"}}
+    (found,) = chart_values.conflicts(charts / "gateway", values, ("g",), owned)
 
-    assert found == ["g.service.type: is the setting serviceType"]
+    assert found.line() == "g.service.type: is the setting serviceType"
 
 
 def test_labels_are_free_where_a_template_reads_some(charts: Path) -> None:
     """The gateway's chart looks for app and istio among the labels, and takes all of them."""
-    assert chart_values.mistakes(charts / "gateway", {"labels": {"team": "a"}}, "g") == []
+    assert chart_values.conflicts(charts / "gateway", {"labels": {"team": "a"}}, ("g",)) == []
 
 
 def test_what_is_refused_for_a_setting_has_that_setting() -> None:

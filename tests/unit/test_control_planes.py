@@ -8,10 +8,9 @@ from typing import Any
 import pulumi
 import pytest
 
-from mesh.settings import schema
 from mesh.settings.revisions import ROLLED_BY
-
-from .engine import RecordingEngine, find_release
+from mesh.validation import config
+from tests.fakes.engine import RecordingEngine, find_release
 
 CANARY = {"revision": "1-30-3", "istioVersion": "1.30.3"}
 OLD = {"istioVersion": "1.29.3", "revision": "1-29-3"}
@@ -170,7 +169,7 @@ def test_a_mistake_is_told(
     configure(**overrides)
 
     with pytest.raises(pulumi.RunError) as caught:
-        schema.read()
+        config.read_settings()
 
     assert mistake in str(caught.value)
     assert len(str(caught.value).splitlines()) == 3
@@ -180,4 +179,4 @@ def test_a_tag_may_stand_for_the_default_revision(configure: Callable[..., None]
     """So that namespaces can be labelled before there is a second control plane."""
     configure(revisionTags='{"prod": "default"}', bookinfoRevision="prod")
 
-    assert schema.read().revision_tags == {"prod": "default"}
+    assert config.read_settings().revision_tags == {"prod": "default"}

@@ -7,8 +7,7 @@ from typing import Any, get_args
 import pytest
 
 from mesh.settings.data_plane import DataPlane, Injection
-
-from .engine import RecordingEngine
+from tests.fakes.engine import RecordingEngine
 
 NAMESPACE = "Namespace/bookinfo-namespace"
 AGENTS_NAMESPACE = "Namespace/node-agents-namespace"

@@ -6,12 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mesh.project import (
-    PROJECT,
-)
+from mesh.project import PROJECT
 from mesh.settings.platform_contract import OUTPUT
-
-from .engine import CONTRACT, FakeCluster, RecordingEngine, run
+from tests.fakes.engine import CONTRACT, FakeCluster, RecordingEngine, run
 
 EXAMPLES = sorted((PROJECT / "examples").glob("Pulumi.*.yaml"))
 

@@ -8,13 +8,13 @@ from typing import Any
 import pulumi
 import pytest
 
-from mesh.istio import gateway_api_crds, release
+from mesh.charts.values import typed_gateway_values
+from mesh.istio import gateway_api_crds
 from mesh.istio.gateway_api_crds import KNOWN_BY
 from mesh.kubernetes.ownership import ANNOTATION
-from mesh.settings import schema
 from mesh.settings.gateway import STATUS_PORT, Gateway
-
-from .engine import RecordingEngine
+from mesh.validation import config
+from tests.fakes.engine import RecordingEngine
 
 Configure = Callable[..., None]
 RunProgram = Callable[..., RecordingEngine]
@@ -36,7 +36,7 @@ def refusal(configure: Configure, gateways: object, **overrides: str) -> str:
     """Return the message that a list of gateways is refused with."""
     configure(gateways=json.dumps(gateways), **overrides)
     with pytest.raises(pulumi.RunError) as caught:
-        schema.read()
+        config.read_settings()
     return str(caught.value)
 
 
@@ -86,14 +86,14 @@ def test_an_empty_description_is_the_usual_gateway() -> None:
 
 def test_a_plain_gateway_sets_nothing_but_its_type() -> None:
     """What nobody decided is the chart's to decide, in this release and the next."""
-    assert described().typed_values == {"service": {"type": "LoadBalancer"}}
+    assert typed_gateway_values(described()) == {"service": {"type": "LoadBalancer"}}
 
 
 def test_an_egress_gateway_bears_the_label_of_istios_docs() -> None:
     """Whatever its name, so that the Gateways in them select it; an ingress goes by its name."""
     out, inner = described(name="out", direction="egress"), described(name="istio-inner")
 
-    assert out.typed_values["labels"] == out.selector == {"istio": "egressgateway"}
+    assert typed_gateway_values(out)["labels"] == out.selector == {"istio": "egressgateway"}
     assert inner.selector == {"istio": "inner"}
     assert described(values={"labels": {"istio": "mine"}}).selector == {"istio": "mine"}
 
@@ -107,7 +107,7 @@ def test_every_field_reaches_the_chart() -> None:
         autoscaling={"minReplicas": 2, "maxReplicas": 9},
     )
 
-    assert gateway.typed_values == {
+    assert typed_gateway_values(gateway) == {
         "service": {
             "type": "LoadBalancer",
             "annotations": {"cloud": "yes"},
@@ -135,7 +135,7 @@ def test_every_field_reaches_the_chart() -> None:
 
 def test_a_number_of_replicas_switches_the_autoscaler_off() -> None:
     """Else it would set the number back."""
-    values = described(replicas=3).typed_values
+    values = typed_gateway_values(described(replicas=3))
 
     assert values["replicaCount"] == 3
     assert values["autoscaling"] == {"enabled": False}
@@ -313,39 +313,45 @@ def test_the_crds_are_brought_where_they_are_needed(
     """Not for Istio's own routes, and not where the cluster has its own."""
     configure(routingApi=api, gatewayApiCrds=crds)
 
-    assert schema.read().brings_gateway_api == brings
+    assert config.read_settings().brings_gateway_api == brings
 
 
 def test_a_bundle_that_is_not_on_disk_is_one_command_away(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or a file away: the message names the folder."""
     monkeypatch.setattr(gateway_api_crds, "PROJECT", tmp_path)
 
+    configure(routingApi="gateway-api")
+
     with pytest.raises(pulumi.RunError) as caught:
-        gateway_api_crds.find("1.30.3", wanted=True)
+        gateway_api_crds.find(config.read_settings())
 
     assert f"no folder {tmp_path}/releases/gateway-api-1.5.1" in str(caught.value)
     assert "`make release`" in str(caught.value)
 
 
 def test_a_bundle_without_the_crds_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An empty folder isn't a Gateway API."""
     monkeypatch.setattr(gateway_api_crds, "PROJECT", tmp_path)
     (tmp_path / "releases" / "gateway-api-1.4.1").mkdir(parents=True)
 
+    configure(routingApi="gateway-api", istioVersion="1.29.3")
+
     with pytest.raises(pulumi.RunError, match=f"has no CRD {KNOWN_BY}"):
-        gateway_api_crds.find("1.29.3", wanted=True)
+        gateway_api_crds.find(config.read_settings())
 
 
-def test_an_istio_whose_gateway_api_is_unknown_is_refused() -> None:
+def test_an_istio_whose_gateway_api_is_unknown_is_refused(configure: Configure) -> None:
     """With those that are known; a stack that doesn't bring it isn't asked."""
+    configure(routingApi="gateway-api", istioVersion="1.12.0")
     with pytest.raises(pulumi.RunError, match=r"known of Istio 1\.29 and 1\.30, not of 1\.12\.0"):
-        gateway_api_crds.find("1.12.0", wanted=True)
+        gateway_api_crds.find(config.read_settings())
 
-    assert gateway_api_crds.find("1.12.0", wanted=False) is None
+    configure(istioVersion="1.12.0")
+    assert gateway_api_crds.find(config.read_settings()) is None
 
 
 # --- what is refused -------------------------------------------------------------------------
@@ -379,15 +385,17 @@ def test_an_istio_whose_gateway_api_is_unknown_is_refused() -> None:
         ({"ports": [{"name": "HTTP", "port": 80}]}, "gateways[0].ports[0].name: a port's name is"),
         (
             {"ports": [{"name": "http2", "port": 80}, {"name": "http3", "port": 80}]},
-            "gateways[0].ports[1].port: each port is there once, 15021 by itself, got 80",
+            "gateways[0].ports[1].port: must be unique; 15021 is the status port, which every "
+            "gateway has, got 80",
         ),
         (
             {"ports": [{"name": "http2", "port": 80}, {"name": "http2", "port": 81}]},
-            "gateways[0].ports[1].name: each port has a name of its own",
+            "gateways[0].ports[1].name: must be unique; status-port is the name of 15021",
         ),
         (
             {"ports": [{"name": "status", "port": 15021}]},
-            "gateways[0].ports[0].port: each port is there once, 15021 by itself, got 15021",
+            "gateways[0].ports[0].port: must be unique; 15021 is the status port, which every "
+            "gateway has, got 15021",
         ),
         (
             {"serviceType": "ClusterIP", "ports": [{"name": "h", "port": 80, "nodePort": 30000}]},
@@ -411,7 +419,7 @@ def test_an_istio_whose_gateway_api_is_unknown_is_refused() -> None:
         ),
         (
             {"values": {"service": {"type": "None"}}},
-            "gateways[0].values.service.type: is said by a field of the gateway, got 'None'",
+            "gateways[0].values.service.type: is set by a field of the gateway, got 'None'",
         ),
         ({"direction": "egress"}, "gateways: must hold an ingress gateway"),
     ],
@@ -432,7 +440,7 @@ def test_the_same_port_for_tcp_and_udp_is_fine(configure: Configure) -> None:
     ]
     configure(gateways=json.dumps([{"ports": ports}]))
 
-    assert len(schema.read().gateways[0].ports or ()) == 3
+    assert len(config.read_settings().gateways[0].ports or ()) == 3
 
 
 def test_bookinfos_way_in_speaks_http(configure: Configure) -> None:
@@ -461,7 +469,7 @@ def test_two_gateways_have_two_names(configure: Configure) -> None:
     """In two namespaces too: the stack's resources are named by them."""
     message = refusal(configure, [{}, {"namespace": "edge"}])
 
-    assert "mesh:gateways[1].name: each gateway has a name of its own" in message
+    assert "mesh:gateways[1].name: must differ from every other gateway's" in message
     assert "got 'istio-ingressgateway'" in message
 
 
@@ -469,7 +477,10 @@ def test_two_gateways_have_two_labels(configure: Configure) -> None:
     """The chart drops istio- from the one that Bookinfo's Gateway selects by."""
     message = refusal(configure, [{"name": "istio-edge"}, {"name": "edge"}])
 
-    assert "mesh:gateways[1].name: must differ from another's by more than istio-" in message
+    assert (
+        "mesh:gateways[1].name: must differ from another gateway's by more than the prefix istio-"
+        in message
+    )
 
 
 @pytest.mark.parametrize(
@@ -506,9 +517,10 @@ def test_raw_values_are_checked_with_the_charts_own_schema(
     configure: Configure, release_dir: Path, values: dict[str, Any], mistake: str
 ) -> None:
     """The gateway chart has one; a key it doesn't know, or a wrong type, has its whole path."""
-    configure(gateways=json.dumps([{}, {"name": "b", "values": values}]))
+    gateways = json.dumps([{}, {"name": "b", "values": values}])
+    configure(gateways=gateways, releaseDir=str(release_dir))
 
     with pytest.raises(pulumi.RunError) as caught:
-        schema.check(schema.read(), [release.find("1.30.3", release_dir)])
+        config.read()
 
     assert f"\n  - mesh:gateways[1].values.{mistake}" in str(caught.value)

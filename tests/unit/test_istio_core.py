@@ -1,6 +1,6 @@
 """The core's values: what a published release would say."""
 
-from .engine import RecordingEngine
+from tests.fakes.engine import RecordingEngine
 
 
 def test_images_are_the_published_ones(deployed: RecordingEngine) -> None:

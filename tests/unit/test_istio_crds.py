@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from mesh.istio.release import Release, find
-
-from .engine import RecordingEngine
+from tests.fakes.engine import RecordingEngine
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,7 @@ import pytest
 from mesh.injection import kube_inject
 from mesh.injection.kube_inject import Config
 from mesh.istio.release import LAYOUTS, Release
-
-from .engine import RecordingEngine
+from tests.fakes.engine import RecordingEngine
 
 # Prints its version, or each Deployment back with a container more, which holds what it was given.
 ISTIOCTL = r"""#!{python}

@@ -8,12 +8,12 @@ import yaml
 
 from mesh.validation import mesh_config
 
-PLACE = "mesh:meshConfig"
+PLACE = "meshConfig"
 
 
 def mistakes(config: dict[str, Any], version: str = "1.30.3") -> list[str]:
     """Check a mesh config as a stack's."""
-    return mesh_config.mistakes(version, config, PLACE)
+    return [each.line() for each in mesh_config.conflicts(version, config, (PLACE,))]
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from mesh.istio.release import find
+from tests.fakes.engine import RecordingEngine
 
 from . import crd_schema
-from .engine import RecordingEngine
 
 Run = Callable[..., RecordingEngine]
 NAMESPACE = "Namespace/bookinfo-namespace"

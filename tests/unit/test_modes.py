@@ -9,14 +9,11 @@ import pytest
 import yaml
 
 from mesh.kubernetes.ownership import ANNOTATION, APP, HOST
-from mesh.project import (
-    PROJECT,
-)
-from mesh.settings import schema
-from mesh.settings.modes import MODES_OF
+from mesh.project import PROJECT
 from mesh.settings.platform_contract import CONTRACT, OUTPUT
-
-from .engine import FakeCluster, RecordingEngine, defaults, run
+from mesh.settings.schema import FACTS
+from mesh.validation import config
+from tests.fakes.engine import FakeCluster, RecordingEngine, defaults, run
 
 Configure = Callable[..., None]
 Run = Callable[..., RecordingEngine]
@@ -203,16 +200,16 @@ def refusal(configure: Configure, stacks: dict[str, Any] | None = None, **overri
     """Return the message that a config is refused with, beside other stacks."""
     configure(**overrides)
     with pytest.raises(pulumi.RunError) as caught:
-        schema.read(lambda name: (stacks or {})[name])
+        config.read_settings(lambda name: (stacks or {})[name])
     return str(caught.value)
 
 
 def test_each_setting_is_some_modes() -> None:
     """A new setting is put into the table, or no stack could set it."""
-    assert {f"mesh:{key}" for key in MODES_OF} == set(defaults())
+    assert {f"mesh:{key}" for key in FACTS} == set(defaults())
 
 
-@pytest.mark.parametrize("key", sorted(k for k, modes in MODES_OF.items() if "app" not in modes))
+@pytest.mark.parametrize("key", sorted(k for k, facts in FACTS.items() if "app" not in facts.modes))
 def test_what_the_platform_decides_is_refused_in_an_app(configure: Configure, key: str) -> None:
     """Else a developer would wait for what never comes; a default is no decision."""
     declared = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"][key]
@@ -282,10 +279,13 @@ def test_what_an_app_decides_is_refused_elsewhere(
         ({}, "mesh:platformStack: must be set with mesh:mode app"),
         (
             {"platformStack": "base", "platformContract": "CONTRACT"},
-            "mesh:platformStack: is the other way to say what mesh:platformContract says",
+            "mesh:platformStack: can't be set beside mesh:platformContract",
         ),
         ({"platformStack": "base", "injection": "manual"}, "mesh:injection: can't be manual"),
-        ({"platformStack": "base", "injection": "ambient"}, "mesh:injection: can be ambient where"),
+        (
+            {"platformStack": "base", "injection": "ambient"},
+            "mesh:injection: can be ambient only on a platform in ambient mode",
+        ),
         ({"platformStack": "base", "bookinfoRevision": "old"}, "the tags are stable"),
         ({"platformContract": '{"contract": 1}'}, "mesh:platformContract.gateway: must be set"),
     ],
@@ -305,7 +305,10 @@ def test_the_way_to_the_platform_is_checked(
         ({}, "platformStack base has nothing deployed; bring it up first: pulumi up --stack base"),
         ({"context": "c"}, "platformStack base is no platform, its outputs are context"),
         ({OUTPUT: {"contract": 2.0}}, "another version of this program: its contract is 2.0"),
-        ({OUTPUT: {"contract": 1.0}}, "says otherwise of itself: istioNamespace, revision,"),
+        (
+            {OUTPUT: {"contract": 1.0}},
+            "output platformContract differs in istioNamespace, revision,",
+        ),
         (None, "platformStack base can't be read: 'base'; bring it up first"),
     ],
 )
@@ -369,7 +372,7 @@ def test_names_come_from_the_stacks(
     """Made fit for Kubernetes, and the stack says so when they had to be changed."""
     app_config(stack)
 
-    made = schema.read()
+    made, _ = config.read()
 
     assert (made.bookinfo_namespace, made.bookinfo_host) == (f"bookinfo-{fitted}", host)
     assert bool(said) is (stack != "alice")
@@ -382,7 +385,9 @@ def test_a_name_of_ones_own_is_left_alone(app_config: Configure, said: list[str]
     """Nothing is made, and nothing said."""
     app_config("_", bookinfoNamespace="books", bookinfoHost="books.example.com")
 
-    assert schema.read().namespaces == ("books",)
+    made, _ = config.read()
+
+    assert made.namespaces == ("books",)
     assert said == []
 
 
@@ -390,4 +395,4 @@ def test_a_standalone_stacks_namespace_is_bookinfo(configure: Configure) -> None
     """Whatever its name: it has the cluster for itself."""
     configure()
 
-    assert schema.read().namespaces == ("istio-system", "bookinfo")
+    assert config.read_settings().namespaces == ("istio-system", "bookinfo")

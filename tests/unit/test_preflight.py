@@ -14,6 +14,7 @@ import pulumi
 import pytest
 import yaml
 
+from mesh.istio import running_mesh
 from mesh.istio.control_planes import ControlPlane, ControlPlanes
 from mesh.istio.gateway_api_crds import CHANNEL, KNOWN_BY, VERSION, Bundle
 from mesh.istio.release import Layout, Release, find
@@ -22,9 +23,8 @@ from mesh.kubernetes.cluster import Cluster
 from mesh.kubernetes.ownership import ANNOTATION
 from mesh.preflight import existing_objects, platform
 from mesh.preflight.existing_objects import Foreign
-from mesh.settings import schema
-
-from .engine import find_release
+from mesh.validation import config
+from tests.fakes.engine import find_release
 
 Kubeconfig = Callable[[str], Cluster]
 NAMESPACES = ("istio-system", "bookinfo")
@@ -217,7 +217,7 @@ def gateway_api(version: str, channel: str = "standard") -> dict[str, Any]:
 
 def plane(revision: str = "default", version: str = "1.30.3", *tags: str) -> ControlPlane:
     """Return a control plane that a stack wants."""
-    layout = Layout(crds=os.devnull, base="", istiod="", gateway="")
+    layout = Layout(generation="istiod", crds=os.devnull, base="", istiod="", gateway="")
     release = Release(version=version, folder=Path(), layout=layout)
     return ControlPlane(release=release, revision=revision, tag=version, tags=tags)
 
@@ -235,8 +235,10 @@ def check(
     adopt: bool = False,
 ) -> dict[str, int]:
     """Check a cluster for the stack as it is configured."""
-    stack = schema.read().model_copy(update={"adopt": adopt})
-    return platform.check(cluster, stack, wanted or planes(), bundle)
+    settings = config.read_settings().model_copy(update={"adopt": adopt})
+    running = running_mesh.look(cluster)
+    platform.check(cluster, settings, wanted or planes(), bundle, running)
+    return running.scaled_to_zero_of(settings) if running else {}
 
 
 def refusal(
@@ -278,7 +280,7 @@ def test_istio_by_another_hand_is_refused(api: FakeAPIServer, kubeconfig: Kubeco
 
     assert "Deployment istiod in namespace mesh-of-others, by helm\n" in message
     assert "MutatingWebhookConfiguration istio-sidecar-injector, by istioctl\n" in message
-    assert "has things that stack mesh/test would overwrite and doesn't own" in message
+    assert "has objects that stack mesh/test would overwrite and doesn't own" in message
     assert "nothing was changed" in message
     assert "kubectl annotate" not in message
 
@@ -477,7 +479,7 @@ def test_a_label_that_beats_the_revisions_is_refused(
     labelled["metadata"]["managedFields"].append({"manager": "kubectl-label", **by})
     message = refusal(kubeconfig(api.url), wanted=wanted)
 
-    assert f"Namespace {name} is labelled istio-injection=enabled, which beats" in message
+    assert f"Namespace {name} is labelled istio-injection=enabled, which overrides" in message
     check(kubeconfig(api.url))
 
 
@@ -486,12 +488,12 @@ def test_a_cluster_by_another_name_is_refused(
 ) -> None:
     """Pulumi would make everything anew and delete it then: with `adopt` nothing stops it."""
     configure(context="arn:aws:eks:x:cluster/prod one")
-    marked = ownership.mark()
+    marked = ownership.mark("arn:aws:eks:x:cluster/prod one")
     api.namespaces.append(namespace("istio-system", **marked))
 
     message = refusal(kubeconfig(api.url), adopt=True)
 
-    assert "knows this cluster by the context 'arn:aws:eks:x:cluster/prod one'" in message
+    assert "was deployed by the context 'arn:aws:eks:x:cluster/prod one'" in message
     assert "config rename-context test 'arn:aws:eks:x:cluster/prod one', pulumi config" in message
     api.namespaces[:] = [namespace("istio-system", **{**marked, ownership.CONTEXT: "test"})]
     check(kubeconfig(api.url))
@@ -878,7 +880,7 @@ def test_a_kubernetes_that_lacks_an_api_is_refused(
     """Which API of which object, who serves it, and what to do."""
     message = refusal(kubeconfig(api.url), wanted=on_disk("1.0.5"))
 
-    assert "is Kubernetes 1.36.3, which doesn't serve what stack mesh/test is made of" in message
+    assert "is Kubernetes 1.36.3, which lacks APIs that stack mesh/test needs" in message
     assert (
         "apiextensions.k8s.io/v1beta1 CustomResourceDefinition (virtualservices.networking.istio.io"
         in message

@@ -3,14 +3,17 @@
 from pathlib import Path
 
 import pytest
+from pydantic.alias_generators import to_snake
 
+from mesh.settings.schema import Settings
 from mesh.validation import profiles
 
 
 def mistakes(release_dir: Path, setting: str, choice: str | None) -> list[str]:
     """Choose one, as a stack would."""
     chart = release_dir / "manifests/charts/istio-control/istio-discovery"
-    return profiles.mistakes(chart, {setting: choice}, "mesh:")
+    settings = Settings.defaults().model_copy(update={to_snake(setting): choice})
+    return [each.line() for each in profiles.conflicts(settings, chart)]
 
 
 @pytest.mark.parametrize(
@@ -46,5 +49,5 @@ def test_anything_else_is_refused_with_the_list(
     """The charts would fail in the middle of a render; and `remote` brings no istiod."""
     (found,) = mistakes(release_dir, setting, choice)
 
-    assert found.startswith(f"mesh:{setting}: no such one in the release")
+    assert found.startswith(f"{setting}: no such one in the release")
     assert listed in found

@@ -14,8 +14,7 @@ import pytest
 from mesh.istio.release import find
 from mesh.kubernetes.field_ownership import FORCE
 from mesh.kubernetes.ownership import ANNOTATION
-
-from .engine import RecordingEngine
+from tests.fakes.engine import RecordingEngine
 
 PROGRAM = Path(__file__).resolve().parents[2] / "__main__.py"
 LAYERS = sorted((PROGRAM.parent / "layers").glob("*.py"))
@@ -72,9 +71,9 @@ def test_components_are_waited_for_by_ready() -> None:
     ]
 
     assert len(waits) == 9
-    one = r"(\w+\.ready|foundation\.(injects|lets_in))"
+    one = r"(\w+\.ready|platform\.(injection_ready|gateways_ready))"
     for wait in waits:
-        assert re.fullmatch(rf"{one}|ready\.all_ready\(({one}(, )?)+\)", wait)
+        assert re.fullmatch(rf"{one}|all_ready\(({one}(, )?)+\)", wait)
 
 
 def test_nothing_is_out_of_a_component(deployed: RecordingEngine) -> None:
@@ -227,12 +226,13 @@ def test_a_mistake_stops_before_any_resource(
 
 def test_the_cluster_is_checked_first(deployed: RecordingEngine) -> None:
     """Once, and for the namespaces that the stack is about to make."""
-    ((target, stack, istio, gateway_api),) = deployed.checked
+    ((cluster, settings, planes, bundle, running),) = deployed.checked
 
-    assert target.context == "sandbox"
-    assert stack.namespaces == ("istio-system", "bookinfo")
-    assert [plane.release.version for plane in istio.all] == ["1.30.3"]
-    assert gateway_api is None
+    assert cluster.context == "sandbox"
+    assert settings.namespaces == ("istio-system", "bookinfo")
+    assert [plane.release.version for plane in planes.all] == ["1.30.3"]
+    assert bundle is None
+    assert running is None
 
 
 def test_an_old_python_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,13 @@
 """An Istio release on disk: found, known, or refused with what to do."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pulumi
 import pytest
 
 from mesh.istio import release
+from mesh.validation import config
 
 PARTS = (
     "manifests/charts/base/files/crd-all.gen.yaml",
@@ -87,14 +89,18 @@ def test_the_release_has_its_parts(release_dir: Path) -> None:
     assert len(found.crd_names) == len(set(found.crd_names)) > 10
 
 
-def test_a_release_without_an_agents_chart_is_refused(folder: Path) -> None:
+@pytest.mark.parametrize("key", ["cni", "injection"])
+def test_a_release_without_an_agents_chart_is_refused(
+    configure: Callable[..., None], folder: Path, key: str
+) -> None:
     """Only where the stack needs the agent: early releases have no ztunnel."""
-    found = release.find("1.30.3", folder)
+    configure(releaseDir=str(folder), **{key: {"cni": "true", "injection": "ambient"}[key]})
 
     with pytest.raises(pulumi.RunError) as caught:
-        found.node_agent_chart("ztunnel")
+        config.read()
 
-    assert f"lacks {folder}/manifests/charts/ztunnel" in str(caught.value)
+    assert f"mesh:{key}: needs the chart of istio-cni" in str(caught.value)
+    assert f"lacks {folder}/manifests/charts/istio-cni" in str(caught.value)
     assert "pulumi config set injection auto" in str(caught.value)
 
 

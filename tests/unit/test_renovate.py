@@ -8,9 +8,7 @@ import json5
 import yaml
 
 from mesh.istio.gateway_api_crds import BUNDLES
-from mesh.project import (
-    PROJECT,
-)
+from mesh.project import PROJECT
 from mesh.validation.mesh_config import FIELDS
 from sandbox import programs
 from sandbox.programs import BUILDS, ISTIO_MINOR, KUBERNETES, PULUMI, Family

@@ -10,16 +10,11 @@ import pulumi
 import pytest
 
 from mesh import project
-from mesh.settings import schema
-from mesh.settings.secrets import (
-    CertificateAuthority,
-    Credentials,
-    Data,
-    ca_secret,
-    pull_secret,
-)
-
-from .engine import CONTRACT, RecordingEngine
+from mesh.resources.secrets import Data, ca_secret, pull_secret
+from mesh.settings.schema import Settings
+from mesh.settings.secrets import CertificateAuthority, Credentials
+from mesh.validation import config
+from tests.fakes.engine import CONTRACT, RecordingEngine
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"  # how Pulumi's protocol marks a special value
 SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - the mark of a secret one
@@ -76,9 +71,12 @@ def test_data_is_secret_by_itself() -> None:
 
     accounts = {"r": Credentials.model_validate(ACCOUNTS["registry.example.com"])}
     authority = CertificateAuthority.model_validate(AUTHORITY)
+    settings = Settings.defaults().model_copy(
+        update={"registry_credentials": accounts, "cacerts": authority}
+    )
     with asyncio.Runner() as runner:
-        assert runner.run(is_secret(pull_secret(accounts)))
-        assert runner.run(is_secret(ca_secret(authority)))
+        assert runner.run(is_secret(pull_secret(settings)))
+        assert runner.run(is_secret(ca_secret(settings)))
 
 
 def test_the_pull_secret_is_docker_s_own_format(with_secrets: RecordingEngine) -> None:
@@ -191,6 +189,6 @@ def refusal(configure: Callable[..., None], **overrides: str) -> str:
     """Return the message that a config is refused with, which never shows a password."""
     configure(**overrides)
     with pytest.raises(pulumi.RunError) as caught:
-        schema.read()
+        config.read_settings()
     assert "Hunter2" not in str(caught.value)
     return str(caught.value)

@@ -11,13 +11,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Json
 from pydantic.alias_generators import to_camel
 
-from mesh.istio import release
-from mesh.project import (
-    PROJECT,
-)
+from mesh.charts.values import common_values
+from mesh.project import PROJECT
 from mesh.settings import schema
-
-from .engine import defaults
+from mesh.validation import config
+from tests.fakes.engine import defaults
 
 Configure = Callable[..., None]
 
@@ -26,7 +24,7 @@ def refusal(configure: Configure, **overrides: str) -> str:
     """Return the message that a config is refused with."""
     configure(**overrides)
     with pytest.raises(pulumi.RunError) as caught:
-        schema.read()
+        config.read_settings()
     return str(caught.value)
 
 
@@ -34,7 +32,7 @@ def test_the_defaults_are_fine(configure: Configure) -> None:
     """A stack that sets nothing is a complete stack, and what is not set is None."""
     configure()
 
-    stack = schema.read()
+    stack = config.read_settings()
 
     assert stack.istio_namespace == "istio-system"
     assert stack.mesh_config == {}
@@ -87,7 +85,7 @@ def test_other_projects_keys_are_left_alone(configure: Configure) -> None:
     configure()
     pulumi.runtime.set_config("kubernetes:context", "elsewhere")
 
-    assert schema.read().context is None
+    assert config.read_settings().context is None
 
 
 @pytest.mark.parametrize(
@@ -106,7 +104,7 @@ def test_a_namespace_that_kubernetes_takes_is_taken(configure: Configure, name: 
     """The rule is Kubernetes' own, no stricter."""
     configure(bookinfoNamespace=name)
 
-    assert schema.read().bookinfo_namespace == name
+    assert config.read_settings().bookinfo_namespace == name
 
 
 @pytest.mark.parametrize("version", ["1.30", "v1.30.3", "latest", "", "1.30.3 "])
@@ -137,7 +135,7 @@ def test_off_needs_no_quotes(configure: Configure) -> None:
     """Written by hand into the stack's file, the word reaches the program as a boolean."""
     configure(injection="false")
 
-    assert schema.read().injection == "off"
+    assert config.read_settings().injection == "off"
 
 
 def test_a_way_to_inject_is_one_of_four(configure: Configure) -> None:
@@ -155,7 +153,7 @@ def test_node_agents_have_a_namespace_of_their_own(configure: Configure, namespa
 
     message = refusal(configure, nodeAgentsNamespace=namespace, gateways=gateways)
 
-    assert "mesh:nodeAgentsNamespace: must be a namespace of its own" in message
+    assert "mesh:nodeAgentsNamespace: must not be used by anything else" in message
     assert f"got {namespace!r}" in message
 
 
@@ -178,7 +176,7 @@ def test_pod_security_goes_with_pods_that_need_no_rights(
     """Redirected by the node's agent, or not at all."""
     configure(podSecurity="restricted", **fine)
 
-    assert schema.read().pod_security == "restricted"
+    assert config.read_settings().pod_security == "restricted"
 
 
 def test_restricted_namespaces_take_no_addons(configure: Configure) -> None:
@@ -186,11 +184,11 @@ def test_restricted_namespaces_take_no_addons(configure: Configure) -> None:
     safe = {"cni": "true", "addons": '["prometheus"]'}
 
     message = refusal(configure, podSecurity="restricted", **safe)
-    assert "mesh:addons: the releases' samples keep to baseline only" in message
+    assert "mesh:addons: the releases' samples meet baseline only" in message
     assert "got ['prometheus']" in message
 
     configure(podSecurity="baseline", **safe)
-    assert schema.read().addons == {"prometheus"}
+    assert config.read_settings().addons == {"prometheus"}
 
 
 @pytest.mark.parametrize("injection", ["ambient", "off"])
@@ -215,7 +213,7 @@ def test_nobody_refuses_plain_text_to_a_pod_without_a_proxy(configure: Configure
     assert "mesh:mtlsByNamespace.bookinfo: needs mesh:injection other than off" in message
 
     configure(injection="ambient", mtlsByNamespace=strict)
-    assert schema.read().mtls_by_namespace == {"bookinfo": "strict"}
+    assert config.read_settings().mtls_by_namespace == {"bookinfo": "strict"}
 
 
 def test_ambient_is_a_profile_too(configure: Configure) -> None:
@@ -224,17 +222,16 @@ def test_ambient_is_a_profile_too(configure: Configure) -> None:
     assert "mesh:profile: must be ambient, or not set, with mesh:injection ambient" in message
 
     configure(injection="ambient", profile="ambient")
-    assert schema.read().common_values["profile"] == "ambient"
+    assert common_values(config.read_settings())["profile"] == "ambient"
 
 
 def test_raw_values_of_node_agents_are_checked(configure: Configure, release_dir: Path) -> None:
     """As those of the other charts: helm would pass over a misspelt one."""
     values = {"cni": {"cniBinDirr": "/"}, "ztunnel": {"hub": "x"}}
     configure(values=json.dumps(values), releaseDir=str(release_dir))
-    stack = schema.read()
 
     with pytest.raises(pulumi.RunError) as caught:
-        schema.check(stack, [release.find(stack.istio_version, stack.release_dir)])
+        config.read()
 
     assert "mesh:values.cni.cniBinDirr: no such value" in str(caught.value)
     assert "did you mean cniBinDir?" in str(caught.value)
@@ -244,10 +241,10 @@ def test_raw_values_of_node_agents_are_checked(configure: Configure, release_dir
 def test_the_stack_makes_the_agents_namespace_only_with_agents(configure: Configure) -> None:
     """A namespace that isn't made isn't checked either: it may be anybody's."""
     configure()
-    assert schema.read().namespaces == ("istio-system", "bookinfo")
+    assert config.read_settings().namespaces == ("istio-system", "bookinfo")
 
     configure(cni="true", nodeAgentsNamespace="agents")
-    assert schema.read().namespaces == ("istio-system", "bookinfo", "agents")
+    assert config.read_settings().namespaces == ("istio-system", "bookinfo", "agents")
 
 
 @pytest.mark.parametrize("secret", ["", "kubeconfig"])
@@ -258,7 +255,7 @@ def test_a_kubeconfigs_content_is_no_setting(configure: Configure, start: str, s
         configure, concealed=secret, context="prod", kubeconfig=f"{start}token: TOP-SECRET"
     )
 
-    assert "mesh:kubeconfig: is the path of a file, not what is in it" in message
+    assert "mesh:kubeconfig: must be the path of a file, not the file's contents" in message
     assert "TOP-SECRET" not in message
 
 
@@ -303,16 +300,16 @@ def test_a_choice_is_one_of_those_there_are(
                 "outboundTrafficPolicy": "ALLOW_ANY",
                 "meshConfig": '{"outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"}}',
             },
-            "mesh:outboundTrafficPolicy: is decided in one place",
+            "mesh:outboundTrafficPolicy: is also set in mesh:meshConfig",
         ),
         (
             {"mtlsByNamespace": '{"istio-system": "strict"}'},
-            "mesh:mtlsByNamespace.istio-system: what is said in the root namespace holds for the "
-            "whole mesh, which mesh:mtls decides, got 'strict'",
+            "mesh:mtlsByNamespace.istio-system: is the root namespace, where a policy applies to "
+            "the whole mesh: use mesh:mtls, got 'strict'",
         ),
         (
             {"mtlsByNamespace": '{"root": "strict"}', "meshConfig": '{"rootNamespace": "root"}'},
-            "mesh:mtlsByNamespace.root: what is said in the root namespace",
+            "mesh:mtlsByNamespace.root: is the root namespace",
         ),
         (
             {"denyByDefault": "true", "mtlsByNamespace": '{"bookinfo": "disable"}'},
@@ -345,7 +342,7 @@ def test_a_choice_is_one_of_those_there_are(
         ),
         (
             {"addons": '["jaeger"]', "meshConfig": '{"extensionProviders": [{"name": "jaeger"}]}'},
-            "mesh:meshConfig.extensionProviders: has a provider that comes with jaeger in",
+            "mesh:meshConfig.extensionProviders: has a provider of the name that jaeger in",
         ),
     ],
 )
@@ -372,7 +369,7 @@ def test_settings_that_agree_are_taken(configure: Configure, stack: dict[str, st
     """The rules refuse no more than what can't work."""
     configure(**stack)
 
-    assert schema.read()
+    assert config.read_settings()
 
 
 @pytest.mark.parametrize(
@@ -387,7 +384,7 @@ def test_a_mesh_config_of_another_shape_is_left_to_its_own_check(
 ) -> None:
     """The rules that look into it find no fault, and none of them falls over it."""
     configure(addons='["jaeger"]', meshConfig=json.dumps(shapeless))
-    assert schema.read()
+    assert config.read_settings()
 
     message = refusal(configure, tracingSampling="1", meshConfig=json.dumps(shapeless))
     assert "mesh:tracingSampling: needs a place to send traces to" in message
@@ -401,7 +398,7 @@ def test_a_missing_default_is_named(configure: Configure) -> None:
     )
 
     with pytest.raises(pulumi.RunError, match=r"mesh:kubeVersion: has neither a value nor a"):
-        schema.read()
+        config.read_settings()
 
 
 def test_all_mistakes_are_reported_at_once(configure: Configure) -> None:
@@ -441,7 +438,7 @@ def doors(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> Callable[[ob
     class WithDoors(schema.Settings):
         doors: Json[tuple[Door, ...]]
 
-    monkeypatch.setattr(schema, "Settings", WithDoors)
+    monkeypatch.setattr(config, "Settings", WithDoors)
     return lambda value: refusal(
         configure, doors=value if isinstance(value, str) else json.dumps(value)
     )
@@ -529,18 +526,18 @@ def test_a_hub_is_any_registry_and_path(configure: Configure, hub: str) -> None:
     """A private one has a port, or more folders."""
     configure(hub=hub)
 
-    assert schema.read().hub == hub
+    assert config.read_settings().hub == hub
 
 
 def test_charts_get_what_the_stack_set(configure: Configure) -> None:
     """And nothing for what it didn't: the charts' own defaults stay."""
     configure()
-    assert schema.read().common_values == {
+    assert common_values(config.read_settings()) == {
         "global": {"hub": "docker.io/istio", "tag": "1.30.3", "istioNamespace": "istio-system"}
     }
 
     configure(profile="demo", tag="1.30.3-distroless", imagePullSecrets='["a"]')
-    assert schema.read().common_values == {
+    assert common_values(config.read_settings()) == {
         "profile": "demo",
         "global": {
             "hub": "docker.io/istio",
@@ -576,10 +573,10 @@ def test_the_release_is_asked_when_all_else_is_right(
     configure: Configure, release_dir: Path
 ) -> None:
     """A stack whose every mistake is one against the release is refused as well."""
-    configure(meshConfig='{"accesLogFile": ""}')
+    configure(releaseDir=str(release_dir), meshConfig='{"accesLogFile": ""}')
 
     with pytest.raises(pulumi.RunError, match=r"stack test has 1 mistake:\n  - mesh:meshConfig\."):
-        schema.check(schema.read(), [release.find("1.30.3", release_dir)])
+        config.read()
 
 
 def test_the_readme_has_every_setting() -> None:

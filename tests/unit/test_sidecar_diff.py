@@ -9,7 +9,7 @@ import pytest
 from mesh.injection.kube_inject import Config
 from meshctl.sidecar_diff import additions, rendered_pod, show
 from meshctl.sidecar_diff.live_pod import _comparable
-from meshctl.workspace import settings
+from meshctl.workspace.settings import read_settings
 from meshctl.workspace.stack import Workspace
 from sandbox import toolchain
 
@@ -132,7 +132,7 @@ def test_the_difference_is_plain_text_where_there_is_no_terminal(
 def test_a_stack_without_sidecars_shows_what_one_would_add(workspace: Workspace) -> None:
     """Its pods' own label would keep istioctl away."""
     workspace.config["mesh:injection"] = "off"
-    stack = settings.read(workspace)
+    stack = read_settings(workspace)
 
     plain, _ = rendered_pod.render(workspace, stack, "details", "v1")
 

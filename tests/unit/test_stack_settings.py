@@ -6,7 +6,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from meshctl.workspace import settings
+from mesh.charts.values import common_values
+from meshctl.workspace.settings import read_settings
 from meshctl.workspace.stack import Workspace, WorkspaceError
 
 SECRET = {"secure": "v1:abc"}
@@ -21,7 +22,7 @@ def workspace(monkeypatch: pytest.MonkeyPatch, **config: Any) -> Workspace:
 
 def test_the_stacks_file_goes_before_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     """Objects and booleans, too, as the file spells them; the host is the stack's own."""
-    stack = settings.read(
+    stack = read_settings(
         workspace(monkeypatch, istioNamespace="mesh", cni=True, values={"istiod": {"a": 1}})
     )
 
@@ -36,13 +37,13 @@ def test_other_programs_settings_are_left_to_them(monkeypatch: pytest.MonkeyPatc
     others = {"pulumi:disable-default-providers": ["*"], "aws:region": "eu-west-1"}
     monkeypatch.setattr(Workspace, "config", {**others, "cni": True})
 
-    assert settings.read(Workspace("dev", "nowhere")).cni
+    assert read_settings(Workspace("dev", "nowhere")).cni
 
 
 def test_a_mistake_is_told_as_the_program_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """One message, with the key."""
     with pytest.raises(pulumi.RunError, match=r"config of stack dev has 1 mistake:\n.*mesh:mtls"):
-        settings.read(workspace(monkeypatch, mtls="loose"))
+        read_settings(workspace(monkeypatch, mtls="loose"))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,7 @@ def test_what_is_encrypted_is_stood_in_for(
     monkeypatch: pytest.MonkeyPatch, credentials: dict[str, Any]
 ) -> None:
     """Whole or in parts: the pods still name the Secret that their images are pulled with."""
-    stack = settings.read(
+    stack = read_settings(
         workspace(
             monkeypatch,
             registryCredentials=credentials,
@@ -63,7 +64,7 @@ def test_what_is_encrypted_is_stood_in_for(
         )
     )
 
-    assert stack.common_values["global"]["imagePullSecrets"] == ["istio-registry"]
+    assert common_values(stack)["global"]["imagePullSecrets"] == ["istio-registry"]
 
 
 def test_a_sandbox_that_is_not_up_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:

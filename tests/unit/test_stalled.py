@@ -12,6 +12,7 @@ from meshctl.commands import progress
 from meshctl.workspace.stack import Workspace, WorkspaceError
 
 REFUSED = 'Internal error occurred: failed calling webhook "sidecar-injector.istio.io": refused'
+NAMESPACES = ("istio-system", "bookinfo")
 DEPLOYMENTS = {
     "istio-system": "istio-pilot\t\n",
     "bookinfo": f"details-v1\t\nratings-v1\t{REFUSED}\nreviews-v1\texceeded quota: pods=1\n",
@@ -42,7 +43,7 @@ def workspace(monkeypatch: pytest.MonkeyPatch) -> Workspace:
 
 def test_the_reason_is_the_api_servers(workspace: Workspace) -> None:
     """With where to look when it is a webhook that doesn't answer."""
-    ratings, reviews, _ = progress.reasons(workspace)
+    ratings, reviews, _ = progress.reasons(workspace, NAMESPACES)
 
     assert ratings.startswith(f"bookinfo/ratings-v1 gets no pods: {REFUSED}\n")
     assert "kubectl get pods --namespace istio-system" in ratings
@@ -51,7 +52,7 @@ def test_the_reason_is_the_api_servers(workspace: Workspace) -> None:
 
 def test_a_gateway_that_gets_no_address_is_told(workspace: Workspace) -> None:
     """Of those that have waited for more than a minute, with what a cluster without any can do."""
-    *_, gateway = progress.reasons(workspace)
+    *_, gateway = progress.reasons(workspace, NAMESPACES)
 
     assert gateway.startswith("istio-system/internal has no address")
     assert gateway.endswith("pulumi config set --path 'gateways[0].serviceType' NodePort")
@@ -64,7 +65,7 @@ def test_each_reason_is_said_once(
     monkeypatch.setattr(progress, "PAUSE", 0.01)
     looks = []
     monkeypatch.setattr(
-        progress, "reasons", lambda _: looks.append(None) or ["bookinfo/ratings-v1 gets no pods"]
+        progress, "reasons", lambda *_: looks.append(None) or ["bookinfo/ratings-v1 gets no pods"]
     )
     with progress.told(workspace):
         while len(looks) < 3:
@@ -86,7 +87,7 @@ def test_a_cluster_that_cant_be_asked_is_left_to_the_update(
 
     monkeypatch.setattr(Workspace, "kubectl", kubectl)
 
-    assert progress.reasons(workspace) == []
+    assert progress.reasons(workspace, NAMESPACES) == []
 
 
 @pytest.mark.parametrize(
@@ -107,6 +108,6 @@ def test_an_old_cluster_on_which_nothing_is_made_is_explained(
     monkeypatch.setattr(Workspace, "environment", environment)
     monkeypatch.setattr(progress, "kubernetes_version", lambda _: kubernetes)
 
-    reasons = progress.reasons(Workspace("dev", "default"))
+    reasons = progress.reasons(Workspace("dev", "default"), NAMESPACES)
 
     assert any("export KUBE_FEATURE_WatchListClient=false" in each for each in reasons) is said

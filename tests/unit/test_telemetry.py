@@ -11,10 +11,11 @@ import yaml
 
 from mesh.istio import addons
 from mesh.istio.release import Release, find
+from mesh.settings.schema import AddonName
 from mesh.validation import mesh_config
+from tests.fakes.engine import RecordingEngine
 
 from . import crd_schema
-from .engine import RecordingEngine
 
 Run = Callable[..., RecordingEngine]
 NAMES = [addon.name for addon in addons.ADDONS]
@@ -122,7 +123,7 @@ def test_an_addon_comes_after_those_it_needs(watched: RecordingEngine, name: str
 
 def test_the_table_has_every_addon_in_order(release: Release) -> None:
     """Each after those it needs, and each is a sample of the release."""
-    assert {*NAMES} == {*get_args(addons.Name)}
+    assert {*NAMES} == {*get_args(AddonName)}
     for at, addon in enumerate(addons.ADDONS):
         assert {*addon.needs} <= {*NAMES[:at]}
         assert release.addon(addon.name).is_file()
@@ -154,7 +155,7 @@ def test_the_way_to_one_is_a_shells_line_whatever_the_context() -> None:
     """Names of contexts may have spaces and brackets."""
     (prometheus, *_) = addons.ADDONS
 
-    assert "--context 'prod (eu)' --namespace mesh " in prometheus.way("prod (eu)", "mesh")
+    assert "--context 'prod (eu)' --namespace mesh " in prometheus.port_forward("prod (eu)", "mesh")
 
 
 def test_proxies_log_and_trace_as_the_stack_says(
@@ -178,7 +179,7 @@ def test_jaeger_is_a_provider_of_the_mesh(watched: RecordingEngine, release: Rel
     own, jaeger = mesh["extensionProviders"]
     collector = watched.inputs("Service/telemetry-jaeger-collector")
 
-    assert mesh_config.mistakes(release.version, mesh, "meshConfig") == []
+    assert mesh_config.conflicts(release.version, mesh, ("meshConfig",)) == []
     assert own == {"name": "own"}
     assert jaeger["name"] == "jaeger"
     name, namespace, *domain = jaeger["opentelemetry"]["service"].split(".")

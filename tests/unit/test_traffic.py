@@ -9,9 +9,9 @@ import pytest
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Pod
 
-from mesh.bookinfo.services import VERSIONS
-from mesh.settings import traffic_plan
-from mesh.settings.traffic_plan import Rule
+from mesh.settings.schema import Settings
+from mesh.settings.traffic_plan import Rule, rules
+from mesh.validation.conflicts import traffic_plan
 from sandbox.dataplane import isolation
 from sandbox.dataplane.pods import _Answer
 from traffic import __main__ as command
@@ -26,7 +26,7 @@ FAST = 0.01
 
 
 def _rule(**setting: Any) -> Rule:
-    return traffic_plan.rules(Step(name="p", setting={"reviews": setting}).plan, "reviews")[0]
+    return rules(Step(name="p", setting={"reviews": setting}).plan, "reviews")[0]
 
 
 def _measurement(rule: Rule, replies: list[Reply], **copies: int) -> Measurement:
@@ -103,9 +103,10 @@ def test_a_duration_is_read_as_the_plan_means_it() -> None:
 def test_the_plans_are_plans_of_the_program() -> None:
     """Each setting that is proved is one that a stack may have."""
     for step in STEPS:
-        faults = step.api == "istio"
-        found = traffic_plan.contradictions("trafficPlan", step.plan, VERSIONS, faults=faults)
-        assert list(found) == []
+        settings = Settings.defaults().model_copy(
+            update={"routing_api": step.api, "traffic_plan": step.plan}
+        )
+        assert list(traffic_plan.conflicts(settings)) == []
 
 
 def test_settings_become_paths_of_pulumis_config() -> None:

@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from mesh.bookinfo.services import VERSIONS
-from mesh.project import (
-    PROJECT,
-)
-from mesh.settings import schema, traffic_plan
+from mesh.project import PROJECT
+from mesh.settings import traffic_plan
 from mesh.settings.traffic_plan import PlanSetting, Rule, ServicePlan
+from mesh.validation import config
 from tests.traffic_plans import EXAMPLES, JASON
 
 Configure = Callable[..., None]
@@ -34,7 +33,7 @@ def refused(configure: Configure) -> Callable[..., str]:
     def refuse(plan: dict[str, Any], **overrides: str) -> str:
         configure(trafficPlan=json.dumps(plan), **overrides)
         with pytest.raises(pulumi.RunError) as caught:
-            schema.read()
+            config.read_settings()
         return str(caught.value)
 
     return refuse
@@ -45,7 +44,7 @@ def test_every_example_is_taken(configure: Configure, name: str) -> None:
     """Each kind of plan is a valid setting."""
     configure(trafficPlan=json.dumps(EXAMPLES[name].plan))
 
-    assert schema.read().traffic_plan.keys() == EXAMPLES[name].plan.keys()
+    assert config.read_settings().traffic_plan.keys() == EXAMPLES[name].plan.keys()
 
 
 @pytest.mark.parametrize(
@@ -264,5 +263,5 @@ def test_the_readmes_plans_are_valid(configure: Configure) -> None:
 
     for block in blocks:
         configure(trafficPlan=json.dumps(yaml.safe_load(block)["mesh:trafficPlan"]))
-        assert schema.read().traffic_plan
+        assert config.read_settings().traffic_plan
     assert len(blocks) == 2

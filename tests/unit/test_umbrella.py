@@ -13,9 +13,9 @@ import yaml
 from mesh.charts import umbrella
 from mesh.istio import release
 from mesh.resources import chart, early_deployments
-from mesh.settings import schema
-
-from .engine import RecordingEngine, find_release
+from mesh.settings.schema import FACTS
+from mesh.validation import config
+from tests.fakes.engine import RecordingEngine, find_release
 
 VERSION = "1.0.5"
 ONE_POD = '["jsonpath={.status.updatedReplicas}=1", "jsonpath={.status.readyReplicas}=1"]'
@@ -38,9 +38,9 @@ def mistakes(configure: Callable[..., None], folder: Path) -> Callable[..., str]
     """Return the message that settings are refused with."""
 
     def refused(**overrides: str) -> str:
-        configure(istioVersion=VERSION, kubeVersion="1.15.12", **overrides)
+        configure(istioVersion=VERSION, releaseDir=str(folder), kubeVersion="1.15.12", **overrides)
         with pytest.raises(pulumi.RunError) as caught:
-            schema.check(schema.read(), [release.find(VERSION, folder)])
+            config.read()
         return str(caught.value)
 
     return refused
@@ -175,7 +175,7 @@ def test_a_setting_of_later_is_refused(mistakes: Callable[..., str], key: str) -
     message = mistakes(**{key: value if isinstance(value, str) else json.dumps(value)})
 
     assert f"mesh:{key}: needs Istio 1.5 or later, this is 1.0.5: " in message
-    assert umbrella.CAME_LATER[key] in message
+    assert FACTS[key].before_1_5 in message
 
 
 @pytest.mark.parametrize(
@@ -215,13 +215,13 @@ def test_a_kube_version_that_serves_too_little_is_refused(
     configure: Callable[..., None], folder: Path
 ) -> None:
     """With a cluster or without: what is rendered for it could be made nowhere."""
-    configure(istioVersion=VERSION)
+    configure(istioVersion=VERSION, releaseDir=str(folder))
 
     with pytest.raises(pulumi.RunError) as caught:
-        schema.check(schema.read(), [release.find(VERSION, folder)])
+        config.read()
 
     message = str(caught.value)
-    assert "mesh:kubeVersion: must serve what Istio 1.0.5 is made of, got '1.36.0'" in message
+    assert "mesh:kubeVersion: must serve the APIs that Istio 1.0.5 needs, got '1.36.0'" in message
     assert "last served by Kubernetes 1.15" in message
     assert "use a cluster of Kubernetes 1.15 or older" in message
 
@@ -230,10 +230,10 @@ def test_values_of_before_are_refused_today(
     configure: Callable[..., None], release_dir: Path
 ) -> None:
     """Today's release has no such chart."""
-    configure(values='{"istio": {"pilot": {"enabled": false}}}')
+    configure(releaseDir=str(release_dir), values='{"istio": {"pilot": {"enabled": false}}}')
 
     with pytest.raises(pulumi.RunError, match=r"mesh:values\.istio: is for releases before 1\.5"):
-        schema.check(schema.read(), [release.find("1.30.3", release_dir)])
+        config.read()
 
 
 def test_a_gateway_of_the_chart_may_be_named_as_one_likes(
@@ -242,11 +242,12 @@ def test_a_gateway_of_the_chart_may_be_named_as_one_likes(
     """Its template goes through all of them."""
     configure(
         istioVersion=VERSION,
+        releaseDir=str(folder),
         kubeVersion="1.15.12",
         values='{"istio": {"gateways": {"edge": {"enabled": true, "labels": {"a": "b"}}}}}',
     )
 
-    schema.check(schema.read(), [release.find(VERSION, folder)])
+    config.read()
 
 
 def test_an_own_ca_is_used(configure: Callable[..., None], folder: Path) -> None:
@@ -263,4 +264,4 @@ def test_an_own_ca_is_used(configure: Callable[..., None], folder: Path) -> None
     )
     istio = release.find(VERSION, folder)
 
-    assert umbrella.values(schema.read(), istio)["security"] == {"selfSigned": False}
+    assert umbrella.values(config.read_settings(), istio)["security"] == {"selfSigned": False}

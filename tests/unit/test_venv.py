@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mesh.project import (
-    PROJECT,
-)
+from mesh.project import PROJECT
 
 # Stands in for Python: says what it was asked, and makes a venv of itself and of a uv.
 PYTHON = """#!/bin/sh

@@ -9,13 +9,11 @@ import pytest
 from lightkube import Client
 from lightkube.core.exceptions import ApiError
 
-from mesh.istio.running_mesh import Part, RunningMesh
-from mesh.settings import schema
+from mesh.istio.running_mesh import IstioObject, RunningMesh
 from mesh.settings.schema import Settings
-from meshctl.verify import injectors as injector_checks
-from meshctl.verify import mesh as mesh_checks
-from meshctl.verify import pods, run, webhooks
-from meshctl.verify.mesh import Finding, Snapshot
+from mesh.validation import config
+from meshctl.verify import bookinfo, control_plane, gateways, injectors, pods, webhooks
+from meshctl.verify.snapshot import Finding, Snapshot
 
 Manifest = dict[str, Any]
 
@@ -76,36 +74,37 @@ GATEWAY: Manifest = {
 RESTART = "kubectl rollout restart deployment/details-v1 -n bookinfo"
 
 
-def part(kind: str = "Deployment", **fields: Any) -> Part:
+def part(kind: str = "Deployment", **fields: Any) -> IstioObject:
     """Return an istiod of the stack, or what differs from it."""
     own: Manifest = {
         "name": "istiod",
         "namespace": "istio-system",
-        "home": "istio-system",
-        "answers_to": "default",
+        "control_plane_namespace": "istio-system",
+        "revision": "default",
         "version": "1.30.3",
         "managers": ("helm",),
     }
-    return Part(kind=kind, **{**own, **fields})
+    return IstioObject(kind=kind, **{**own, **fields})
 
 
-def injector(answers_to: str = "default", name: str = "istio-sidecar-injector") -> Part:
+def injector(revision: str = "default", name: str = "istio-sidecar-injector") -> IstioObject:
     """Return an injector of the stack's istiod."""
-    return part("MutatingWebhookConfiguration", name=name, answers_to=answers_to)
+    return part("MutatingWebhookConfiguration", name=name, revision=revision)
 
 
 def snapshot(**fields: Any) -> Snapshot:
     """Return a healthy mesh, or what differs from it."""
     mesh = RunningMesh(
+        kubernetes="v1.36.3",
         namespaces={},
         owners={"istio-system": "mesh/test"},
         contexts={},
-        labelled_by_others={},
+        foreign_injection_labels={},
         hosts={},
-        asked_for=fields.pop("asked_for", {"bookinfo": "default"}),
+        revision_by_namespace=fields.pop("revision_by_namespace", {"bookinfo": "default"}),
         istiods=fields.pop("istiods", (part(),)),
         injectors=fields.pop("injectors", (injector(),)),
-        stopped={},
+        scaled_to_zero={},
     )
     healthy: Manifest = {
         "deployments": [ISTIOD, *BOOKINFO],
@@ -120,7 +119,7 @@ def snapshot(**fields: Any) -> Snapshot:
 def stack(configure: Callable[..., None]) -> Settings:
     """Return the settings of a stack with nothing but defaults."""
     configure()
-    return schema.read()
+    return config.read_settings()
 
 
 def changed(manifest: Manifest, **spec: Any) -> Manifest:
@@ -131,14 +130,14 @@ def changed(manifest: Manifest, **spec: Any) -> Manifest:
 def check(found: Snapshot, stack: Settings) -> list[Finding]:
     """Run every check over a snapshot."""
     return [
-        *mesh_checks.control_plane(found, stack),
-        *mesh_checks.webhooks(found),
-        *injector_checks.injectors(found, stack),
-        *mesh_checks.bookinfo(found, stack),
+        *control_plane.check(found, stack),
+        *webhooks.check(found),
+        *injectors.check(found, stack),
+        *bookinfo.check(found, stack),
         *pods.sidecars(found, stack),
-        *mesh_checks.gateways(found, stack),
-        *pods.versions(found),
-        *mesh_checks.leftovers(found, stack),
+        *gateways.check(found, stack),
+        *pods.proxy_versions(found),
+        *control_plane.leftovers(found, stack),
     ]
 
 
@@ -175,7 +174,7 @@ def test_a_canary_has_its_own_istiod(configure: Callable[..., None]) -> None:
     """The stack's own one doesn't stand in for it."""
     configure(canary='{"revision": "next", "istioVersion": "1.30.4"}')
 
-    assert wrong(snapshot(), schema.read())[1] == "istiod-next"
+    assert wrong(snapshot(), config.read_settings())[1] == "istiod-next"
 
 
 def test_a_release_before_istiod_has_none(configure: Callable[..., None]) -> None:
@@ -183,7 +182,7 @@ def test_a_release_before_istiod_has_none(configure: Callable[..., None]) -> Non
     configure(istioVersion="1.0.5")
     pilot = changed(ISTIOD, metadata={**ISTIOD["metadata"], "name": "istio-pilot"})
 
-    findings = list(mesh_checks.control_plane(snapshot(deployments=[pilot]), schema.read()))
+    findings = list(control_plane.check(snapshot(deployments=[pilot]), config.read_settings()))
 
     assert [(each.subject, each.status) for each in findings] == [("istio-pilot", "ok")]
 
@@ -249,11 +248,11 @@ def test_a_missing_injector_is_named_with_what_brings_it_back(stack: Settings) -
 
 
 @pytest.mark.parametrize(
-    ("injectors", "missing"),
+    ("there", "missing"),
     [((), {"default", "stable"}), (("default",), {"stable"}), (("stable", "default"), set())],
 )
 def test_each_revision_or_tag_has_an_injector_of_its_own(
-    configure: Callable[..., None], injectors: tuple[str, ...], missing: set[str]
+    configure: Callable[..., None], there: tuple[str, ...], missing: set[str]
 ) -> None:
     """Who asks for a tag isn't served by the revision's, nor a gateway by its namespace."""
     configure(revisionTags='{"stable": "default"}')
@@ -263,21 +262,21 @@ def test_each_revision_or_tag_has_an_injector_of_its_own(
         "labels": {"sidecar.istio.io/inject": "true"},
     }
     found = snapshot(
-        asked_for={"bookinfo": "stable"},
-        injectors=tuple(map(injector, injectors)),
+        revision_by_namespace={"bookinfo": "stable"},
+        injectors=tuple(map(injector, there)),
         pods=[POD, gateway],
     )
 
-    findings = injector_checks.injectors(found, schema.read())
+    findings = injectors.check(found, config.read_settings())
 
     assert {each.subject for each in findings} == {f"injector {name}" for name in missing}
 
 
 def test_a_revision_that_is_nobodys_is_asked_for_in_vain(stack: Settings) -> None:
     """No update of the stack brings what it doesn't have."""
-    found = snapshot(asked_for={"bookinfo": "gone"})
+    found = snapshot(revision_by_namespace={"bookinfo": "gone"})
 
-    (finding,) = injector_checks.injectors(found, stack)
+    (finding,) = injectors.check(found, stack)
 
     assert finding.subject == "injector gone"
     assert "(default), and not with istio.io/rev=gone" in finding.remedy
@@ -286,9 +285,11 @@ def test_a_revision_that_is_nobodys_is_asked_for_in_vain(stack: Settings) -> Non
 def test_an_apps_injector_is_its_platforms(configure: Callable[..., None]) -> None:
     """It is the platform's stack that brings it back."""
     configure()
-    app = schema.read().model_copy(update={"mode": "app", "platform_stack": "acme/mesh/shared"})
+    app = config.read_settings().model_copy(
+        update={"mode": "app", "platform_stack": "acme/mesh/shared"}
+    )
 
-    (finding,) = injector_checks.injectors(snapshot(injectors=()), app)
+    (finding,) = injectors.check(snapshot(injectors=()), app)
 
     assert "meshctl up --stack acme/mesh/shared -- --refresh" in finding.remedy
     assert "make verify STACK=test" in finding.remedy
@@ -361,7 +362,7 @@ def test_one_is_no_plural(stack: Settings) -> None:
 
     assert [f.found for f in pods.sidecars(one, stack)] == ["1 pod with istio-proxy"]
     assert [f.found for f in pods.sidecars(two, stack)] == ["2 pods with istio-proxy"]
-    (version,) = pods.versions(one)
+    (version,) = pods.proxy_versions(one)
     assert version.found == "1 proxy of istiod's version, 1.30.3"
 
 
@@ -369,7 +370,7 @@ def test_a_platform_has_no_bookinfo(stack: Settings) -> None:
     """Whatever its namespace would be called."""
     platform = stack.model_copy(update={"mode": "platform"})
     bare = changed(BARE)
-    found = snapshot(deployments=[ISTIOD], asked_for={}, pods=[bare, GATEWAY])
+    found = snapshot(deployments=[ISTIOD], revision_by_namespace={}, pods=[bare, GATEWAY])
 
     assert {each.status for each in check(found, platform)} == {"ok"}
 
@@ -421,7 +422,7 @@ def test_a_proxy_whose_istiod_is_gone_is_wrong(stack: Settings) -> None:
 
 def test_another_installs_istiod_is_a_warning(stack: Settings) -> None:
     """It may be in use: nobody but its owner knows."""
-    other = part(home="istio", namespace="istio", answers_to="old")
+    other = part(control_plane_namespace="istio", namespace="istio", revision="old")
 
     status, subject, found, _ = wrong(snapshot(istiods=(part(), other)), stack)
 
@@ -431,7 +432,7 @@ def test_another_installs_istiod_is_a_warning(stack: Settings) -> None:
 
 def test_a_revision_that_the_stack_lacks_is_a_warning(stack: Settings) -> None:
     """It is in the stack's own namespace, and nobody there asked for it."""
-    istiods = (part(), part(name="istiod-old", answers_to="old"))
+    istiods = (part(), part(name="istiod-old", revision="old"))
 
     _, subject, found, remedy = wrong(snapshot(istiods=istiods), stack)
 
@@ -445,7 +446,7 @@ def test_two_injectors_of_one_name_are_a_warning(stack: Settings) -> None:
     """As after an `istioctl install` that was taken over: its tag stays beside the stack's own."""
     injectors = (injector(name="istio-revision-tag-default"), injector(name="istio"))
 
-    found = list(mesh_checks.leftovers(snapshot(injectors=injectors), stack))
+    found = list(control_plane.leftovers(snapshot(injectors=injectors), stack))
 
     assert {finding.subject for finding in found} == {"istio-revision-tag-default", "istio"}
     assert all(each.found.endswith("2 injectors answer to default") for each in found)
@@ -516,14 +517,17 @@ def test_a_validator_answers_when_it_refuses(answer: Callable[[Any], Any], statu
     ("answer", "remedy"),
     [
         (lambda route: route, "bring back what is gone: "),
-        (refusal("failed calling webhook: connection refused"), "let the API server reach istiod"),
+        (
+            refusal("failed calling webhook: connection refused"),
+            "the API server can't reach istiod",
+        ),
     ],
 )
 def test_a_validator_that_is_not_asked_is_no_firewall(
     stack: Settings, answer: Callable[[Any], Any], remedy: str
 ) -> None:
     """Its configuration is gone; only one that can't be reached is an error."""
-    (found,) = run._trials(FakeClient(answer), stack, snapshot(injectors=()).mesh)
+    (found,) = webhooks.dry_runs(FakeClient(answer), stack, snapshot(injectors=()).mesh)
 
     assert (found.subject, found.status) == ("validator default", "wrong")
     assert found.remedy.startswith(remedy)

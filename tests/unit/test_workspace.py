@@ -12,7 +12,8 @@ from mesh.istio import running_mesh
 from mesh.kubernetes import client
 from mesh.kubernetes.cluster import Cluster
 from meshctl.commands import destroy, progress, tables
-from meshctl.workspace import recovery, settings
+from meshctl.workspace import recovery
+from meshctl.workspace.settings import read_settings
 from meshctl.workspace.stack import Workspace, WorkspaceError
 from sandbox import kubernetes_plugin
 from sandbox.kubernetes_plugin import Plugin
@@ -133,7 +134,7 @@ def test_a_stack_of_an_organization_has_the_file_of_its_name(
 
     assert own.config_file.name == "Pulumi.prod.yaml"
     assert own.is_known
-    assert settings.read(own).bookinfo_host == "bookinfo.prod.localhost"
+    assert read_settings(own).bookinfo_host == "bookinfo.prod.localhost"
 
 
 def test_a_context_in_an_esc_environment_is_not_overlooked(
@@ -174,7 +175,7 @@ def test_kubectl_asks_the_cluster_of_the_stack(
     own = Workspace("prod", "default")
 
     tables.show(own)
-    progress.reasons(own)
+    progress.reasons(own, ("istio-system",))
     destroy.check(own)
 
     assert len(asked) > 3

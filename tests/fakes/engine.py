@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 import copy
 import functools
+import gc
 import json
 import os
 import runpy
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,8 +18,10 @@ from pulumi.runtime import get_root_resource
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
-from mesh import fast_yaml, garbage, project
+from mesh import fast_yaml, project
+from mesh.istio import running_mesh
 from mesh.istio.release import Release
+from mesh.istio.running_mesh import RunningMesh
 from mesh.kubernetes.cluster import SANDBOX
 from mesh.kubernetes.field_ownership import FORCE
 from mesh.preflight import app, platform
@@ -225,20 +227,19 @@ class RecordingEngine(MockMonitor):
     """Remembers every request, by the resource's type and name."""
 
     def __init__(
-        self, cluster: FakeCluster | None = None, stopped: Mapping[str, int] | None = None
+        self, cluster: FakeCluster | None = None, running: RunningMesh | None = None
     ) -> None:
-        """Run the program against a fake cluster, in which some Deployments have no pods."""
-        self.stopped = stopped or {}
+        """Run the program against a fake cluster, with the mesh that runs there already."""
+        self.running = running
         self.cluster = cluster or FakeCluster()
         super().__init__(self.cluster)
         self.requests: dict[str, Any] = {}
         self.outputs: dict[str, Any] = {}
         self.checked: list[tuple[Any, ...]] = []
 
-    def check(self, *args: Any) -> Mapping[str, int]:
-        """Record what the cluster was checked for; it has none of it."""
+    def check(self, *args: Any) -> None:
+        """Record what the cluster was checked for."""
         self.checked.append(args)
-        return self.stopped
 
     def RegisterResource(self, request: Any) -> Any:
         """Record the request under a short name such as Deployment/istio-system/istiod."""
@@ -292,8 +293,9 @@ def run(
     with pytest.MonkeyPatch.context() as patch, contextlib.closing(loop):
         patch.setenv(SANDBOX, str(kubeconfig))
         patch.setattr(platform, "check", engine.check)
-        patch.setattr(garbage, "leave", lambda: None)  # hundreds of runs in one process leave much
         patch.setattr(app, "check", engine.check)
+        patch.setattr(running_mesh, "look", lambda _: engine.running)
+        patch.setattr(gc, "disable", lambda: None)  # hundreds of runs in one process leave much
         if slim:
             patch.setattr(Release, "crds", property(_slim_crds))
         loop.run_until_complete(_run(engine))

@@ -1,0 +1,123 @@
+"""A Helm chart on disk: its default values, and the keys that its templates read."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mesh import fast_yaml
+
+Keys = tuple[str, ...]
+
+DEFAULTS = "_internal_defaults_do_not_set"
+"""The key below which Istio's charts keep their defaults since 1.21."""
+EXPRESSION = re.compile(r"\{\{(?!-?\s*/\*).*?\}\}", re.DOTALL)  # of a template, comments aside
+READ = re.compile(r"\.Values((?:\)*\.\w+)+)")
+WALKED = re.compile(r"\brange\b[^{}]*?\.Values((?:\)*\.\w+)*)")
+LEGACY_PREFIX = re.compile(r'index \$\.Values "(\w+)"')
+
+
+def merged(*values: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge values as helm does: maps key by key, where a later one wins, all else whole."""
+    result: dict[str, Any] = {}
+    for each in values:
+        for key, value in each.items():
+            both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
+            result[key] = merged(result[key], value) if both else value
+    return result
+
+
+@dataclass(frozen=True)
+class ChartFiles:
+    """What a chart on disk knows of its values."""
+
+    folder: Path
+
+    @cached_property
+    def name(self) -> str:
+        """Its name, which its folder may not have."""
+        return fast_yaml.load((self.folder / "Chart.yaml").read_bytes())["name"]
+
+    @cached_property
+    def defaults(self) -> dict[str, Any]:
+        """Its values.yaml."""
+        file = self.folder / "values.yaml"
+        values = fast_yaml.load(file.read_bytes()) if file.is_file() else {}
+        own = values.get(DEFAULTS, values)
+        parts = {part.name: part.defaults for part in self.parts if part.defaults}
+        return merged(parts, own)
+
+    @cached_property
+    def parts(self) -> tuple["ChartFiles", ...]:
+        """The charts inside it; their values stand below their names, but those of `global`."""
+        return tuple(
+            ChartFiles(file.parent) for file in sorted(self.folder.glob("charts/*/Chart.yaml"))
+        )
+
+    @cached_property
+    def schema(self) -> dict[str, Any]:
+        """Its values.schema.json; most charts of Istio have none."""
+        file = self.folder / "values.schema.json"
+        return json.loads(file.read_text()) if file.is_file() else {}
+
+    @cached_property
+    def read(self) -> frozenset[Keys]:
+        """The keys that its templates read: not all of them have a default."""
+        return self._paths(READ)
+
+    @cached_property
+    def walked(self) -> frozenset[Keys]:
+        """The keys whose maps and lists its templates go through, whatever is in them."""
+        return self._paths(WALKED)
+
+    @cached_property
+    def prefixes(self) -> frozenset[str]:
+        """Keys below which its values may stand as well: pilot.env is env."""
+        return frozenset(LEGACY_PREFIX.findall("".join(self._expressions)))
+
+    def default(self, keys: Keys) -> Any:
+        """Return a value's default, or None where it has none."""
+        at: Any = self.defaults
+        for key in keys:
+            at = at.get(key) if isinstance(at, dict) else None
+        return at
+
+    def known(self, above: Keys) -> set[str]:
+        """List the keys below some: those with a default, that a template reads, of the schema."""
+        default = self.default(above)
+        known = set(default) if isinstance(default, dict) else set()
+        known |= {keys[len(above)] for keys in self._read_below(above)}
+        if not above:
+            known |= self.schema.get("$defs", {}).get("values", {}).get("properties", {}).keys()
+        return known
+
+    def is_free(self, keys: Keys) -> bool:
+        """Tell a map that is Kubernetes' own, where any key may stand: labels, env, resources.
+
+        The templates take it whole: they read no single key of it, or walk through all.
+        """
+        return keys in self.walked or not self._read_below(keys)
+
+    def _read_below(self, above: Keys) -> list[Keys]:
+        return [keys for keys in self.read if keys[: len(above)] == above != keys]
+
+    def _paths(self, pattern: re.Pattern[str]) -> frozenset[Keys]:
+        found = {
+            tuple(path.replace(")", "").split(".")[1:])
+            for text in self._expressions
+            for path in pattern.findall(text)
+        }
+        found = {keys[1:] if keys and keys[0] in self.prefixes else keys for keys in found}
+        for part in self.parts:
+            inner = part._paths(pattern)
+            found |= {keys if keys[:1] == ("global",) else (part.name, *keys) for keys in inner}
+        return frozenset(found)
+
+    @cached_property
+    def _expressions(self) -> list[str]:
+        # In files/ are the templates that istiod fills with the same values.
+        files = sorted((*self.folder.glob("templates/*"), *self.folder.glob("files/*.yaml")))
+        return [text for file in files for text in EXPRESSION.findall(file.read_text())]

@@ -1,0 +1,56 @@
+"""The data of Kubernetes Secrets, made from a stack's secret settings and kept secret by Pulumi."""
+
+import base64
+import json
+from collections.abc import Mapping
+
+import pulumi
+
+from mesh.settings.schema import Settings
+from mesh.settings.secrets import CertificateAuthority
+
+MYSQL_SECRET = "mysql-credentials"  # noqa: S105 - the name that the sample has for it
+MYSQL_KEY = "rootpasswd"
+CA_SECRET = "cacerts"  # noqa: S105 - the name that istiod looks for
+
+Data = pulumi.Output[Mapping[str, str]]
+"""The data of a Secret."""
+
+
+def pull_secret(settings: Settings) -> Data | None:
+    """Return the data of the image pull secret; None for a stack without registry credentials."""
+    if not settings.registry_credentials:
+        return None
+    auths = {
+        server: {
+            "username": account.username,
+            "password": account.password.get_secret_value(),
+            "auth": _base64(f"{account.username}:{account.password.get_secret_value()}"),
+        }
+        for server, account in settings.registry_credentials.items()
+    }
+    return pulumi.Output.secret({".dockerconfigjson": _base64(json.dumps({"auths": auths}))})
+
+
+def ca_secret(settings: Settings) -> Data | None:
+    """Return the data of the Secret with istiod's CA; None where istiod makes a CA itself."""
+    if settings.cacerts is None:
+        return None
+    files = {
+        field.alias: _base64(getattr(settings.cacerts, name).get_secret_value())
+        for name, field in CertificateAuthority.model_fields.items()
+        if field.alias
+    }
+    return pulumi.Output.secret(files)
+
+
+def mysql_secret(settings: Settings) -> Data | None:
+    """Return the data of the Secret with the password of Bookinfo's MySQL; None without one."""
+    password = settings.bookinfo_mysql_password
+    if password is None:
+        return None
+    return pulumi.Output.secret({MYSQL_KEY: _base64(password.get_secret_value())})
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()

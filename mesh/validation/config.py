@@ -1,0 +1,184 @@
+"""The config of a stack, read and checked in one pass."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import pulumi
+from pulumi.runtime.config import CONFIG, is_config_secret
+from pydantic import ValidationError
+
+from mesh import project
+from mesh.istio import control_planes, gateway_api_crds
+from mesh.istio.control_planes import ControlPlanes
+from mesh.project import PROJECT
+from mesh.settings import app_names
+from mesh.settings.schema import SECRETS, Settings
+from mesh.validation import against_release, modes, platform
+from mesh.validation.conflicts import (
+    bookinfo,
+    cluster,
+    gateways,
+    injection,
+    revisions,
+    security,
+    telemetry,
+    traffic_plan,
+)
+from mesh.validation.explain import explain
+from mesh.validation.mistake import Mistake, refuse
+
+CONFLICTS: tuple[Callable[[Settings], Iterator[Mistake]], ...] = (
+    cluster.conflicts,
+    bookinfo.conflicts,
+    injection.conflicts,
+    security.conflicts,
+    telemetry.conflicts,
+    traffic_plan.conflicts,
+    gateways.conflicts,
+    revisions.conflicts,
+)
+
+OutputsOf = Callable[[str], Mapping[str, Any]]
+"""Reads the outputs of another stack."""
+
+
+def read(
+    outputs_of: OutputsOf = platform.engine_outputs,
+) -> tuple[Settings, ControlPlanes | None]:
+    """Read the config of the running stack, and find its Istio releases on disk.
+
+    The control planes of an app stack are its platform's: None. Raises pulumi.RunError with all
+    mistakes in one message.
+    """
+    settings, mistakes = _read(outputs_of)
+    planes = None
+    if settings.mode != "app":
+        planes, unfound = _find_releases(settings)
+        mistakes += unfound
+    if mistakes:
+        refuse(mistakes)
+    _warn(settings)
+    return settings, planes
+
+
+def read_settings(outputs_of: OutputsOf = platform.engine_outputs) -> Settings:
+    """Read the config without the Istio releases: commands around Pulumi may have none on disk.
+
+    Raises pulumi.RunError with all mistakes in one message.
+    """
+    settings, mistakes = _read(outputs_of)
+    if mistakes:
+        refuse(mistakes)
+    return settings
+
+
+def _read(outputs_of: OutputsOf) -> tuple[Settings, list[Mistake]]:
+    """Return the settings, and the mistakes in them that no release is needed for."""
+    config = _config()
+    settings, invalid, mistakes = _parse(config)
+    mistakes += _secrecy(config)
+    if settings is None:
+        refuse(mistakes)
+    mistakes += _unless_about(invalid, modes.conflicts(settings, config))
+    if settings.mode == "app":
+        if mistakes:
+            refuse(mistakes)
+        contract = platform.find_contract(settings, outputs_of)
+        settings = settings.model_copy(update=contract.settings)
+    for conflicts in CONFLICTS:
+        mistakes += _unless_about(invalid, conflicts(settings))
+    if invalid:
+        planes, found = _find_releases(settings)
+        refuse([*mistakes, *_unless_about(invalid, found)] if planes else mistakes)
+    return settings, mistakes
+
+
+def _config() -> dict[str, str]:
+    """Return the config of this project as the engine hands it to the program."""
+    # pulumi.Config looks up the keys one names; only the whole map shows the misspelled ones.
+    prefix = f"{pulumi.get_project()}:"
+    return {
+        key.removeprefix(prefix): value
+        for key, value in CONFIG.get().items()
+        if key.startswith(prefix)
+    }
+
+
+def _parse(config: Mapping[str, str]) -> tuple[Settings | None, set[str], list[Mistake]]:
+    """Return the settings, the keys that are invalid, and why they are.
+
+    Each invalid setting is replaced by its default, so that one run reports every mistake. There
+    are no settings where one has neither a valid value nor a default.
+    """
+    context = {"stack": pulumi.get_stack()}
+    try:
+        return Settings.model_validate(config, context=context), set(), []
+    except ValidationError as error:
+        details = error.errors()
+    invalid = {str(detail["loc"][0]) for detail in details}
+    mistakes = [explain(Settings, config, detail) for detail in details]
+    declared = project.defaults(PROJECT)
+    valid = {key: value for key, value in config.items() if key not in invalid}
+    valid |= {key: declared[key] for key in invalid & declared.keys()}
+    try:
+        return Settings.model_validate(valid, context=context), invalid, mistakes
+    except ValidationError:
+        return None, invalid, mistakes
+
+
+def _unless_about(invalid: set[str], mistakes: Iterable[Mistake]) -> Iterator[Mistake]:
+    """Drop conflicts with a setting that was replaced by its default."""
+    for mistake in mistakes:
+        about = {str(mistake.path[0])} | {
+            key for key in invalid if f"mesh:{key}" in mistake.rule or f" {key}" in mistake.rule
+        }
+        if not about & invalid:
+            yield mistake
+
+
+def _secrecy(config: Mapping[str, str]) -> Iterator[Mistake]:
+    """List secrets that were set without --secret, and plain settings that were set with it."""
+    prefix = f"{pulumi.get_project()}:"
+    for key, value in config.items():
+        is_secret = is_config_secret(f"{prefix}{key}")
+        if key in SECRETS and value not in ("", "{}") and not is_secret:
+            at = key if key == "bookinfoMysqlPassword" else f"--path '{key}[...]'"
+            yield Mistake(
+                (key,),
+                "must be set with --secret, or it can be read in the stack's file: "
+                f"pulumi config rm {key}, then pulumi config set --secret {at}",
+            )
+        elif is_secret and key not in SECRETS:
+            yield Mistake(
+                (key,),
+                "can't be kept secret, since it shows in the state and in the cluster: set it "
+                "without --secret, and put no secret in it",
+            )
+
+
+def _find_releases(settings: Settings) -> tuple[ControlPlanes | None, list[Mistake]]:
+    """Find the releases of the control planes on disk, and list what they don't know."""
+    try:
+        planes = control_planes.find(settings)
+    except pulumi.RunError as error:
+        return None, [Mistake(("istioVersion",), str(error))]
+    mistakes = [
+        mistake
+        for release in planes.releases
+        for mistake in against_release.conflicts(settings, release)
+    ]
+    try:
+        gateway_api_crds.find(settings)
+    except pulumi.RunError as error:
+        mistakes.append(Mistake(("routingApi",), str(error)))
+    return planes, mistakes
+
+
+def _warn(settings: Settings) -> None:
+    """Warn when the stack's name had to be changed to fit Kubernetes."""
+    stack = pulumi.get_stack()
+    used = {settings.bookinfo_namespace, settings.bookinfo_host} & app_names.derived(stack)
+    if used and app_names.fit(stack) != stack and settings.mode != "platform":
+        pulumi.log.warn(
+            f"the stack's name, {stack}, is made fit for Kubernetes: {' and '.join(sorted(used))}"
+        )

@@ -1,0 +1,122 @@
+"""Conflicts inside a gateway and between gateways."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mesh.charts.values import typed_gateway_values
+from mesh.settings.gateway import STATUS_PORT, Autoscaling, Gateway, LoadBalancer, RoutingApi
+from mesh.settings.schema import Settings
+from mesh.validation.mistake import Mistake
+
+CHART_ONLY = {"loadBalancer", "replicas", "autoscaling", "values"}
+"""Fields that only the gateway chart can fulfil."""
+
+
+def conflicts(settings: Settings) -> Iterator[Mistake]:
+    """List conflicts of all gateways."""
+    for mistake in _all(settings):
+        yield mistake.below("gateways")
+
+
+def _all(settings: Settings) -> Iterator[Mistake]:
+    gateways, api = settings.gateways, settings.routing_api
+    if all(gateway.direction == "egress" for gateway in gateways):
+        yield Mistake((), "must hold an ingress gateway: Bookinfo is reached by it", len(gateways))
+    ingress = next((each for each in gateways if each.direction == "ingress"), None)
+    names, labels = Counter[str](), Counter[str]()
+    for index, gateway in enumerate(gateways):
+        if gateway is ingress and gateway.http_port is None:
+            yield Mistake(
+                (index, "ports"),
+                "must hold one of http, http2 or grpc: Bookinfo is reached by it",
+                [port.name for port in gateway.ports or ()],
+            )
+        names[gateway.name] += 1
+        labels[gateway.name.removeprefix("istio-")] += 1
+        if names[gateway.name] > 1:
+            yield Mistake((index, "name"), "must differ from every other gateway's", gateway.name)
+        elif labels[gateway.name.removeprefix("istio-")] > 1:
+            yield Mistake(
+                (index, "name"),
+                "must differ from another gateway's by more than the prefix istio-, which the "
+                "labels of their pods lack",
+                gateway.name,
+            )
+        for mistake in _one(gateway, api, settings.bookinfo_namespace):
+            yield mistake.below(index)
+
+
+def _one(gateway: Gateway, api: RoutingApi, bookinfo_namespace: str) -> Iterator[Mistake]:
+    if gateway.namespace == bookinfo_namespace:
+        yield Mistake(
+            ("namespace",),
+            "must differ from bookinfoNamespace: gateways come before applications",
+            gateway.namespace,
+        )
+    if gateway.service_type != "LoadBalancer" and gateway.load_balancer != LoadBalancer():
+        yield Mistake(("loadBalancer",), "needs serviceType LoadBalancer", gateway.service_type)
+    if gateway.replicas is not None and gateway.autoscaling is not None:
+        yield Mistake(("replicas",), "can't be set beside autoscaling", gateway.replicas)
+    scale = gateway.autoscaling or Autoscaling()
+    if scale.min_replicas > scale.max_replicas:
+        yield Mistake(
+            ("autoscaling", "minReplicas"),
+            f"can't be more than maxReplicas, {scale.max_replicas}",
+            scale.min_replicas,
+        )
+    yield from _ports(gateway, api)
+    if api == "gateway-api":
+        given = gateway.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        for field in sorted(CHART_ONLY & given.keys()):
+            yield Mistake(
+                (field,),
+                "is for the gateway chart, which routingApi gateway-api doesn't use",
+                given[field],
+            )
+        return
+    for path in _paths(typed_gateway_values(gateway)):
+        if (value := _at(gateway.values, path)) is not None:
+            yield Mistake(("values", *path), "is set by a field of the gateway", value)
+
+
+def _ports(gateway: Gateway, api: RoutingApi) -> Iterator[Mistake]:
+    numbers = Counter([("TCP", STATUS_PORT["port"])])
+    names = Counter([STATUS_PORT["name"]])
+    for index, port in enumerate(gateway.ports or ()):
+        path = ("ports", index)
+        numbers[port.protocol, port.port] += 1
+        names[port.name] += 1
+        if numbers[port.protocol, port.port] > 1:
+            rule = "must be unique; 15021 is the status port, which every gateway has"
+            yield Mistake((*path, "port"), rule, port.port)
+        if names[port.name] > 1:
+            rule = "must be unique; status-port is the name of 15021"
+            yield Mistake((*path, "name"), rule, port.name)
+        if port.node_port and gateway.service_type == "ClusterIP":
+            rule = "needs serviceType NodePort or LoadBalancer"
+            yield Mistake((*path, "nodePort"), rule, port.node_port)
+        if api == "gateway-api" and not port.is_http:
+            rule = "must begin with http, http2 or grpc with routingApi gateway-api"
+            yield Mistake((*path, "name"), rule, port.name)
+        if api == "gateway-api" and (port.target_port or port.node_port):
+            rule = "can't have targetPort or nodePort with routingApi gateway-api: istiod sets them"
+            yield Mistake(path, rule, port.port)
+
+
+def _paths(values: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """List the paths of the leaves."""
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from ((key, *path) for path in _paths(value))
+        else:
+            yield (key,)
+
+
+def _at(values: Any, path: tuple[str, ...]) -> Any:
+    """Return the value at a path, or above it where another type than an object ends the path."""
+    for step in path:
+        if not isinstance(values, Mapping):
+            return values
+        values = values.get(step)
+    return values

@@ -1,0 +1,75 @@
+"""Checks of the control plane: its Deployments, and what no stack asked for."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from mesh.istio import versions
+from mesh.preflight import remedies
+from mesh.settings.revisions import DEFAULT
+from mesh.settings.schema import Settings
+from meshctl.verify.snapshot import Finding, Snapshot, key, rollout
+
+
+def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
+    """Every Deployment of the mesh's namespace is ready, an istiod of each revision among them."""
+    namespace = settings.istio_namespace
+    there = {key(deployment) for deployment in snapshot.deployments}
+    for name in _istiods(settings):
+        if f"{namespace}/{name}" not in there:
+            yield Finding(
+                check="control plane",
+                subject=name,
+                status="wrong",
+                found=f"not in namespace {namespace}",
+                remedy=remedies.bring_back(remedies.platform_of(settings)),
+            )
+    for deployment in snapshot.deployments:
+        if deployment["metadata"]["namespace"] == namespace:
+            name = deployment["metadata"]["name"]
+            yield rollout("control plane", name, deployment, remedies.make_up())
+
+
+def leftovers(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
+    """List control planes and injectors of no stack, and those that this stack doesn't want."""
+    wanted = revision_names(settings)
+    answering = Counter(injector.revision for injector in snapshot.mesh.injectors)
+    for part in (*snapshot.mesh.istiods, *snapshot.mesh.injectors):
+        reason = None
+        if part.control_plane_namespace == settings.istio_namespace:
+            if part.revision not in wanted:
+                reason = f"the stack has no revision or tag {part.revision}"
+            elif part in snapshot.mesh.injectors and answering[part.revision] > 1:
+                reason = f"{answering[part.revision]} injectors answer to {part.revision}"
+        elif snapshot.mesh.owner(part) is None:
+            reason = "no stack owns it"
+        if reason:
+            yield Finding(
+                check="leftover",
+                subject=part.name,
+                status="warning",
+                found=f"{part}: {reason}",
+                remedy=f"what the stack made goes with {remedies.make_up()}, once nothing uses it; "
+                "what another tool made, remove with that tool",
+            )
+
+
+def revision_names(settings: Settings) -> set[str]:
+    """Return the revisions and tags of the control planes: an app stack's are its platform's."""
+    if platform := settings.platform_contract:
+        return {*platform.versions, *platform.revision_tags}
+    canary = {settings.canary.revision} if settings.canary else set()
+    return {settings.revision or DEFAULT, *settings.revision_tags, *canary}
+
+
+def has_istiod(settings: Settings) -> bool:
+    """Tell whether the stack's release has istiod, which came with 1.5."""
+    return (versions.parse(settings.istio_version) or versions.ISTIOD) >= versions.ISTIOD
+
+
+def _istiods(settings: Settings) -> Iterator[str]:
+    """Return the names of the istiod Deployments of a stack's revisions."""
+    if not has_istiod(settings):
+        return
+    yield "istiod" if settings.revision in (None, DEFAULT) else f"istiod-{settings.revision}"
+    if settings.canary:
+        yield f"istiod-{settings.canary.revision}"
