@@ -13,9 +13,8 @@ from typing import Any
 
 import yaml
 
+from mesh.project import PROJECT
 from sandbox.cluster import Sandbox
-
-PROJECT = Path(__file__).resolve().parent.parent.parent
 
 
 @dataclass(frozen=True)

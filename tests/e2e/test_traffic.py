@@ -5,20 +5,19 @@ import os
 import subprocess
 import sys
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
 from mesh.bookinfo.services import VERSIONS
+from mesh.project import PROJECT
 from mesh.settings import traffic_plan
 from sandbox.cluster import HOME
 from sandbox.dataplane import isolation
 from traffic.chance import interval
 from traffic.plans import STEPS
 
-PROJECT = Path(__file__).resolve().parent.parent.parent
 CANARY, FAULTS = "canary and jason", "faults and copies"
 REASON = isolation.why_not()
 

@@ -25,8 +25,7 @@ from mesh.istio.running_mesh import RunningMesh
 from mesh.kubernetes.cluster import SANDBOX
 from mesh.kubernetes.field_ownership import FORCE
 from mesh.preflight import app, platform
-
-PROJECT = Path(__file__).resolve().parents[2]
+from mesh.project import PROJECT
 
 
 def find_release(version: str) -> Path:

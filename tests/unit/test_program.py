@@ -14,9 +14,10 @@ import pytest
 from mesh.istio.release import find
 from mesh.kubernetes.field_ownership import FORCE
 from mesh.kubernetes.ownership import ANNOTATION
+from mesh.project import PROJECT
 from tests.fakes.engine import RecordingEngine
 
-PROGRAM = Path(__file__).resolve().parents[2] / "__main__.py"
+PROGRAM = PROJECT / "__main__.py"
 LAYERS = sorted((PROGRAM.parent / "layers").glob("*.py"))
 
 ISTIOD = "Deployment/istio-system/istiod"

@@ -3,16 +3,15 @@
 import re
 import shlex
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 import yaml
 
+from mesh.project import PROJECT
 from meshctl.commands.app import app
 
-PROJECT = Path(__file__).resolve().parents[2]
 FILES = sorted((PROJECT / ".github" / "workflows").glob("*.yml"))
 WORKFLOWS = {file.stem: yaml.safe_load(file.read_text()) for file in FILES}
 GITLAB = yaml.safe_load((PROJECT / "docs" / "gitlab-ci.yml").read_text())

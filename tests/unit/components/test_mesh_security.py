@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from mesh.istio.release import find
+from tests import crd_schema
 from tests.fakes.engine import RecordingEngine
-
-from . import crd_schema
 
 Run = Callable[..., RecordingEngine]
 NAMESPACE = "Namespace/bookinfo-namespace"

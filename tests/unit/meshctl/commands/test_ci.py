@@ -10,8 +10,7 @@ from typer.testing import CliRunner
 
 from meshctl.commands import ci
 from meshctl.pull_request import touched_stacks
-
-from .previews import digest, obj, step
+from tests.fakes.previews import digest, obj, step
 
 
 @pytest.fixture

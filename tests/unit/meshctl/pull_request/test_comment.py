@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from meshctl.pull_request import changes, comment
-
-from .previews import deployment, digest, obj, released, step
+from tests.fakes.previews import deployment, digest, obj, released, step
 
 GOLDEN = Path(__file__).parent / "comments"
 HOSTILE = "x`\n```\n@octocat <img src=x onerror=alert(1)> | [a](http://b) \u202etxt --><!--"

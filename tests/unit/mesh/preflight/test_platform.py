@@ -4,9 +4,7 @@ import json
 import os
 import socket
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any, cast
 from urllib.parse import unquote_plus
 
@@ -24,6 +22,7 @@ from mesh.kubernetes.ownership import ANNOTATION
 from mesh.preflight import existing_objects, platform
 from mesh.preflight.existing_objects import Foreign
 from mesh.validation import config
+from tests.fakes.api_server import Answer, Request, cluster_at, serving
 from tests.fakes.engine import find_release
 
 Kubeconfig = Callable[[str], Cluster]
@@ -48,26 +47,15 @@ def lists(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def kubeconfig(tmp_path: Path) -> Kubeconfig:
     """Write a kubeconfig whose context `test` leads to a server."""
-
-    def write(server: str) -> Cluster:
-        file = tmp_path / "kubeconfig"
-        content = {
-            "clusters": [{"name": "c", "cluster": {"server": server}}],
-            "contexts": [{"name": "test", "context": {"cluster": "c"}}],
-        }
-        file.write_text(yaml.safe_dump(content))
-        return Cluster(kubeconfig=file, context="test")
-
-    return write
+    return lambda url: cluster_at(url, tmp_path)
 
 
-class FakeAPIServer(ThreadingHTTPServer):
+class FakeAPIServer:
     """Serves lists of objects by path; a test appends to them."""
 
-    request_queue_size = 64  # several at a time: one that is dropped comes again a second later
-
     def __init__(self) -> None:
-        """Serve an empty cluster, on a free port of loopback."""
+        """Start with an empty cluster."""
+        self.url = ""
         self.status = 200
         self.namespaces: list[dict[str, Any]] = []
         self.deployments: list[dict[str, Any]] = []
@@ -78,12 +66,20 @@ class FakeAPIServer(ThreadingHTTPServer):
         self.metadata: dict[str, list[dict[str, Any]]] = {}
         self.version = "v1.36.3"
         self.webhooks = "v1"
-        super().__init__(("127.0.0.1", 0), Answer)
 
-    @property
-    def url(self) -> str:
-        """The server's address."""
-        return f"http://127.0.0.1:{self.server_port}"
+    def answer(self, request: Request) -> Answer:
+        """Answer with a list, or with the status a test set."""
+        if self.status != 200:
+            return self.status, {"kind": "Status", "message": "not for you", "code": self.status}
+        if request.path == f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{KNOWN_BY}":
+            if self.gateway_api:
+                return 200, self.gateway_api
+            return 404, {"kind": "Status", "message": "none", "code": 404}
+        if "PartialObjectMetadataList" in request.headers["Accept"]:
+            return 200, {"items": self.metadata.get(request.path, [])}
+        if request.path == "/version":
+            return 200, {"gitVersion": self.version}
+        return 200, {"metadata": {}, "items": self.items(request.path)}
 
     def items(self, path: str) -> list[dict[str, Any]]:
         """Return what lies under a path and its label selector."""
@@ -105,40 +101,12 @@ class FakeAPIServer(ThreadingHTTPServer):
         }[path]
 
 
-class Answer(BaseHTTPRequestHandler):
-    """Answers a GET with a list, or with the status a test set."""
-
-    def do_GET(self) -> None:
-        """Answer as an API server does."""
-        server = cast("FakeAPIServer", self.server)
-        status = server.status
-        if self.path == f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{KNOWN_BY}":
-            status = 200 if server.gateway_api else 404
-            body = server.gateway_api or {"kind": "Status", "message": "none", "code": status}
-        elif "PartialObjectMetadataList" in self.headers["Accept"]:
-            body = {"items": server.metadata.get(self.path, [])}
-        elif self.path == "/version":
-            body = {"gitVersion": server.version}
-        else:
-            body = {"metadata": {}, "items": server.items(self.path)}
-        if server.status != 200:
-            body = {"kind": "Status", "message": "not for you", "code": status}
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(json.dumps(body).encode())
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Keep the test's output quiet."""
-
-
 @pytest.fixture
 def api() -> Iterator[FakeAPIServer]:
     """Run a server with an empty cluster."""
-    with FakeAPIServer() as server:
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    server = FakeAPIServer()
+    with serving(server.answer) as server.url:
         yield server
-        server.shutdown()
 
 
 def namespace(name: str, label: str = "", **annotations: str) -> dict[str, Any]:

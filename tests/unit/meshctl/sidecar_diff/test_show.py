@@ -12,8 +12,7 @@ from meshctl.sidecar_diff.live_pod import _comparable
 from meshctl.workspace.settings import read_settings
 from meshctl.workspace.stack import Workspace
 from sandbox import toolchain
-
-from .test_manual_injection import write_istioctl
+from tests.unit.mesh.injection.test_kube_inject import write_istioctl
 
 PLAIN = {
     "metadata": {"labels": {"app": "details"}, "annotations": {"prometheus.io/port": "9080"}},

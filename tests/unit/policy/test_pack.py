@@ -12,12 +12,12 @@ import yaml
 from pulumi_policy import EnforcementLevel, ResourceValidationArgs, StackValidationArgs
 from typer.testing import CliRunner
 
+from mesh.project import PROJECT
 from meshctl.workspace import stack
 from policy import pack, rendered
 from policy.rule import Rule
 from policy.rules import RULES
 
-PROJECT = Path(__file__).resolve().parents[2]
 POD = {
     "apiVersion": "v1",
     "kind": "Pod",

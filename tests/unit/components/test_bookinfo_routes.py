@@ -18,10 +18,9 @@ from mesh.istio.api.model import Resource
 from mesh.istio.release import Release, find
 from mesh.settings.traffic_plan import Plan, PlanSetting
 from mesh.validation import config
+from tests.crd_schema import check
 from tests.fakes.engine import RecordingEngine
 from tests.traffic_plans import EXAMPLES, JASON
-
-from .crd_schema import check
 
 HOST = "bookinfo.test.localhost"
 SELECTOR = {"istio": "ingressgateway"}

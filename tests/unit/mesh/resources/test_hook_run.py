@@ -1,18 +1,15 @@
 """Helm's hooks for a deletion: run when their resource is deleted, and only then."""
 
-import json
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
-from typing import Any, cast
+from typing import Any
 
 import pytest
-import yaml
 
 from mesh.kubernetes.cluster import Cluster
 from mesh.resources import hook_run
 from mesh.resources.deletion_hooks import DeletionHooksProvider
+from tests.fakes.api_server import Answer, Request, cluster_at, serving
 
 
 def hook(kind: str, weight: int, version: str = "v1") -> dict[str, Any]:
@@ -36,64 +33,41 @@ ROLE = "/apis/rbac.authorization.k8s.io/v1beta1/clusterroles"
 ACCOUNT = "/api/v1/namespaces/istio-system/serviceaccounts"
 
 
-class FakeAPIServer(ThreadingHTTPServer):
+class FakeAPIServer:
     """Takes objects, and says of each job how it ended."""
 
     def __init__(self) -> None:
-        """Start on a free port of loopback."""
+        """Start without calls."""
+        self.url = ""
         self.calls: list[str] = []
         self.condition = "Complete"
         self.create_status = 201
-        super().__init__(("127.0.0.1", 0), Answer)
 
-
-class Answer(BaseHTTPRequestHandler):
-    """Answers each method."""
-
-    def _answer(self) -> None:
-        server = cast("FakeAPIServer", self.server)
-        server.calls.append(f"{self.command} {self.path.partition('?')[0]}")
-        length = int(self.headers.get("Content-Length") or 0)
-        body = json.loads(self.rfile.read(length)) if length else {}
-        status = 200
-        if self.command == "POST":
-            status = server.create_status
-            if status == 409:
-                body = {"kind": "Status", "message": "there already", "code": 409}
-        if self.command == "GET":
-            conditions = [{"type": server.condition, "status": "True", "message": "BackOff"}]
-            body = {**HOOKS[0], "status": {"conditions": conditions}}
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(json.dumps(body).encode())
-
-    do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - as http.server asks
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Keep the test's output quiet."""
+    def answer(self, request: Request) -> Answer:
+        """Answer each method."""
+        self.calls.append(f"{request.method} {request.path.partition('?')[0]}")
+        if request.method == "POST":
+            if self.create_status == 409:
+                return 409, {"kind": "Status", "message": "there already", "code": 409}
+            return self.create_status, request.body
+        if request.method == "GET":
+            conditions = [{"type": self.condition, "status": "True", "message": "BackOff"}]
+            return 200, {**HOOKS[0], "status": {"conditions": conditions}}
+        return 200, request.body
 
 
 @pytest.fixture
 def api() -> Iterator[FakeAPIServer]:
     """Run a server."""
-    with FakeAPIServer() as server:
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    server = FakeAPIServer()
+    with serving(server.answer) as server.url:
         yield server
-        server.shutdown()
 
 
 @pytest.fixture
 def cluster(api: FakeAPIServer, tmp_path: Path) -> Cluster:
     """Write a kubeconfig for it."""
-    file = tmp_path / "kubeconfig"
-    server = f"http://127.0.0.1:{api.server_port}"
-    content = {
-        "clusters": [{"name": "c", "cluster": {"server": server}}],
-        "contexts": [{"name": "test", "context": {"cluster": "c"}}],
-    }
-    file.write_text(yaml.safe_dump(content))
-    return Cluster(kubeconfig=file, context="test")
+    return cluster_at(api.url, tmp_path)
 
 
 def props(cluster: Cluster) -> dict[str, Any]:

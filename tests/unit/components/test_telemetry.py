@@ -13,9 +13,8 @@ from mesh.istio import addons
 from mesh.istio.release import Release, find
 from mesh.settings.schema import AddonName
 from mesh.validation import mesh_config
+from tests import crd_schema
 from tests.fakes.engine import RecordingEngine
-
-from . import crd_schema
 
 Run = Callable[..., RecordingEngine]
 NAMES = [addon.name for addon in addons.ADDONS]

@@ -1,0 +1,77 @@
+"""An API server on a free port of loopback, which answers as a test tells it."""
+
+import json
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any, cast
+
+import yaml
+
+from mesh.kubernetes.cluster import Cluster
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a client asked."""
+
+    method: str
+    path: str
+    """With its query."""
+    headers: Mapping[str, str]
+    body: dict[str, Any]
+
+
+Answer = tuple[int, dict[str, Any]]
+"""A status, and an object."""
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 64  # several at a time: one that is dropped comes again a second later
+
+    def __init__(self, answer: Callable[[Request], Answer]) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.answer = answer
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def _handle(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        body = json.loads(self.rfile.read(length)) if length else {}
+        status, answer = cast("_Server", self.server).answer(
+            Request(
+                method=self.command, path=self.path, headers=dict(self.headers.items()), body=body
+            )
+        )
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(json.dumps(answer).encode())
+
+    do_GET = do_POST = do_DELETE = _handle  # noqa: N815 - as http.server asks
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep the test's output quiet."""
+
+
+@contextmanager
+def serving(answer: Callable[[Request], Answer]) -> Generator[str]:
+    """Serve, and yield the server's address."""
+    with _Server(answer) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def cluster_at(url: str, folder: Path) -> Cluster:
+    """Write a kubeconfig whose context `test` leads to a server."""
+    file = folder / "kubeconfig"
+    content = {
+        "clusters": [{"name": "c", "cluster": {"server": url}}],
+        "contexts": [{"name": "test", "context": {"cluster": "c"}}],
+    }
+    file.write_text(yaml.safe_dump(content))
+    return Cluster(kubeconfig=file, context="test")
