@@ -8,6 +8,7 @@ import pulumi
 
 from mesh.resources.ready import Ready
 from mesh.settings.gateway import CLASS, HTTP_PORT, Gateway
+from mesh.settings.labels import REVISION
 
 NO_ADDRESS = "none"
 
@@ -43,7 +44,7 @@ class KubernetesGateway(pulumi.ComponentResource):
                 "metadata": {
                     "name": args.gateway.name,
                     "namespace": args.namespace,
-                    **({"labels": {"istio.io/rev": args.revision}} if args.revision else {}),
+                    **({"labels": {REVISION: args.revision}} if args.revision else {}),
                     "annotations": {
                         "networking.istio.io/service-type": args.gateway.service_type,
                         "pulumi.com/waitFor": "condition=Programmed",

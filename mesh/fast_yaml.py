@@ -6,7 +6,14 @@ from typing import Any
 import yaml
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):
+    """Writes an object that occurs twice twice, as kubectl does, with no reference between them."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Ignore that an object has been written before."""
+        return True
 
 
 def load(text: str | bytes) -> Any:

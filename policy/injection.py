@@ -2,12 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from mesh.settings.labels import DATAPLANE_MODE, INJECT, INJECTION, REVISION
 from policy.pods import PROXY, Pod, pods
 from policy.rule import Object, Options, Rule, Stack, Violation, kind, metadata
-
-INJECT = "sidecar.istio.io/inject"
-MODE = "istio.io/dataplane-mode"
-REVISION = "istio.io/rev"
 
 OWN_PODS = {("app", "istiod"), ("k8s-app", "istio-cni-node"), ("app", "ztunnel")}
 """Labels of the mesh's own pods: the others of their namespaces are the mesh's, too."""
@@ -41,7 +38,7 @@ def _outside(pod: Pod, namespace: Mapping[str, str] | None) -> str:
     if any(container.get("name") == PROXY for container in pod.all_containers):
         return ""
     # In ambient mode pods have no sidecar, and say so.
-    if (labels.get(MODE) or (namespace or {}).get(MODE)) == "ambient":
+    if (labels.get(DATAPLANE_MODE) or (namespace or {}).get(DATAPLANE_MODE)) == "ambient":
         return ""
     chosen = labels.get(INJECT) or pod.meta("annotations").get(INJECT)
     if chosen == "true" or (REVISION in labels and chosen != "false"):
@@ -56,9 +53,9 @@ def _outside(pod: Pod, namespace: Mapping[str, str] | None) -> str:
 
 def _injects(labels: Mapping[str, str]) -> bool:
     """Whether istiod gives the pods of a namespace with such labels a sidecar."""
-    if labels.get("istio-injection") == "disabled":
+    if labels.get(INJECTION) == "disabled":
         return False
-    return labels.get("istio-injection") == "enabled" or REVISION in labels
+    return labels.get(INJECTION) == "enabled" or REVISION in labels
 
 
 INJECTED = Rule(

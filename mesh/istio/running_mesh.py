@@ -18,11 +18,10 @@ from mesh.istio import versions
 from mesh.kubernetes import apis, ownership
 from mesh.kubernetes.client import connect, kubernetes_version
 from mesh.kubernetes.cluster import Cluster
+from mesh.settings.labels import INJECTION, REVISION, TAG
 from mesh.settings.revisions import DEFAULT
 from mesh.settings.schema import Settings
 
-REVISION, TAG = "istio.io/rev", "istio.io/tag"
-INJECTION = "istio-injection"
 ISTIOCTL = "istio-operator"
 """The field manager of `istioctl install` (istio's operator/pkg/install/install.go)."""
 PULUMI = "pulumi-"

@@ -9,7 +9,7 @@ from lightkube.resources.core_v1 import Namespace
 
 from mesh.istio import versions
 from mesh.istio.gateway_api_crds import CHANNEL, KNOWN_BY, VERSION, Bundle
-from mesh.istio.running_mesh import INJECTION
+from mesh.settings.labels import INJECTION
 from mesh.settings.schema import Settings
 
 REMEDY = "let the cluster bring it: pulumi config set gatewayApiCrds cluster"

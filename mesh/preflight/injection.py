@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 
 from mesh.charts import umbrella
 from mesh.istio.control_planes import ControlPlane, ControlPlanes
-from mesh.istio.running_mesh import INJECTION, REVISION, RunningMesh
+from mesh.istio.running_mesh import RunningMesh
 from mesh.kubernetes import ownership
+from mesh.settings.labels import INJECTION, REVISION
 from mesh.settings.schema import Settings
 
 Labels = Mapping[str, str | None]

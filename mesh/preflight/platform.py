@@ -7,7 +7,7 @@ import pulumi
 from mesh.charts import required_apis
 from mesh.istio.control_planes import ControlPlanes
 from mesh.istio.gateway_api_crds import Bundle
-from mesh.istio.running_mesh import REVISION, RunningMesh, injected_pods
+from mesh.istio.running_mesh import RunningMesh, injected_pods
 from mesh.kubernetes import ownership, watch_list
 from mesh.kubernetes.client import connect
 from mesh.kubernetes.cluster import Cluster, applies_server_side
@@ -22,6 +22,7 @@ from mesh.preflight import (
     upgrades,
 )
 from mesh.preflight.refusal import refuse
+from mesh.settings.labels import REVISION
 from mesh.settings.schema import Settings
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from mesh.settings.labels import DATAPLANE_MODE, INJECT, INJECTION, REVISION
+
 Injection = Literal["auto", "manual", "ambient", "off"]
 NodeAgent = Literal["istio-cni", "ztunnel"]
 
@@ -50,16 +52,16 @@ class DataPlane:
         """
         match self.injection:
             case "auto":
-                return {"istio.io/rev": revision} if revision else {"istio-injection": "enabled"}
+                return {REVISION: revision} if revision else {INJECTION: "enabled"}
             case "ambient":
-                return {"istio.io/dataplane-mode": "ambient"}
+                return {DATAPLANE_MODE: "ambient"}
             case "manual" | "off":
                 return {}
 
     @property
     def pod_labels(self) -> dict[str, str]:
         """What the pods bear: without sidecars, that the injector is to leave them alone."""
-        return {} if self.has_sidecars else {"sidecar.istio.io/inject": "false"}
+        return {} if self.has_sidecars else {INJECT: "false"}
 
     @property
     def pod_annotations(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What containers ask for and get: quantities of CPU and memory."""
+"""Resource requests and limits of a container."""
 
 import re
 from decimal import Decimal
@@ -6,19 +6,21 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
 
-QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(m|k|Ki|M|Mi|G|Gi|T|Ti)?", re.ASCII)
-UNITS = {"m": Decimal("0.001"), "": Decimal(1)}
-UNITS |= {unit: Decimal(1000) ** power for power, unit in enumerate("kMGT", start=1)}
-UNITS |= {unit: Decimal(1024) ** power for power, unit in enumerate(("Ki", "Mi", "Gi", "Ti"), 1)}
+# Kubernetes' own grammar (k8s.io/apimachinery, resource.Quantity). lightkube's parser takes 10Z and
+# -1, and refuses 100u: Kubernetes does the opposite.
+QUANTITY = re.compile(r"\+?(\d+\.?\d*|\.\d+)(n|u|m|k|[MGTPE]|[KMGTPE]i|[eE][+-]?\d+)?", re.ASCII)
+UNITS = {"": Decimal(1), "n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3")}
+UNITS |= {unit: Decimal(1000) ** power for power, unit in enumerate("kMGTPE", start=1)}
+UNITS |= {f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", start=1)}
 
 
 def _amount(quantity: str) -> Decimal:
-    """Count a quantity in CPUs or bytes."""
+    """Return a quantity as a number of CPUs or bytes. Raises ValueError."""
     match = QUANTITY.fullmatch(quantity)
     if not match:
         raise ValueError("must be a quantity, such as 100m or 0.5 of a CPU, and 128Mi of memory")
     number, unit = match.groups("")
-    return Decimal(number) * UNITS[unit]
+    return Decimal(number) * (UNITS.get(unit) or Decimal(f"1{unit}"))
 
 
 def _quantity(value: str) -> str:
@@ -35,7 +37,7 @@ Quantity = Annotated[
 
 
 class Resources(BaseModel):
-    """What each container asks for, and what it gets at most."""
+    """Requests, which a container is sure to get, and limits."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -158,7 +158,7 @@ def _yaml(found: Any) -> list[str]:
     if isinstance(found, str) and "\n" in found:
         return found.splitlines()
     text = yaml.dump(
-        found, Dumper=fast_yaml.DUMPER, sort_keys=False, width=2**31 - 1, allow_unicode=True
+        found, Dumper=fast_yaml.Dumper, sort_keys=False, width=2**31 - 1, allow_unicode=True
     )
     return text.removesuffix("\n").removesuffix("\n...").splitlines() or ['""']
 

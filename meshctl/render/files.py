@@ -1,4 +1,4 @@
-"""Objects as files of YAML: one a file, the same name and the same bytes each time."""
+"""YAML files of objects: one object a file, with the same name and bytes at every render."""
 
 import contextlib
 import re
@@ -15,7 +15,7 @@ NOTE = "Written by `make render`, which removes every .yaml here that it doesn't
 
 
 class FolderError(Exception):
-    """The files can't be written; the message says why and what helps."""
+    """The files can't be written."""
 
 
 WORDS = {
@@ -29,12 +29,8 @@ Each with the characters that it may begin with.
 """
 
 
-class _Dumper(fast_yaml.DUMPER):
-    """Writes texts of many lines as such, and never refers to another place."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        """Write what is the same object twice."""
-        return True
+class _Dumper(fast_yaml.Dumper):
+    """Writes texts of many lines as such."""
 
 
 def _text(dumper: Any, text: str) -> yaml.Node:
@@ -50,7 +46,7 @@ for tag, (pattern, first) in WORDS.items():
 
 
 def write(objects: Iterable[dict[str, Any]], folder: Path) -> int:
-    """Write objects to a folder, remove what an earlier time wrote; return their number."""
+    """Write objects to a folder, remove what an earlier render wrote; return their number."""
     if any(folder.rglob("*.yaml")) and not (folder / MARKER).exists():
         raise FolderError(
             f"{folder} holds YAML of somebody else's, which would be removed; name a folder that "

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 import console
+from mesh import fast_yaml
 from mesh.bookinfo.services import FRONT, versions_of
 from mesh.injection.kube_inject import Manifest
 from mesh.settings.schema import Settings
@@ -63,7 +64,9 @@ def _choose(settings: Settings, name: str) -> tuple[str, str]:
 def _lines(plain: Manifest, injected: Manifest) -> Iterator[str]:
     """Write the difference of the two as YAML, in the unified form."""
     before, after = (
-        yaml.dump(_name_first(each), Dumper=_Dumper, sort_keys=False, width=1000).splitlines()
+        yaml.dump(
+            _name_first(each), Dumper=fast_yaml.Dumper, sort_keys=False, width=1000
+        ).splitlines()
         for each in (plain, injected)
     )
     yield from difflib.unified_diff(before, after, "plain", "injected", lineterm="")
@@ -77,12 +80,6 @@ def _name_first(value: Any) -> Any:
     if isinstance(value, list):
         return [_name_first(item) for item in value]
     return value
-
-
-class _Dumper(yaml.SafeDumper):
-    def ignore_aliases(self, data: Any) -> bool:
-        """Write what is there twice twice, as kubectl does."""
-        return True
 
 
 def _table(title: str, plain: Manifest, injected: Manifest) -> Table:

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 
-from mesh.istio.running_mesh import REVISION, RunningMesh
+from mesh.istio.running_mesh import RunningMesh
 from mesh.preflight import remedies
+from mesh.settings.labels import INJECT, REVISION
 from mesh.settings.revisions import DEFAULT
 from mesh.settings.schema import Settings
 from meshctl.verify.control_plane import revision_names
 from meshctl.verify.snapshot import Finding, Manifest, Snapshot
-
-INJECT = "sidecar.istio.io/inject"
 
 
 def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from mesh.istio import versions
-from mesh.istio.running_mesh import REVISION, RunningMesh
+from mesh.istio.running_mesh import RunningMesh
+from mesh.settings.labels import REVISION
 from mesh.settings.schema import Settings
 from meshctl.sidecar_diff.live_pod import proxy_of
 from meshctl.verify.injectors import asked_by, has_injector, wants_proxy

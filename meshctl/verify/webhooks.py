@@ -18,6 +18,7 @@ from lightkube.resources.core_v1 import Pod
 from mesh.istio.running_mesh import RunningMesh
 from mesh.kubernetes import pod_security
 from mesh.preflight import remedies
+from mesh.settings.labels import INJECT, REVISION
 from mesh.settings.revisions import DEFAULT
 from mesh.settings.schema import Settings
 from meshctl.verify.snapshot import Finding, Snapshot, Status, key
@@ -96,7 +97,7 @@ def dry_runs(client: Client, settings: Settings, mesh: RunningMesh) -> Iterator[
 
 def inject(client: Client, namespace: str, revision: str) -> Answer:
     """Ask a revision's or tag's injector for a proxy."""
-    labels = {"sidecar.istio.io/inject": "true", **_revision(revision)}
+    labels = {INJECT: "true", **_revision(revision)}
     # With what every Pod Security Standard lets in, injected or not.
     context = pod_security.RESTRICTED_CONTAINER
     container = {"name": "istio-proxy", "image": "auto", "securityContext": context}
@@ -131,7 +132,7 @@ def validate(client: Client, namespace: str, revision: str) -> Answer:
 
 
 def _revision(name: str) -> dict[str, str]:
-    return {} if name == DEFAULT else {"istio.io/rev": name}
+    return {} if name == DEFAULT else {REVISION: name}
 
 
 def _failure(error: ApiError | httpx2.TimeoutException) -> Answer:

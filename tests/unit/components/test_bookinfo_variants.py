@@ -277,6 +277,10 @@ def test_probes_ask_for_health(sized: Objects, deployed: RecordingEngine) -> Non
             "mesh:bookinfoResources.limits.memory: must be a quantity",
         ),
         (
+            {"bookinfoResources": '{"limits": {"memory": "10Z", "cpu": "-1"}}'},
+            "mesh:bookinfoResources.limits.cpu: must be a quantity",
+        ),
+        (
             {"bookinfoResources": '{"requests": {"cpu": 2}, "limits": {"cpu": "1500m"}}'},
             "mesh:bookinfoResources: must ask for no more cpu than its limit, 1500m",
         ),
@@ -292,7 +296,7 @@ def test_a_mistake_is_named(configure: Configure, stack: dict[str, str], rule: s
     assert PASSWORD not in str(caught.value)
 
 
-@pytest.mark.parametrize("asked", [1, "1", 0.5, "500m", "1000m"])
+@pytest.mark.parametrize("asked", [1, "1", 0.5, "500m", "1000m", "+.5", "1.", "1000000u", "1e-1"])
 def test_a_request_up_to_the_limit_is_taken(configure: Configure, asked: float | str) -> None:
     """Whichever way both are written."""
     limits = {"cpu": 1, "memory": "1Mi"}

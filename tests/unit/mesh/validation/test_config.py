@@ -7,12 +7,10 @@ from typing import Any, Literal
 
 import pulumi
 import pytest
-import yaml
 from pydantic import BaseModel, ConfigDict, Json
 from pydantic.alias_generators import to_camel
 
 from mesh.charts.values import common_values
-from mesh.project import PROJECT
 from mesh.settings import schema
 from mesh.validation import config
 from tests.fakes.engine import defaults
@@ -577,19 +575,3 @@ def test_the_release_is_asked_when_all_else_is_right(
 
     with pytest.raises(pulumi.RunError, match=r"stack test has 1 mistake:\n  - mesh:meshConfig\."):
         config.read()
-
-
-def test_the_readme_has_every_setting() -> None:
-    """Its table says of each key what Pulumi.yaml says."""
-    readme = (PROJECT / "README.md").read_text()
-    described = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
-
-    for key, setting in described.items():
-        default = "not set" if setting["default"] in ("", {}, []) else f"`{_text(setting)}`"
-        assert f"| `{key}` | {default} | {setting['description']} |" in readme
-
-
-def _text(setting: dict[str, Any]) -> str:
-    """Write a default as `pulumi config set` takes it."""
-    default = setting["default"]
-    return default if isinstance(default, str) else json.dumps(default)

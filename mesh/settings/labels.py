@@ -1,0 +1,12 @@
+"""Istio's labels: how namespaces and pods ask for a proxy."""
+
+INJECTION = "istio-injection"
+"""Of a namespace: `enabled` asks for the default revision's sidecars. Any value beats REVISION."""
+REVISION = "istio.io/rev"
+"""Of a namespace or a pod: the revision or tag whose sidecars it gets."""
+TAG = "istio.io/tag"
+"""Of an injector: the revision tag that it serves."""
+INJECT = "sidecar.istio.io/inject"
+"""Of a pod: `true` or `false` overrides its namespace."""
+DATAPLANE_MODE = "istio.io/dataplane-mode"
+"""Of a namespace or a pod: `ambient` has its traffic carried by ztunnel."""
