@@ -1,4 +1,4 @@
-"""What a person sees while the sandbox works: one line a step, and a sign of life."""
+"""The terminal: one line for each step, a sign of life while one takes long, and errors."""
 
 import contextlib
 import sys
@@ -11,8 +11,12 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
-BEAT_SECONDS = 2
+BEAT_SECONDS = 2  # without a sign of life
 WIDTH_WITHOUT_TERMINAL = 160
+
+
+class UserError(Exception):
+    """An error whose message tells a person what is wrong and what to do."""
 
 
 def output() -> Console:
@@ -88,12 +92,16 @@ def progress(what: str, total: int) -> Generator[Callable[[int], None]]:
         yield lambda size: bar.advance(task, size)
 
 
-def run(app: Callable[[], None], *mistakes: type[Exception], interrupted: str) -> None:
-    """Run a command line; a mistake or a missing thing is one message and exit code 1."""
+def run(
+    app: Callable[[], None],
+    *errors: type[Exception],
+    interrupted: str = "interrupted",
+) -> None:
+    """Run a command line: a UserError, or one of `errors`, is one message and exit code 1."""
     try:
         app()
-    except mistakes as mistake:
-        error(str(mistake))
+    except (UserError, *errors) as caught:
+        error(str(caught))
         sys.exit(1)
     except KeyboardInterrupt:
         say(interrupted)

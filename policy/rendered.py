@@ -10,6 +10,7 @@ import typer
 import yaml
 
 import console
+from console import UserError
 from mesh.settings.facts import Mode
 from meshctl.workspace.stack import Workspace
 from policy.rule import Level, Object, Options, Rule, Stack
@@ -19,7 +20,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 LEVELS = ("mandatory", "advisory", "disabled")
 
 
-class RenderedError(Exception):
+class RenderedError(UserError):
     """The folder or the policy config can't be used; the message says why and what helps."""
 
 
@@ -138,4 +139,4 @@ def _text(file: Path) -> str:
 
 
 if __name__ == "__main__":
-    console.run(app, RenderedError, interrupted="interrupted; nothing was changed")
+    console.run(app, interrupted="interrupted; nothing was changed")

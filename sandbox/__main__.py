@@ -9,8 +9,7 @@ from rich.table import Column, Table
 
 import console
 from sandbox import control_plane, kubernetes_plugin, wheels
-from sandbox.cache import ToolchainError
-from sandbox.cluster import Sandbox, SandboxError
+from sandbox.cluster import Sandbox
 from sandbox.programs import CLUSTER, HELM, PULUMI, PULUMI_NEWEST
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -89,5 +88,4 @@ def _tell_of_older(sandbox: Sandbox) -> None:
 
 
 if __name__ == "__main__":
-    mistakes = (SandboxError, ToolchainError)
-    console.run(app, *mistakes, interrupted="interrupted")
+    console.run(app)

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import platformdirs
 
+from console import UserError
 from sandbox import lock
 
 FOLDER = Path(os.environ.get("MESH_CACHE") or platformdirs.user_cache_path("istio-mesh"))
 
 
-class ToolchainError(Exception):
+class ToolchainError(UserError):
     """A program can't be had on this machine; the message says why and what helps."""
 
 

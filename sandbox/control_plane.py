@@ -3,10 +3,11 @@
 import re
 from dataclasses import dataclass
 
+from console import UserError
 from sandbox.programs import CLUSTER, CLUSTER_1_15, Family
 
 
-class SandboxError(Exception):
+class SandboxError(UserError):
     """The sandbox can't do what was asked; the message says why and what helps."""
 
 

@@ -14,11 +14,9 @@ import typer
 import console
 from mesh.istio import gateway_api_crds
 from meshctl.workspace import download
-from meshctl.workspace.download import ReleaseError
-from meshctl.workspace.stack import Workspace, WorkspaceError
+from meshctl.workspace.stack import Workspace
 from sandbox import toolchain, wheels
-from sandbox.cache import ToolchainError
-from sandbox.cluster import Sandbox, SandboxError
+from sandbox.cluster import Sandbox
 from sandbox.dataplane import isolation
 from sandbox.programs import ISTIO
 from traffic.stage import STACK
@@ -69,5 +67,4 @@ def _interrupt(_number: int, _frame: types.FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    mistakes = (SandboxError, ToolchainError, WorkspaceError, ReleaseError)
-    console.run(app, *mistakes, interrupted="interrupted")
+    console.run(app)

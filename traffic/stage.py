@@ -13,6 +13,7 @@ import lightkube
 from lightkube.generic_resource import create_namespaced_resource
 from lightkube.resources.core_v1 import Pod
 
+from console import UserError
 from mesh.bookinfo.services import FRONT, PORT
 from mesh.project import PROJECT
 from sandbox.cluster import Sandbox
@@ -47,7 +48,7 @@ SETTLED_SECONDS = 1.0
 Sidecar = create_namespaced_resource("networking.istio.io", "v1", "Sidecar", "sidecars")
 
 
-class StageError(Exception):
+class StageError(UserError):
     """The stack doesn't stand; the message says what was tried and what came of it."""
 
 

@@ -22,14 +22,11 @@ from meshctl.commands import (
 from meshctl.commands import (
     destroy as leftovers,
 )
-from meshctl.pull_request.post import CommentError
-from meshctl.render import files, program
+from meshctl.render import program
 from meshctl.sidecar_diff import show
 from meshctl.verify import run
 from meshctl.workspace import download, recovery
-from meshctl.workspace.stack import Workspace, WorkspaceError
-from sandbox.cache import ToolchainError
-from sandbox.cluster import SandboxError
+from meshctl.workspace.stack import Workspace
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(ci.app, name="ci")
@@ -203,10 +200,10 @@ def render_stack(
     workspace = Workspace(stack, "none")
     for each in program.stacks(workspace):
         download.get_all(each)
-    os.environ |= {cluster.RENDER: str(out), "PATH": workspace.render_path()}
-    with console.alive(f"rendering stack {stack}"):
-        count = files.write(program.objects(workspace), out)
-    console.done(f"rendered {stack}", f"{count} objects in {out}")
+    # The environment tells the program that it is rendered: it gets a process with one of its own.
+    environment = {**os.environ, cluster.RENDER: str(out), "PATH": workspace.render_path()}
+    command = [sys.executable, "-m", "meshctl.render", stack, str(out)]
+    os.execve(sys.executable, command, environment)  # noqa: S606 - no shell is needed
 
 
 @app.command()
@@ -261,8 +258,5 @@ def _run(workspace: Workspace, *arguments: str) -> None:
 
 def main() -> None:
     """Run the command line."""
-    own = (SandboxError, ToolchainError, WorkspaceError, program.RenderError)
-    read_or_written = (download.ReleaseError, files.FolderError, CommentError)
-    # The program's own rules speak when a command reads a stack's settings or finds its cluster.
-    mistakes = (*own, *read_or_written, pulumi.RunError)
-    console.run(app, *mistakes, interrupted="interrupted; the same command takes it up again")
+    # A command that reads a stack's config or finds its cluster raises the program's own errors.
+    console.run(app, pulumi.RunError, interrupted="interrupted; the same command takes it up again")

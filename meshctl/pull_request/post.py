@@ -8,12 +8,14 @@ from contextlib import contextmanager
 
 import httpx2
 
+from console import UserError
+
 AUTHOR = "github-actions[bot]"
 """Whom a workflow's own token speaks for; anybody else's comment is left alone."""
 TIMEOUT = 30.0  # seconds
 
 
-class CommentError(Exception):
+class CommentError(UserError):
     """The comment can't be posted; the message says why and what helps."""
 
 

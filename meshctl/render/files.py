@@ -8,13 +8,14 @@ from typing import Any
 
 import yaml
 
+from console import UserError
 from mesh import fast_yaml
 
 MARKER = ".rendered"
 NOTE = "Written by `make render`, which removes every .yaml here that it doesn't write.\n"
 
 
-class FolderError(Exception):
+class FolderError(UserError):
     """The files can't be written."""
 
 

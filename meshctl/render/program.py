@@ -15,6 +15,7 @@ from pulumi.runtime import get_root_resource
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
+from console import UserError
 from mesh.project import PROJECT
 from meshctl.render import redaction
 from meshctl.workspace.settings import load_config, project_name
@@ -25,7 +26,7 @@ from sandbox.plugin_process import PluginError, Process
 Object = dict[str, Any]
 
 
-class RenderError(Exception):
+class RenderError(UserError):
     """The stack can't be rendered; the message says why and what helps."""
 
 

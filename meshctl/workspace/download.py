@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx2
 
 import console
+from console import UserError
 from mesh.istio import gateway_api_crds
 from mesh.istio.gateway_api_crds import MODULE, Bundle
 from mesh.istio.release import LAYOUTS, SOURCE, folder_of
@@ -28,7 +29,7 @@ CRDS = "config/crd/standard"
 """Where the Gateway API's Go module has the CRDs of its standard channel."""
 
 
-class ReleaseError(Exception):
+class ReleaseError(UserError):
     """The release can't be had; the message says what was tried and what helps."""
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 import console
+from console import UserError
 from mesh import project
 from mesh.istio import release
 from mesh.kubernetes import cluster, watch_list
@@ -28,7 +29,7 @@ from sandbox.kubernetes_plugin import SDK_VERSION, Plugin
 from sandbox.programs import ISTIO, PULUMI
 
 
-class WorkspaceError(Exception):
+class WorkspaceError(UserError):
     """The stack can't be worked on; the message says why and what helps."""
 
 

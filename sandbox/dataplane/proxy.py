@@ -18,12 +18,14 @@ from lightkube.models.core_v1 import Container
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap, Pod, Service, ServiceAccountToken
 
+from console import UserError
+
 CONTAINER = "istio-proxy"
 ROOT_CERTIFICATE = "istio-ca-root-cert"
 PATIENCE = 30.0  # seconds until a proxy that has no configuration counts as broken
 
 
-class ProxyError(Exception):
+class ProxyError(UserError):
     """A proxy doesn't run; the message says what its log ends with."""
 
 
