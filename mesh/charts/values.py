@@ -60,6 +60,21 @@ def istiod_values(settings: Settings, plane: ControlPlane) -> dict[str, Any]:
     return merged(RESTRICTED_VALUES, settings.values.istiod, common_values(settings), decided)
 
 
+def runs_istiod(settings: Settings, plane: ControlPlane) -> bool:
+    """Tell whether a control plane's chart creates an istiod, with its Service.
+
+    The chart leaves both out where istiod runs in another cluster, and where its release is for
+    the cluster-scoped objects only (templates/deployment.yaml and service.yaml, since 1.27).
+    """
+    if plane.release.is_umbrella:
+        return True
+    values = settings.values.istiod
+    remote = values.get("istiodRemote") or {}
+    scope = (values.get("global") or {}).get("resourceScope", "all")
+    is_remote = remote.get("enabled") and not remote.get("enabledLocalInjectorIstiod")
+    return not is_remote and scope != "cluster"
+
+
 def node_agent_values(settings: Settings, agent: NodeAgent, plane: ControlPlane) -> dict[str, Any]:
     """Return the values of a node agent's chart."""
     common = common_values(settings)

@@ -1,33 +1,73 @@
-"""Revisions and tags that the stack would remove while pods or namespaces still use them."""
+"""Control planes and revision tags that the stack would remove while something still uses them."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from mesh.charts.values import runs_istiod
 from mesh.istio.control_planes import ControlPlanes
 from mesh.istio.running_mesh import RunningMesh
 from mesh.kubernetes import ownership
+from mesh.settings.labels import REVISION
 from mesh.settings.schema import Settings
 
 SHOWN = 20  # pods; there may be thousands
+REMEDY = (
+    "keep it until nothing uses it. A control plane of another revision comes as canary first: "
+    "mesh:canary. Then move Bookinfo and the gateways by bookinfoRevision, gatewayRevision or a "
+    f"tag of revisionTags, other namespaces by their label {REVISION}, and restart their pods: "
+    "kubectl rollout restart deployment -n NAMESPACE (docs/upgrades.md)"
+)
 
 
-def removed(running: RunningMesh, planes: ControlPlanes) -> set[str]:
-    """Return the stack's revisions and tags that run now and that it no longer wants."""
-    objects = (*running.istiods, *running.injectors)
-    own = {each.revision for each in objects if running.owner(each) == ownership.stack()}
-    return {name for name in own if name and name not in planes.names}
+@dataclass(frozen=True, kw_only=True)
+class Removed:
+    """What runs now, and won't after the update."""
+
+    revisions: frozenset[str]
+    """Control planes. A proxy asks the Service of the revision that injected it, and no tag."""
+    labels: frozenset[str]
+    """Revisions and tags that no injector will serve; pods are injected by a tag as well."""
+
+    def __bool__(self) -> bool:
+        """Tell whether there are any."""
+        return bool(self.revisions or self.labels)
+
+
+def removed(running: RunningMesh, settings: Settings, planes: ControlPlanes) -> Removed:
+    """Find the stack's control planes and injectors that the update removes.
+
+    A control plane goes when its revision is no longer set, when its revision turns into a tag,
+    and when the chart's values say that istiod runs in another cluster.
+    """
+    stack = ownership.stack()
+    kept = {plane.revision for plane in planes.all if runs_istiod(settings, plane)}
+    now = {istiod.revision for istiod in running.istiods if running.owner(istiod) == stack}
+    served = {
+        injector.revision for injector in running.injectors if running.owner(injector) == stack
+    }
+    return Removed(
+        revisions=frozenset(filter(None, now - kept)),
+        labels=frozenset(filter(None, (now | served) - planes.names.keys())),
+    )
 
 
 def users(
-    running: RunningMesh, settings: Settings, removed: set[str], pods: list[tuple[str, str]]
+    running: RunningMesh,
+    settings: Settings,
+    planes: ControlPlanes,
+    gone: Removed,
+    pods: list[tuple[str, str]],
 ) -> Iterator[str]:
-    """List the pods and the namespaces that use what would be removed.
+    """List the pods and the namespaces that use what the update removes.
 
-    `pods` are those with a sidecar: the revision that injected each, and its name.
+    `pods` are those with a proxy: the revision that injected each, and its name.
     """
-    for name in sorted(removed):
-        if users := sorted(pod for revision, pod in pods if revision == name):
+    for revision in sorted(gone.revisions):
+        if users := sorted(pod for injected_by, pod in pods if injected_by == revision):
             more = f" and {len(users) - SHOWN} more" if len(users) > SHOWN else ""
-            yield f"revision {name}, by the pods {', '.join(users[:SHOWN])}{more}"
+            becomes = ", which becomes a tag," if revision in planes.names else ","
+            yield f"revision {revision}{becomes} by the pods {', '.join(users[:SHOWN])}{more}"
+    for label in sorted(gone.labels):
         for namespace, asked in sorted(running.revision_by_namespace.items()):
-            if asked == name and namespace not in settings.namespaces:
-                yield f"revision or tag {name}, by the label of namespace {namespace}"
+            if asked == label and namespace not in settings.namespaces:
+                yield f"revision or tag {label}, by the label of namespace {namespace}"

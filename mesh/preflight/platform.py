@@ -22,7 +22,6 @@ from mesh.preflight import (
     upgrades,
 )
 from mesh.preflight.refusal import refuse
-from mesh.settings.labels import REVISION
 from mesh.settings.schema import Settings
 
 
@@ -42,7 +41,7 @@ def check(
     if running is None:
         return
     stack, kubernetes = ownership.stack(), running.kubernetes
-    removed = in_use.removed(running, planes)
+    removed = in_use.removed(running, settings, planes)
     foreign = None
     with connect(cluster) as client:
         obstacles = list(gateways.obstacles(client, settings, bundle))
@@ -79,10 +78,8 @@ def check(
     )
     refuse(
         f"{cluster} still uses what stack {stack} would remove",
-        in_use.users(running, settings, removed, pods),
-        "keep it until nothing uses it: move Bookinfo and the gateway by bookinfoRevision, "
-        f"gatewayRevision or a tag of revisionTags, other namespaces by their label {REVISION} "
-        "and `kubectl rollout restart`",
+        in_use.users(running, settings, planes, removed, pods),
+        in_use.REMEDY,
     )
     _warn(cluster, settings, planes, running)
 

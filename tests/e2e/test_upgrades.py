@@ -46,6 +46,23 @@ def test_a_jump_or_a_downgrade_is_refused(deployed: Checkout, wanted: str, remed
     assert f"set istioVersion to {remedy}" in said
 
 
+def test_a_revision_that_becomes_a_tag_is_refused(deployed: Checkout) -> None:
+    """Its label would be met, and its Service gone: sidecars ask the Service (istio#55897)."""
+    deployed.shell(
+        "kubectl create namespace other; kubectl label namespace other istio-injection=enabled; "
+        "kubectl create deployment web --image=plain -n other; "
+        "kubectl wait deployment web -n other --for=condition=Available --timeout=120s"
+    )
+    try:
+        with deployed.configured(revision="1-30-3", revisionTags={"default": "1-30-3"}):
+            said = deployed.fails("preview")
+        assert "revision default, which becomes a tag, by the pods" in said
+        assert "other/web-" in said
+        assert "nothing was changed" in said
+    finally:
+        deployed.shell("kubectl delete namespace other")
+
+
 def test_a_canary_upgrade(upgrading: Checkout) -> None:
     """Side by side, moved over by one setting, the old one kept while used, then removed."""
     by_tag = {"gatewayRevision": "prod", "bookinfoRevision": "prod"}

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from mesh.istio import versions
 from mesh.settings import revisions
+from mesh.settings.labels import REVISION
 from mesh.settings.schema import Settings
 from mesh.validation.mistake import Mistake
 
@@ -23,7 +24,12 @@ def conflicts(settings: Settings) -> Iterator[Mistake]:
     for tag, tagged in tags.items():
         if tag in planes:
             yield Mistake(
-                ("revisionTags", tag), "is a revision already, which needs no tag", tagged
+                ("revisionTags", tag),
+                "is the revision of a control plane, and can't be a tag too: pulumi config rm "
+                f"--path 'revisionTags.{tag}'. To move namespaces to another revision, label "
+                f"them {REVISION}=REVISION; when nothing uses {tag} any more, set mesh:revision to "
+                "the other one, and then this tag (docs/upgrades.md)",
+                tagged,
             )
         if tagged not in planes:
             yield Mistake(("revisionTags", tag), f"must be a revision; {known}", tagged)

@@ -154,9 +154,9 @@ def canary(**more: str) -> str:
         ({"revisionTags": '{"prod": "blue"}'}, "mesh:revisionTags.prod: must be a revision"),
         (
             {"canary": canary(), "revisionTags": '{"1-30-3": "default"}'},
-            'mesh:revisionTags["1-30-3"]: is a revision already',
+            'mesh:revisionTags["1-30-3"]: is the revision of a control plane',
         ),
-        ({"revisionTags": '{"default": "default"}'}, "mesh:revisionTags.default: is a revision al"),
+        ({"revisionTags": '{"default": "default"}'}, "mesh:revisionTags.default: is the revision"),
         ({"bookinfoRevision": "blue"}, "mesh:bookinfoRevision: must be a revision or a tag"),
         ({"gatewayRevision": "blue"}, "mesh:gatewayRevision: must be a revision or a tag"),
         ({"adopt": "perhaps"}, "mesh:adopt: "),

@@ -549,6 +549,51 @@ def test_a_revision_in_use_is_not_removed(api: FakeAPIServer, kubeconfig: Kubeco
     assert "bookinfoRevision" in message
 
 
+REMOTE = {"istiodRemote": {"enabled": True}}
+WAYS: dict[str, tuple[list[ControlPlane], dict[str, Any]]] = {
+    "another revision": ([plane("new")], {}),
+    "turned into a tag": ([plane("new", "1.30.3", "old")], {}),
+    "turned into the canary's tag": ([plane("own"), plane("new", "1.30.3", "old")], {}),
+    "the canary is gone": ([plane("own")], {}),
+    "in another cluster": ([plane("old")], REMOTE),
+    "cluster-scoped objects only": ([plane("old")], {"global": {"resourceScope": "cluster"}}),
+}
+"""How an update could take a revision's istiod and Service away: control planes, values."""
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_way_takes_a_control_plane_from_its_proxies(
+    api: FakeAPIServer, kubeconfig: Kubeconfig, configure: Callable[..., None], way: str
+) -> None:
+    """A proxy asks the Service of the revision that injected it: no tag answers there."""
+    wanted, values = WAYS[way]
+    configure(values=json.dumps({"istiod": values}))
+    ours(api, istiod("istio-system", revision="old"))
+    api.injectors.append(injector("istio-system", rev="old"))
+    api.pods = [pod("web-1", "old")]
+
+    message = refusal(kubeconfig(api.url), wanted=planes(*wanted))
+
+    assert "still uses what stack mesh/test would remove; nothing was changed" in message
+    assert "  - revision old," in message
+    assert "by the pods shop/web-1\n" in message
+    assert "mesh:canary" in message
+
+    api.pods = []
+    check(kubeconfig(api.url), wanted=planes(*wanted))
+
+
+def test_a_label_of_a_revision_that_becomes_a_tag_is_met(
+    api: FakeAPIServer, kubeconfig: Kubeconfig
+) -> None:
+    """The tag's injector serves it: only proxies that run need the old Service."""
+    ours(api, istiod("istio-system", revision="old"))
+    api.namespaces.append(namespace("shop", "istio.io/rev=old"))
+    api.pods = []
+
+    check(kubeconfig(api.url), wanted=planes(plane("new", "1.30.3", "old")))
+
+
 def test_a_revision_that_nothing_uses_is_removed(
     api: FakeAPIServer, kubeconfig: Kubeconfig
 ) -> None:
