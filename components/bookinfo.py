@@ -25,6 +25,8 @@ from mesh.resources import secrets
 from mesh.resources.ready import Ready
 from mesh.settings.schema import Settings
 
+PASSWORD_VERSION = "mesh.pulumi.com/password-version"  # noqa: S105 - an annotation
+"""Of pods that read the database's password: the version of the Secret that they started with."""
 DEPLOYMENTS = {"apps/v1": apps.v1, "extensions/v1beta1": extensions.v1beta1}
 
 
@@ -57,7 +59,7 @@ class Bookinfo(pulumi.ComponentResource):
 
         child = pulumi.ResourceOptions(parent=self)
         manifests = _manifests(args)
-        passwords = _passwords(name, args.settings, child)
+        password = _password(name, args.settings, child)
         deployments = []
         for service in _services(args.settings):
             _make_service(name, service, args, child)
@@ -65,13 +67,17 @@ class Bookinfo(pulumi.ComponentResource):
             for version, each in _rows(service, args.settings).items():
                 manifest = manifests[f"{service.name}-{version}"]
                 # A pod is refused, and retried ever later, until its account exists.
-                needed = [accounts[each.account]] if each.account in accounts else []
-                needed += passwords if each.password else []
+                needed: list[pulumi.Resource] = []
+                needed += [accounts[each.account]] if each.account in accounts else []
+                spec = manifest["spec"]
+                if each.password and password is not None:
+                    needed.append(password)
+                    spec = _restarting_with(password, spec)
                 deployments.append(
                     DEPLOYMENTS[args.sample.deployments].Deployment(
                         f"{name}-{service.name}-{version}",
                         metadata=manifest["metadata"],
-                        spec=manifest["spec"],
+                        spec=spec,
                         opts=pulumi.ResourceOptions(parent=self, depends_on=needed),
                     )
                 )
@@ -103,21 +109,36 @@ def _manifests(args: BookinfoArgs) -> Mapping[str, Any] | pulumi.Output[dict[str
     return manifests
 
 
-def _passwords(
-    name: str, settings: Settings, opts: pulumi.ResourceOptions
-) -> list[pulumi.Resource]:
-    """Make the Secret with the database's password, if there is one."""
+def _password(name: str, settings: Settings, opts: pulumi.ResourceOptions) -> Secret | None:
+    """Create the Secret with the database's password, if there is one."""
     data = secrets.mysql_secret(settings)
     if data is None:
-        return []
-    secret = Secret(
+        return None
+    return Secret(
         f"{name}-{secrets.MYSQL_SECRET}",
         metadata={"name": secrets.MYSQL_SECRET, "namespace": settings.bookinfo_namespace},
         type="Opaque",
         data=data,
         opts=opts,
     )
-    return [secret]
+
+
+def _restarting_with(secret: Secret, spec: dict[str, Any] | pulumi.Output[dict[str, Any]]) -> Any:
+    """Have pods restart when a Secret changes that they read when they start only.
+
+    Its resourceVersion tells; a hash of the password could be guessed from.
+    """
+    version = secret.metadata.apply(lambda live: live.resource_version)
+
+    def annotated(spec: dict[str, Any], version: Any) -> dict[str, Any]:
+        metadata = spec["template"]["metadata"]
+        annotations = {**(metadata.get("annotations") or {}), PASSWORD_VERSION: version}
+        template = {**spec["template"], "metadata": {**metadata, "annotations": annotations}}
+        return {**spec, "template": template}
+
+    if isinstance(spec, pulumi.Output):  # with sidecars that are injected by hand
+        return pulumi.Output.all(spec, version).apply(lambda both: annotated(*both))
+    return annotated(spec, version)
 
 
 def _make_service(

@@ -1,8 +1,11 @@
 """Helm values of every chart since Istio 1.5: a stack's raw values, and what its settings say."""
 
+import hashlib
+import json
 from typing import Any
 
 from mesh.istio.addons import JAEGER_PROVIDER
+from mesh.istio.certificates import ROOTS, fingerprints
 from mesh.istio.chart_files import merged
 from mesh.istio.control_planes import ControlPlane, ControlPlanes, Proxies
 from mesh.kubernetes import pod_security
@@ -25,6 +28,12 @@ RESTRICTED_VALUES: dict[str, Any] = {
         }
     },
 }
+
+
+READ_AT_START = ("configSources", "ingressService", "rootNamespace", "trustDomain")
+"""Fields of MeshConfig that istiod reads when it starts only (pilot/pkg/bootstrap/server.go)."""
+STARTED_WITH = "mesh.pulumi.com/started-with"
+"""An annotation of istiod's pods that changes with what istiod reads when it starts only."""
 
 
 def base_values(settings: Settings, control_planes: ControlPlanes) -> dict[str, Any]:
@@ -56,8 +65,24 @@ def istiod_values(settings: Settings, plane: ControlPlane) -> dict[str, Any]:
         "revision": plane.chart_value,
         "revisionTags": list(plane.tags),
         "base": VALIDATORS,
+        "podAnnotations": restart_annotations(settings),
     }
     return merged(RESTRICTED_VALUES, settings.values.istiod, common_values(settings), decided)
+
+
+def restart_annotations(settings: Settings) -> dict[str, str]:
+    """Return annotations by which istiod's pods restart when their CA or mesh identity changes."""
+    annotations = {}
+    given = {key: settings.mesh_config[key] for key in READ_AT_START if key in settings.mesh_config}
+    if authority := settings.cacerts:
+        # Certificates are public; of the key, only that it fits them matters.
+        files = (authority.ca_cert, authority.cert_chain, authority.root_cert)
+        given["cacerts"] = [fingerprints(file.get_secret_value()) for file in files]
+        annotations[ROOTS] = ",".join(fingerprints(authority.root_cert.get_secret_value()))
+    if given:
+        text = json.dumps(given, sort_keys=True)
+        annotations[STARTED_WITH] = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return annotations
 
 
 def runs_istiod(settings: Settings, plane: ControlPlane) -> bool:

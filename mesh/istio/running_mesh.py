@@ -15,6 +15,7 @@ from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Namespace, Pod
 
 from mesh.istio import versions
+from mesh.istio.certificates import ROOTS
 from mesh.kubernetes import apis, ownership
 from mesh.kubernetes.client import connect, kubernetes_version
 from mesh.kubernetes.cluster import Cluster
@@ -83,6 +84,8 @@ class IstioObject:
     """The revision or tag that it serves."""
     version: str | None = None
     """An istiod's, where it can be told."""
+    roots: tuple[str, ...] = ()
+    """The fingerprints of the root certificates that the stack gave an istiod."""
 
     def __str__(self) -> str:
         """Say what it is, where, and by whom."""
@@ -193,7 +196,13 @@ def injected_pods(client: Client) -> Iterator[tuple[str, str]]:
 
 def _istiod(live: Deployment) -> IstioObject:
     metadata = _metadata(live)
-    return replace(_part("Deployment", metadata, metadata.namespace), version=_version(live))
+    template = live.spec.template.metadata if live.spec else None
+    roots = ((template.annotations if template else None) or {}).get(ROOTS, "")
+    return replace(
+        _part("Deployment", metadata, metadata.namespace),
+        version=_version(live),
+        roots=tuple(filter(None, roots.split(","))),
+    )
 
 
 def _injector(live: MutatingWebhookConfiguration) -> IstioObject:

@@ -13,6 +13,7 @@ from mesh.kubernetes.client import connect
 from mesh.kubernetes.cluster import Cluster, applies_server_side
 from mesh.preflight import (
     adoption,
+    certificates,
     existing_objects,
     gateways,
     immutable,
@@ -50,6 +51,7 @@ def check(
             foreign = existing_objects.find(cluster, own)
         # All pods of a cluster are many: asked for only when they can matter.
         pods = list(injected_pods(client)) if removed else []
+        warnings = list(certificates.changes(client, running, settings))
 
     adoption.check(cluster, running, settings, planes)
     if foreign is not None:
@@ -81,6 +83,8 @@ def check(
         in_use.users(running, settings, planes, removed, pods),
         in_use.REMEDY,
     )
+    for warning in warnings:
+        pulumi.log.warn(warning)
     _warn(cluster, settings, planes, running)
 
 

@@ -38,7 +38,7 @@ def sidecars(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
                 subject=key(pod),
                 status="wrong",
                 found=found,
-                remedy=_restart(pod, snapshot.mesh),
+                remedy=restart(pod, snapshot.mesh),
             )
     for namespace, count in complete.items():
         if not count or namespace in lacking:
@@ -67,7 +67,7 @@ def proxy_versions(snapshot: Snapshot) -> Iterator[Finding]:
                 subject=subject,
                 status="wrong",
                 found=f"its proxy asks an istiod of revision {revision}, and there is none",
-                remedy=_restart(pod, snapshot.mesh),
+                remedy=restart(pod, snapshot.mesh),
             )
             continue
         istiod = istiods[revision]
@@ -80,7 +80,7 @@ def proxy_versions(snapshot: Snapshot) -> Iterator[Finding]:
             subject=subject,
             status="wrong" if rule else "warning",
             found=f"proxy {proxy}, istiod {istiod}" + (f"; {rule}" if rule else ""),
-            remedy=_restart(pod, snapshot.mesh),
+            remedy=restart(pod, snapshot.mesh),
         )
     for revision, count in same.items():
         yield Finding(
@@ -92,7 +92,7 @@ def proxy_versions(snapshot: Snapshot) -> Iterator[Finding]:
         )
 
 
-def _restart(pod: Manifest, mesh: RunningMesh) -> str:
+def restart(pod: Manifest, mesh: RunningMesh) -> str:
     """Return the command that creates a pod again: by its workload, or by hand without one."""
     if not has_injector(pod, mesh):
         return ""  # it would come back without a proxy

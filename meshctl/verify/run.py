@@ -7,17 +7,27 @@ from collections.abc import Iterator
 from typing import Any
 
 from lightkube import Client
+from lightkube.core.exceptions import ApiError
 from lightkube.resources.apps_v1 import Deployment
-from lightkube.resources.core_v1 import Pod, Service
+from lightkube.resources.core_v1 import ConfigMap, Pod, Service
 from rich.table import Table
 from rich.text import Text
 
 import console
 from mesh.istio import running_mesh
+from mesh.istio.certificates import CONFIG_MAP
 from mesh.istio.running_mesh import RunningMesh
 from mesh.kubernetes.client import connect, kubernetes_version
 from mesh.settings.schema import Settings
-from meshctl.verify import bookinfo, control_plane, gateways, injectors, pods, webhooks
+from meshctl.verify import (
+    bookinfo,
+    certificates,
+    control_plane,
+    gateways,
+    injectors,
+    pods,
+    webhooks,
+)
 from meshctl.verify.snapshot import Finding, Snapshot
 from meshctl.workspace.settings import read_settings
 from meshctl.workspace.stack import Workspace
@@ -46,7 +56,7 @@ def verify(workspace: Workspace, *, as_json: bool = False) -> bool:
 
 
 def _check(client: Client, settings: Settings, kubernetes: str) -> Iterator[Finding]:
-    snapshot = _look(client, kubernetes)
+    snapshot = _look(client, kubernetes, settings)
     yield from control_plane.check(snapshot, settings)
     yield from webhooks.check(snapshot)
     yield from injectors.check(snapshot, settings)
@@ -56,10 +66,11 @@ def _check(client: Client, settings: Settings, kubernetes: str) -> Iterator[Find
     yield from pods.sidecars(snapshot, settings)
     yield from gateways.check(snapshot, settings)
     yield from pods.proxy_versions(snapshot)
+    yield from certificates.check(snapshot, settings)
     yield from control_plane.leftovers(snapshot, settings)
 
 
-def _look(client: Client, kubernetes: str) -> Snapshot:
+def _look(client: Client, kubernetes: str, settings: Settings) -> Snapshot:
     return Snapshot(
         mesh=RunningMesh.read(client, kubernetes),
         deployments=_dicts(client.list(Deployment, namespace="*")),
@@ -70,7 +81,17 @@ def _look(client: Client, kubernetes: str) -> Snapshot:
         ],
         services=_dicts(client.list(Service, namespace="*")),
         pods=[pod for pod in _dicts(client.list(Pod, namespace="*")) if _stays(pod)],
+        root_certificates=_root_certificates(client, settings.istio_namespace),
     )
+
+
+def _root_certificates(client: Client, namespace: str) -> dict[str, Any] | None:
+    try:
+        return client.get(ConfigMap, CONFIG_MAP, namespace=namespace).to_dict()
+    except ApiError as error:
+        if error.status.code in (403, 404):  # Istio before 1.6 has none
+            return None
+        raise
 
 
 def _dicts(objects: Any) -> list[dict[str, Any]]:

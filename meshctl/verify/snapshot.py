@@ -33,6 +33,8 @@ class Snapshot:
     services: Sequence[Manifest]
     pods: Sequence[Manifest]
     """Those that run or are about to, of all namespaces."""
+    root_certificates: Manifest | None = None
+    """The ConfigMap with the mesh's root certificates; None where it can't be read."""
 
 
 def rollout(check: str, subject: str, deployment: Manifest, started_by: str) -> Finding:

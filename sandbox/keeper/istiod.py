@@ -7,16 +7,11 @@ from pathlib import Path
 
 import httpx2
 import lightkube
-import yaml
-from lightkube.core.exceptions import ApiError
 from lightkube.models.core_v1 import Container
 from lightkube.resources.apps_v1 import Deployment
-from lightkube.resources.core_v1 import ConfigMap, Service
+from lightkube.resources.core_v1 import Service
 
 from sandbox.keeper.servers import Spec
-
-START_UP_SETTINGS = ("configSources", "ingressService", "rootNamespace", "trustDomain")
-"""Mesh settings that istiod reads at its start only; it follows changes of the others."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +46,7 @@ class Istiod:
             address=address,
             arguments=(*own, *(f"--{name}={value}" for name, value in options.items())),
             environment=tuple(_environment(container, deployment)),
-            start_up_settings=self._start_up_settings(deployment),
+            template=json.dumps(deployment.spec.template.to_dict(), sort_keys=True, default=str),
         )
 
     def is_ready(self, deployment: Deployment, spec: Spec, folder: Path) -> bool:
@@ -70,16 +65,6 @@ class Istiod:
             if is_istiod and service.metadata.name == deployment.metadata.name:
                 return service
         return None
-
-    def _start_up_settings(self, deployment: Deployment) -> str:
-        revision = (deployment.metadata.labels or {}).get("istio.io/rev", "default")
-        name = "istio" if revision == "default" else f"istio-{revision}"
-        try:
-            config = self.client.get(ConfigMap, name, namespace=deployment.metadata.namespace)
-        except ApiError:
-            return ""
-        mesh = yaml.safe_load((config.data or {}).get("mesh", "")) or {}
-        return json.dumps({key: mesh.get(key) for key in START_UP_SETTINGS}, sort_keys=True)
 
 
 def _environment(container: Container, deployment: Deployment) -> Iterator[tuple[str, str]]:

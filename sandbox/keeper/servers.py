@@ -36,7 +36,8 @@ class Spec:
     """The ClusterIP of its Service: where the API server dials its webhooks."""
     arguments: tuple[str, ...]
     environment: tuple[tuple[str, str], ...] = ()
-    start_up_settings: str = ""
+    template: str = ""
+    """The pods' template: a rollout restart changes an annotation in it, and nothing else."""
 
 
 class Program(Protocol):
@@ -112,7 +113,7 @@ class Servers:
         wanted = None if stopped else self.program.spec(deployment, folder)
         server = self.running.get(key)
         if server is not None and server.spec != wanted:
-            log.info("%s %s/%s: its settings changed", self.program.name, *key)
+            log.info("%s %s/%s: its pods' template changed", self.program.name, *key)
             self.running.pop(key).end()
             server = None
         if wanted is None:

@@ -19,6 +19,13 @@ def test_ratings_move_from_database_to_database(deployed: Checkout) -> None:
         with_mysql = _pods(deployed)
         state = json.dumps(deployed.state())
         secret = deployed.kubectl("get", "secret", "mysql-credentials", "-n", "bookinfo")
+        deployed.shell("pulumi config set --secret bookinfoMysqlPassword -- 'another one'")
+        assert set(deployed.changes().values()) == {"update"}
+        deployed.mesh("up")
+        renewed = _pods(deployed)
+        readers = {name for name, uid in renewed.items() if with_mysql[name] != uid}
+        assert readers == {"mysqldb-v1", "ratings-v2-mysql"}, "they read it when they start only"
+        assert deployed.changes("--refresh") == {}
     assert with_mysql.keys() == USUAL | {"mysqldb-v1", "ratings-v2-mysql", "details-v2"}
     assert {name: with_mysql[name] for name in USUAL} == before
     encoded = secret["data"]["rootpasswd"]

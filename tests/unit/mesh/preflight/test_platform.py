@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from mesh.istio import running_mesh
+from mesh.istio.certificates import ROOTS, fingerprints
 from mesh.istio.control_planes import ControlPlane, ControlPlanes
 from mesh.istio.gateway_api_crds import CHANNEL, KNOWN_BY, VERSION, Bundle
 from mesh.istio.release import Layout, Release, find
@@ -64,6 +65,7 @@ class FakeAPIServer:
         self.gateway_api: dict[str, Any] | None = None
         self.pods: list[dict[str, Any]] | None = None
         self.metadata: dict[str, list[dict[str, Any]]] = {}
+        self.root: str | None = None
         self.version = "v1.36.3"
         self.webhooks = "v1"
 
@@ -71,14 +73,17 @@ class FakeAPIServer:
         """Answer with a list, or with the status a test set."""
         if self.status != 200:
             return self.status, {"kind": "Status", "message": "not for you", "code": self.status}
-        if request.path == f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{KNOWN_BY}":
-            if self.gateway_api:
-                return 200, self.gateway_api
-            return 404, {"kind": "Status", "message": "none", "code": 404}
+        root = {"metadata": {}, "data": {"root-cert.pem": self.root}} if self.root else None
+        single = {
+            f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{KNOWN_BY}": self.gateway_api,
+            "/api/v1/namespaces/istio-system/configmaps/istio-ca-root-cert": root,
+            "/version": {"gitVersion": self.version},
+        }
+        if request.path in single:
+            found = single[request.path]
+            return (200, found) if found else (404, {"kind": "Status", "code": 404})
         if "PartialObjectMetadataList" in request.headers["Accept"]:
             return 200, {"items": self.metadata.get(request.path, [])}
-        if request.path == "/version":
-            return 200, {"gitVersion": self.version}
         return 200, {"metadata": {}, "items": self.items(request.path)}
 
     def items(self, path: str) -> list[dict[str, Any]]:
@@ -1011,3 +1016,55 @@ def registered(kind: str, **metadata: str) -> pulumi.ResourceTransformationArgs:
     return pulumi.ResourceTransformationArgs(
         cast("Any", None), kind, "name", {"metadata": metadata}, pulumi.ResourceOptions()
     )
+
+
+BLOCK = "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n"
+OLD, NEW = BLOCK.format("T0xE"), BLOCK.format("TkVX")
+
+
+@pytest.mark.parametrize(
+    ("roots", "warning"),
+    [
+        ((None, NEW), None),
+        ((NEW, NEW), None),
+        ((OLD, NEW), "with no root in common: istiod restarts, and sidecars"),
+        ((OLD, OLD + NEW), "the mesh trusts another root certificate, too"),
+        ((OLD + NEW, NEW), "the mesh stops trusting the root certificate"),
+    ],
+)
+def test_another_ca_is_announced(
+    api: FakeAPIServer,
+    kubeconfig: Kubeconfig,
+    configure: Callable[..., None],
+    roots: tuple[str | None, str],
+    warning: str | None,
+) -> None:
+    """Sidecars that run don't follow: what that does to requests depends on the roots in common."""
+    files = ("ca-cert.pem", "ca-key.pem", "cert-chain.pem")
+    api.root, wanted = roots
+    authority = {**dict.fromkeys(files, NEW), "root-cert.pem": wanted}
+    configure(concealed="cacerts", cacerts=json.dumps(authority))
+    ours(api, istiod("istio-system"))
+    api.injectors.append(injector("istio-system"))
+
+    with pytest.MonkeyPatch.context() as patch:
+        said = warnings_of(patch, kubeconfig(api.url))
+
+    assert [warning in each for each in said] == [True] if warning else said == []
+
+
+def test_a_ca_that_is_no_longer_set_is_announced(
+    api: FakeAPIServer, kubeconfig: Kubeconfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then istiod makes one itself, which no running sidecar trusts."""
+    own = istiod("istio-system")
+    template = own["spec"]["template"]
+    template["metadata"] = {"annotations": {ROOTS: fingerprints(OLD)[0]}}
+    ours(api, own)
+    api.injectors.append(injector("istio-system"))
+    api.root = OLD
+
+    (said,) = warnings_of(monkeypatch, kubeconfig(api.url))
+
+    assert "the mesh's CA is no longer set" in said
+    assert "docs/security.md" in said

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -9,10 +10,19 @@ import pytest
 from lightkube import Client
 from lightkube.core.exceptions import ApiError
 
+from mesh.istio.certificates import fingerprints
 from mesh.istio.running_mesh import IstioObject, RunningMesh
 from mesh.settings.schema import Settings
 from mesh.validation import config
-from meshctl.verify import bookinfo, control_plane, gateways, injectors, pods, webhooks
+from meshctl.verify import (
+    bookinfo,
+    certificates,
+    control_plane,
+    gateways,
+    injectors,
+    pods,
+    webhooks,
+)
 from meshctl.verify.snapshot import Finding, Snapshot
 
 Manifest = dict[str, Any]
@@ -531,3 +541,52 @@ def test_a_validator_that_is_not_asked_is_no_firewall(
 
     assert (found.subject, found.status) == ("validator default", "wrong")
     assert found.remedy.startswith(remedy)
+
+
+BLOCK = "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n"
+OLD, NEW = BLOCK.format("T0xE"), BLOCK.format("TkVX")
+
+
+def roots(bundle: str, changed: timedelta | None = None) -> Manifest:
+    """Return the ConfigMap with the mesh's roots, written days ago and changed some time ago."""
+    now = datetime.now(UTC)
+    fields = [{"manager": "pilot-discovery", "time": now - changed}] if changed else []
+    metadata = {"creationTimestamp": now - timedelta(days=9), "managedFields": fields}
+    return {"metadata": metadata, "data": {"root-cert.pem": bundle}}
+
+
+@pytest.mark.parametrize(("trusted", "status"), [(NEW, "ok"), (OLD, "wrong"), (OLD + NEW, "wrong")])
+def test_the_mesh_trusts_the_stacks_root(stack: Settings, trusted: str, status: str) -> None:
+    """An istiod that wasn't restarted still has the one of before."""
+    found = snapshot(istiods=(part(roots=fingerprints(NEW)),), root_certificates=roots(trusted))
+
+    (finding,) = certificates.check(found, stack)
+
+    assert finding.status == status
+    if status == "wrong":
+        assert finding.remedy == "kubectl rollout restart deployment/istiod -n istio-system"
+
+
+@pytest.mark.parametrize(
+    ("started", "changed", "listed"),
+    [
+        (timedelta(hours=3), timedelta(hours=1), True),
+        (timedelta(minutes=30), timedelta(hours=1), False),
+        (timedelta(hours=30), timedelta(hours=25), False),
+        (timedelta(hours=3), None, False),
+    ],
+)
+def test_a_pod_from_before_the_root_is_listed(
+    stack: Settings, started: timedelta, changed: timedelta | None, *, listed: bool
+) -> None:
+    """Until its certificate has been renewed, a day later at most."""
+    pod = copy.deepcopy(POD)
+    pod["status"] = {**pod.get("status", {}), "startTime": datetime.now(UTC) - started}
+    found = snapshot(pods=[pod], root_certificates=roots(NEW, changed))
+
+    findings = list(certificates.check(found, stack))
+
+    assert bool(findings) is listed
+    for finding in findings:
+        assert finding.status == "warning"
+        assert finding.remedy.startswith("kubectl rollout restart deployment/")

@@ -1,0 +1,35 @@
+"""The mesh's root certificates: those that a stack sets, and those that the cluster trusts."""
+
+import base64
+import binascii
+import hashlib
+import re
+
+CONFIG_MAP = "istio-ca-root-cert"
+"""The ConfigMap by which istiod tells every namespace which roots to trust."""
+KEY = "root-cert.pem"
+ROOTS = "mesh.pulumi.com/root-certificates"
+"""An annotation of istiod's pods: the fingerprints of the roots that the stack sets."""
+SHORT = 12  # hexadecimal digits that a person compares
+PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
+
+
+def fingerprints(bundle: str) -> tuple[str, ...]:
+    """Return the SHA-256 fingerprints of the certificates in a PEM bundle, each once.
+
+    They are what `openssl x509 -fingerprint -sha256` prints, without colons and in lower case.
+    """
+    return tuple(dict.fromkeys(_fingerprint(block) for block in PEM.findall(bundle)))
+
+
+def short(roots: tuple[str, ...]) -> str:
+    """Spell fingerprints for a person."""
+    return ", ".join(root[:SHORT] for root in roots) or "none"
+
+
+def _fingerprint(block: str) -> str:
+    try:
+        certificate = base64.b64decode(block)
+    except binascii.Error:  # istiod will say so
+        certificate = block.encode()
+    return hashlib.sha256(certificate).hexdigest()

@@ -1,0 +1,58 @@
+"""Changes of the mesh's CA, which pods that run don't follow until they restart."""
+
+from collections.abc import Iterator
+
+from lightkube import Client
+from lightkube.core.exceptions import ApiError
+from lightkube.resources.core_v1 import ConfigMap
+
+from mesh.istio.certificates import CONFIG_MAP, KEY, fingerprints, short
+from mesh.istio.running_mesh import RunningMesh
+from mesh.settings.schema import Settings
+
+PROCEDURE = 'docs/security.md, "Another CA", has the steps that lose no request'
+
+
+def changes(client: Client, running: RunningMesh, settings: Settings) -> Iterator[str]:
+    """Describe what a change of the mesh's root certificates does to the pods that run."""
+    had = any(istiod.roots for istiod in running.istiods)
+    if settings.cacerts is None and not had:
+        return
+    trusted = _trusted(client, settings.istio_namespace)
+    if not trusted:  # no mesh yet
+        return
+    if settings.cacerts is None:
+        yield (
+            "the mesh's CA is no longer set: istiod restarts and makes one itself, and sidecars "
+            f"that run don't trust it until their pods restart; {PROCEDURE}"
+        )
+        return
+    wanted = fingerprints(settings.cacerts.root_cert.get_secret_value())
+    added, dropped = set(wanted) - set(trusted), set(trusted) - set(wanted)
+    if added and dropped == set(trusted):
+        yield (
+            f"the mesh's root certificate changes from {short(trusted)} to {short(wanted)}, "
+            "with no root in common: istiod restarts, and sidecars that run and sidecars that start "
+            f"later refuse each other's requests until all pods have restarted; {PROCEDURE}"
+        )
+    elif added:
+        yield (
+            f"the mesh trusts another root certificate, too: {short(tuple(sorted(added)))}. Pods "
+            "trust it when they have restarted; `make verify` lists those that haven't"
+        )
+    elif dropped:
+        yield (
+            f"the mesh stops trusting the root certificate {short(tuple(sorted(dropped)))}: "
+            "first restart the pods whose certificates it signed; `make verify` lists pods that "
+            "haven't restarted since the mesh's root certificates changed last"
+        )
+
+
+def _trusted(client: Client, namespace: str) -> tuple[str, ...]:
+    try:
+        found = client.get(ConfigMap, CONFIG_MAP, namespace=namespace)
+    except ApiError as error:
+        if error.status.code in (403, 404):
+            return ()
+        raise
+    return fingerprints((found.data or {}).get(KEY, ""))
