@@ -1,4 +1,4 @@
-# The few commands a person types; `make` alone lists them.
+# The commands for people; `make` alone lists them.
 STACK ?= dev
 SANDBOX ?= default
 PYTHON ?= python3
@@ -14,78 +14,78 @@ istio-1.0 := ../shared/istio/1.0.5
 
 help: ## List these commands
 	@sed -n 's/\$$\$$/$$/; s/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 23
-	@echo "  STACK=dev, SANDBOX=default and ME=you choose; POLICY=policy adds rules."
+	@echo "  Options and defaults: STACK=dev, SANDBOX=default, ME=<your user name>; POLICY=policy checks rules."
 
-up: venv/ready ## Set up what is missing, deploy the stack, show its services and pods
+up: venv/ready ## Get missing programs, deploy the stack, show its services and pods
 	@$(run) meshctl up
 
 preview: venv/ready ## Show what `up` would change
 	@$(run) meshctl preview
 
-destroy: venv/ready ## Remove what the stack deployed
+destroy: venv/ready ## Delete everything that the stack deployed, except CRDs
 	@$(run) meshctl destroy
 
-dev: venv/ready ## Bring up a Bookinfo of your own, on the sandbox's platform (docs/stacks.md)
+dev: venv/ready ## Deploy your own Bookinfo on a shared platform (docs/stacks.md)
 	@$(run) meshctl dev
 
-dev-rm: venv/ready ## Remove it, with its stack and its file
+dev-rm: venv/ready ## Delete your own Bookinfo, its stack and its config file
 	@$(run) meshctl dev-rm
 
-render: venv/ready ## Write what `up` would apply as YAML, without a cluster: OUT=FOLDER
+render: venv/ready ## Write the YAML that `up` would apply to OUT=FOLDER, without a cluster
 	@$(run) meshctl render $(or $(OUT),$(error name a folder: make render OUT=FOLDER))
 
-tables: venv/ready ## Show the services and pods again
+tables: venv/ready ## Show the stack's services and pods
 	@$(run) meshctl tables
 
-sidecar-diff: venv/ready ## Show what a sidecar adds to a Deployment; SERVICE=reviews-v1 chooses one
+sidecar-diff: venv/ready ## Show what a sidecar adds to a Deployment; SERVICE=reviews-v1 selects it
 	@$(run) meshctl sidecar-diff
 
 verify: venv/ready ## Check the running mesh: istiods, webhooks, sidecars, gateways, versions
 	@$(run) meshctl verify
 
-release: venv/ready ## Put the stack's Istio release on disk, in releases/
+release: venv/ready ## Download the stack's Istio release into releases/
 	@$(run) meshctl release
 
-policy: venv/ready ## Check rendered YAML by the team's rules: OUT=FOLDER (docs/policy.md)
+policy: venv/ready ## Check the YAML in OUT=FOLDER against the rules (docs/policy.md)
 	@$(run) policy.rendered $(or $(OUT),$(error name a folder: make policy OUT=FOLDER))
 
-test: check programs release unit ## Check, then run all tests, the end-to-end ones too
+test: check programs release unit ## Run `check`, then all tests, also the end-to-end tests
 	@$(venv)/pytest tests --ignore tests/unit
 
-programs: venv/ready ## Get the programs that a sandbox runs, into the cache
+programs: venv/ready ## Download or build the programs that a sandbox runs, into the cache
 	@$(run) sandbox programs --tests $(if $(wildcard $(istio-1.0)),--kubernetes 1.15)
 
 unit: venv/ready ## Run the unit tests: no engine, no cluster, under 30 s
 	@$(venv)/pytest tests/unit -n 2
 
-check: venv/ready ## Lint, format and types; YAML too
+check: venv/ready ## Check lint rules, format, types and YAML
 	@$(venv)/ruff check .
 	@$(venv)/ruff format --check .
 	@$(venv)/ty check
 	@$(venv)/yamllint --strict .
 
-traffic: venv/ready ## Prove the traffic plans with requests through real proxies, as a live table
+traffic: venv/ready ## Test the traffic plans with requests through real proxies, in a live table
 	@$(run) traffic
 
-bench: venv/ready ## Measure against istioctl and helm, side by side (docs/performance.md)
+bench: venv/ready ## Compare time and memory with istioctl and helm (docs/performance.md)
 	@$(run) bench
 
-sandbox-up: venv/ready ## Start a sandbox cluster, or what of it doesn't run
+sandbox-up: venv/ready ## Start a sandbox cluster, or those of its processes that don't run
 	@$(run) sandbox up
 
-sandbox-down: venv/ready ## End a sandbox and remove all it holds
+sandbox-down: venv/ready ## Stop a sandbox and delete everything in it
 	@$(run) sandbox down
 
 sandbox-status: venv/ready ## Show a sandbox's processes
 	@$(run) sandbox status
 
-sandbox-logs: venv/ready ## Print the ends of its processes' logs
+sandbox-logs: venv/ready ## Show the last lines of a sandbox's logs
 	@$(run) sandbox logs
 
-env: venv/ready ## Print what makes plain pulumi and kubectl work: eval "$$(make -s env)"
+env: venv/ready ## Print the shell lines for plain pulumi and kubectl: eval "$$(make -s env)"
 	@$(run) meshctl env
 
-lock: venv/ready ## Pin what requirements*.in name, with hashes; scripts/lock --upgrade takes newer versions
+lock: venv/ready ## Pin what requirements*.in names, with hashes; to upgrade: scripts/lock --upgrade
 	@scripts/lock
 
 venv/ready: requirements.txt requirements-dev.txt
