@@ -22,6 +22,7 @@ from mesh.kubernetes import cluster as clusters
 from mesh.kubernetes.cluster import Cluster
 from mesh.preflight import app as app_preflight
 from mesh.preflight import platform as platform_preflight
+from mesh.preflight import sidecars
 from mesh.resources.ready import Ready, all_ready, nothing
 from mesh.settings.gateway import HTTP_PORT
 from mesh.settings.platform_contract import CONTRACT, IngressGateway, PlatformContract
@@ -95,6 +96,8 @@ def deploy(settings: Settings, control_planes: ControlPlanes, cluster: Cluster) 
             provider=provider, depends_on=all_ready(crds.ready, gateway_api_crds.ready)
         ),
     )
+
+    sidecars.announce(cluster, settings, control_planes, core.injectors)
 
     # A pod gets its sidecar when it is created: istiod comes before gateways and applications.
     gateways = Gateways(

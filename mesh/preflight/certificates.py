@@ -32,7 +32,7 @@ def changes(client: Client, running: RunningMesh, settings: Settings) -> Iterato
     if added and dropped == set(trusted):
         yield (
             f"the mesh's root certificate changes from {short(trusted)} to {short(wanted)}, "
-            "with no root in common: istiod restarts, and sidecars that run and sidecars that start "
+            "with no root in common: istiod restarts, and sidecars that run and those that start "
             f"later refuse each other's requests until all pods have restarted; {PROCEDURE}"
         )
     elif added:

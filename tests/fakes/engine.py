@@ -24,7 +24,7 @@ from mesh.istio.release import Release
 from mesh.istio.running_mesh import RunningMesh
 from mesh.kubernetes.cluster import SANDBOX
 from mesh.kubernetes.field_ownership import FORCE
-from mesh.preflight import app, platform
+from mesh.preflight import app, platform, sidecars
 from mesh.project import PROJECT
 
 
@@ -294,6 +294,7 @@ def run(
         patch.setattr(platform, "check", engine.check)
         patch.setattr(app, "check", engine.check)
         patch.setattr(running_mesh, "look", lambda _: engine.running)
+        patch.setattr(sidecars, "announce", lambda *_: None)
         patch.setattr(gc, "disable", lambda: None)  # hundreds of runs in one process leave much
         if slim:
             patch.setattr(Release, "crds", property(_slim_crds))
