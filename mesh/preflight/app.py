@@ -54,6 +54,8 @@ def check(cluster: Cluster, settings: Settings, platform: PlatformContract) -> N
         list(_taken(running, settings)),
         "choose other names: pulumi config set bookinfoNamespace NAME, "
         "pulumi config set bookinfoHost HOST",
+        "or, if that stack is this one before it was renamed: kubectl annotate --overwrite "
+        f"namespace {settings.bookinfo_namespace} {ownership.ANNOTATION}={stack}",
     )
     if foreign is not None:
         foreign.refuse()

@@ -13,7 +13,7 @@ from mesh.istio.control_planes import ControlPlanes
 from mesh.project import PROJECT
 from mesh.settings import app_names
 from mesh.settings.schema import SECRETS, Settings
-from mesh.validation import against_release, modes, platform
+from mesh.validation import against_release, modes, platform, renamed
 from mesh.validation.conflicts import (
     bookinfo,
     cluster,
@@ -51,6 +51,7 @@ def read(
     mistakes in one message.
     """
     settings, mistakes = _read(outputs_of)
+    mistakes += renamed.moves(settings, _config(), outputs_of)
     planes = None
     if settings.mode != "app":
         planes, unfound = _find_releases(settings)

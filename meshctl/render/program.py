@@ -108,7 +108,7 @@ class _NoCluster(Mocks):
     def call(self, args: MockCallArgs) -> tuple[Object, list[tuple[str, str]]]:
         """Tell another stack's outputs, or render a chart."""
         if args.token == "pulumi:pulumi:readStackOutputs":  # noqa: S105 - a name
-            return {"outputs": self.others[args.args["name"].rpartition("/")[2]]}, []
+            return {"outputs": self.others.get(args.args["name"].rpartition("/")[2], {})}, []
         if args.token != plugin_process.HELM_TEMPLATE:
             raise RenderError(f"{args.token} needs an engine: what it tells can't be rendered")
         return {"result": self.plugin.render(args.args["jsonOpts"])}, []

@@ -200,7 +200,7 @@ class FakeCluster(Mocks):
     def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         """Tell another stack's outputs; or render a chart, and remember what with."""
         if args.token.endswith(":readStackOutputs"):
-            return {"outputs": self.stacks[args.args["name"]]}, []
+            return {"outputs": self.stacks.get(args.args["name"], {})}, []
         time.sleep(0.05)  # helm takes its time: what doesn't wait for a chart's objects misses them
         options = json.loads(args.args["jsonOpts"])
         self.rendered[options["release_name"]] = options

@@ -396,3 +396,36 @@ def test_a_standalone_stacks_namespace_is_bookinfo(configure: Configure) -> None
     configure()
 
     assert config.read_settings().namespaces == ("istio-system", "bookinfo")
+
+
+@pytest.mark.parametrize(
+    ("last", "config_of_it", "moved"),
+    [
+        ("bookinfo-alice", {}, ["bookinfoNamespace", "bookinfoHost"]),
+        ("bookinfo-alice", {"bookinfoNamespace": "bookinfo-alice"}, ["bookinfoHost"]),
+        ("bookinfo-bob", {"bookinfoHost": "b.example.com"}, []),
+        ("bookinfo-alice", {"bookinfoNamespace": "b", "bookinfoHost": "b.example.com"}, []),
+        ("", {}, []),
+    ],
+)
+def test_a_renamed_stack_is_told_before_it_moves(
+    app_config: Configure, last: str, config_of_it: dict[str, str], moved: list[str]
+) -> None:
+    """Its names are made from its own; who sets a name wants to move (pulumi#7421)."""
+    host = last.replace("bookinfo-", "bookinfo.") + ".localhost"
+    outputs = {"bookinfoNamespace": last, "bookinfoUrl": f"http://{host}/productpage"}
+    app_config("bob", **config_of_it)
+
+    try:
+        config.read(lambda name: {"bob": outputs if last else {}}[name])
+        message = ""
+    except pulumi.RunError as error:
+        message = str(error)
+
+    assert [key for key in ("bookinfoNamespace", "bookinfoHost") if f"mesh:{key}: " in message] == (
+        moved
+    )
+    for key in moved:
+        assert f"pulumi config set {key} bookinfo" in message
+    if "bookinfoNamespace" in moved:
+        assert "namespace bookinfo-alice mesh.pulumi.com/stack=mesh/bob" in message
