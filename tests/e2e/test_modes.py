@@ -110,6 +110,29 @@ def test_a_host_is_one_stacks(stacks: Checkout) -> None:
     assert "host bookinfo.bob.localhost, of stack mesh/bob in namespace bookinfo-bob" in said
 
 
+def test_a_renamed_stack_keeps_its_application(stacks: Checkout) -> None:
+    """The preview says what would move, and the commands of its message keep all (pulumi#7421)."""
+    mark = "kubectl annotate --overwrite namespace bookinfo-cy mesh.pulumi.com/stack=mesh/"
+    stacks.shell("pulumi stack rename zoe --stack cy")
+    try:
+        said = stacks.fails("preview", stack="zoe")
+        assert "mesh:bookinfoNamespace: would move from bookinfo-cy to bookinfo-zoe" in said
+        assert "mesh:bookinfoHost: would move from bookinfo.cy.localhost" in said
+        assert f"{mark}zoe" in said
+
+        stacks.shell(
+            f"{mark}zoe; pulumi config set bookinfoNamespace bookinfo-cy --stack zoe; "
+            "pulumi config set bookinfoHost bookinfo.cy.localhost --stack zoe"
+        )
+        assert set(stacks.changes(stack="zoe").values()) <= {"update"}
+    finally:
+        stacks.shell(
+            f"pulumi stack rename cy --stack zoe; {mark}cy; "
+            "pulumi config rm bookinfoNamespace --stack cy; pulumi config rm bookinfoHost --stack cy"
+        )
+    assert stacks.changes(stack="cy") == {}
+
+
 def test_a_platform_in_use_is_not_destroyed(stacks: Checkout) -> None:
     """It names who stands on it."""
     said = stacks.fails("destroy", stack="platform")
