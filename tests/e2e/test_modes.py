@@ -128,7 +128,8 @@ def test_a_renamed_stack_keeps_its_application(stacks: Checkout) -> None:
     finally:
         stacks.shell(
             f"pulumi stack rename cy --stack zoe; {mark}cy; "
-            "pulumi config rm bookinfoNamespace --stack cy; pulumi config rm bookinfoHost --stack cy"
+            "pulumi config rm bookinfoNamespace --stack cy; "
+            "pulumi config rm bookinfoHost --stack cy"
         )
     assert stacks.changes(stack="cy") == {}
 
