@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
+from mesh import redaction
+
 Object = Mapping[str, Any]
 """A Kubernetes object, as in a manifest."""
 Level = Literal["mandatory", "advisory", "disabled"]
@@ -74,7 +76,8 @@ class Rule:
 
     def message(self, violation: Violation) -> str:
         """Say what is wrong with which object, and what helps."""
-        return f"{title(violation.object)}: {violation.got}. Remedy: {self.remedy}."
+        got = redaction.text(violation.got)
+        return f"{title(violation.object)}: {got}. Remedy: {self.remedy}."
 
 
 def kind(thing: Object) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from mesh.istio.control_planes import ControlPlanes
 from mesh.project import PROJECT
 from mesh.settings import app_names
 from mesh.settings.schema import SECRETS, Settings
-from mesh.validation import against_release, modes, platform, renamed
+from mesh.validation import against_release, credentials, modes, platform, renamed
 from mesh.validation.conflicts import (
     bookinfo,
     cluster,
@@ -36,6 +36,7 @@ CONFLICTS: tuple[Callable[[Settings], Iterator[Mistake]], ...] = (
     traffic_plan.conflicts,
     gateways.conflicts,
     revisions.conflicts,
+    credentials.conflicts,
 )
 
 OutputsOf = Callable[[str], Mapping[str, Any]]
@@ -153,7 +154,8 @@ def _secrecy(config: Mapping[str, str]) -> Iterator[Mistake]:
             yield Mistake(
                 (key,),
                 "can't be kept secret, since it shows in the state and in the cluster: set it "
-                "without --secret, and put no secret in it",
+                "without --secret, and put no secret in it (a header of meshConfig takes its value "
+                "from envName, a chart's variable from envVarFrom)",
             )
 
 

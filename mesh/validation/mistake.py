@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import pulumi
 from pulumi.runtime.config import is_config_secret
 
+from mesh import redaction
 from mesh.settings.schema import FACTS
 
 PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
@@ -51,7 +52,7 @@ class Mistake:
         """Spell the mistake; `hidden` puts `a secret` in place of the value."""
         text = f"{prefix}{path_of(self.path)}: {self.rule}"
         if self.got is not NO_VALUE:
-            shown = "a secret" if hidden else repr(self.got)
+            shown = "a secret" if hidden else redaction.text(repr(redaction.manifest(self.got)))
             text += f", got {shown if len(shown) <= SHOWN else shown[:SHOWN] + '...'}"
         return text + "".join(f"\n      {detail}" for detail in self.details)
 

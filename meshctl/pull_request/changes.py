@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from mesh import redaction
 from meshctl.pull_request import engine_output, object_diff
 from meshctl.pull_request.object_diff import Difference
-from meshctl.render import redaction
 
 OPERATIONS = ("delete", "replace", "update", "create")
 """What may become of an object, the most dangerous first."""

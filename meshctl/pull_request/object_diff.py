@@ -9,8 +9,7 @@ from typing import Any
 
 import yaml
 
-from mesh import fast_yaml
-from meshctl.render import redaction
+from mesh import fast_yaml, redaction
 
 CONTEXT = 2  # lines around a change in a text
 LARGEST = 1_000_000  # characters of a text that is read as a document

@@ -16,8 +16,8 @@ from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mo
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
 from console import UserError
+from mesh import redaction
 from mesh.project import PROJECT
-from meshctl.render import redaction
 from meshctl.workspace.settings import load_config, project_name
 from meshctl.workspace.stack import Workspace
 from sandbox import kubernetes_plugin, plugin_process
@@ -131,10 +131,11 @@ class _Recorder(MockMonitor):
 
 def _shown(found: Object) -> Object:
     """Return an object without its secrets, and with the numbers that it came with."""
-    return {
+    shown = {
         key: _plain(value, hidden=found["kind"] == "Secret" and key in ("data", "stringData"))
         for key, value in found.items()
     }
+    return redaction.manifest(shown)
 
 
 def _plain(value: Any, *, hidden: bool) -> Any:

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 import console
+from mesh import redaction
 from mesh.istio import running_mesh
 from mesh.istio.certificates import CONFIG_MAP
 from mesh.istio.running_mesh import RunningMesh
@@ -45,7 +46,10 @@ def verify(workspace: Workspace, *, as_json: bool = False) -> bool:
     """
     settings = read_settings(workspace)
     with console.alive("looking at the mesh"), connect(workspace.cluster) as client:
-        findings = list(_check(client, settings, kubernetes_version(workspace.cluster)))
+        findings = [
+            dataclasses.replace(each, found=redaction.text(each.found))
+            for each in _check(client, settings, kubernetes_version(workspace.cluster))
+        ]
     is_healthy = all(finding.status != "wrong" for finding in findings)
     if as_json:
         told = {"healthy": is_healthy, "findings": [dataclasses.asdict(f) for f in findings]}

@@ -9,12 +9,12 @@ import pulumi
 import pytest
 from pulumi_kubernetes.core.v1 import ConfigMap, Service
 
+from mesh import redaction
 from mesh.kubernetes import cluster
 from mesh.preflight import platform
+from mesh.redaction import COMPUTED, SECRET
 from meshctl.render import program as render
-from meshctl.render import redaction
 from meshctl.render.program import RenderError
-from meshctl.render.redaction import COMPUTED, SECRET
 from meshctl.workspace import settings as stack_settings
 from meshctl.workspace.stack import Workspace
 from tests.fakes.engine import find_release
