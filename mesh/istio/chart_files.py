@@ -16,7 +16,9 @@ DEFAULTS = "_internal_defaults_do_not_set"
 """The key below which Istio's charts keep their defaults since 1.21."""
 EXPRESSION = re.compile(r"\{\{(?!-?\s*/\*).*?\}\}", re.DOTALL)  # of a template, comments aside
 READ = re.compile(r"\.Values((?:\)*\.\w+)+)")
-WALKED = re.compile(r"\brange\b[^{}]*?\.Values((?:\)*\.\w+)*)")
+WHOLE = re.compile(r"\.Values((?:\)*\.\w+)+)(?![\w)]*\.\w)")
+TAKES_WHOLE = re.compile(r"\{\{-?\s*(?:with|range)\b|\b(?:toYaml|toJson|tpl)\b")
+"""Expressions that take a map or a list as it is, whatever is in it."""
 LEGACY_PREFIX = re.compile(r'index \$\.Values "(\w+)"')
 
 
@@ -69,9 +71,9 @@ class ChartFiles:
         return self._paths(READ)
 
     @cached_property
-    def walked(self) -> frozenset[Keys]:
-        """The keys whose maps and lists its templates go through, whatever is in them."""
-        return self._paths(WALKED)
+    def taken_whole(self) -> frozenset[Keys]:
+        """The keys whose maps and lists its templates print as they are, or go through."""
+        return self._paths(WHOLE, only=TAKES_WHOLE)
 
     @cached_property
     def prefixes(self) -> frozenset[str]:
@@ -99,20 +101,23 @@ class ChartFiles:
 
         The templates take it whole: they read no single key of it, or walk through all.
         """
-        return keys in self.walked or not self._read_below(keys)
+        return keys in self.taken_whole or not self._read_below(keys)
 
     def _read_below(self, above: Keys) -> list[Keys]:
         return [keys for keys in self.read if keys[: len(above)] == above != keys]
 
-    def _paths(self, pattern: re.Pattern[str]) -> frozenset[Keys]:
+    def _paths(
+        self, pattern: re.Pattern[str], only: re.Pattern[str] = EXPRESSION
+    ) -> frozenset[Keys]:
         found = {
             tuple(path.replace(")", "").split(".")[1:])
             for text in self._expressions
+            if only.search(text)
             for path in pattern.findall(text)
         }
         found = {keys[1:] if keys and keys[0] in self.prefixes else keys for keys in found}
         for part in self.parts:
-            inner = part._paths(pattern)
+            inner = part._paths(pattern, only)
             found |= {keys if keys[:1] == ("global",) else (part.name, *keys) for keys in inner}
         return frozenset(found)
 
