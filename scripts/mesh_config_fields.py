@@ -68,7 +68,9 @@ class Table:
     def _kind(self, field: FieldDescriptor) -> str:
         if field.message_type and field.message_type.GetOptions().map_entry:
             return f"{{{self._single(field.message_type.fields_by_name['value'])}}}"
-        return f"[{self._single(field)}]" if field.is_repeated else self._single(field)
+        # protobuf 5, which Pulumi pins, has no `is_repeated`.
+        is_repeated = field.label == FieldDescriptor.LABEL_REPEATED
+        return f"[{self._single(field)}]" if is_repeated else self._single(field)
 
     def _single(self, field: FieldDescriptor) -> str:
         if field.enum_type:
