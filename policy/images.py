@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from mesh.istio.retired_hosts import SHUT_DOWN, named_in
 from policy.pods import INJECTED_IMAGE, pods
 from policy.rule import Object, Options, Rule, Stack, Violation
 
@@ -47,6 +48,12 @@ def _from_registries(objects: Sequence[Object], _: Stack, options: Options) -> I
             yield Violation(object=owner, got=f"container {name} has image {image}")
 
 
+def _not_retired(objects: Sequence[Object], _: Stack, __: Options) -> Iterator[Violation]:
+    for owner, name, image in _images(objects):
+        if named_in(parts(image)[0]):
+            yield Violation(object=owner, got=f"container {name} has image {image}")
+
+
 PINNED = Rule(
     name="images-pinned",
     level="mandatory",
@@ -64,6 +71,15 @@ PINNED = Rule(
     },
 )
 
+NOT_RETIRED = Rule(
+    name="images-not-from-retired-hosts",
+    level="advisory",
+    says="No image comes from a host that Istio retires",
+    reason=f"registry.istio.io and gcr.io/istio-release are shut down: {SHUT_DOWN}",
+    remedy="pull it from docker.io/istio (hub, bookinfoHub, or a mirror of the team's)",
+    check=_not_retired,
+)
+
 FROM_REGISTRIES = Rule(
     name="images-from-allowed-registries",
     level="mandatory",
@@ -78,7 +94,6 @@ FROM_REGISTRIES = Rule(
             "items": {"type": "string"},
             "default": [
                 "docker.io/istio",
-                "registry.istio.io/release",
                 "docker.io/grafana",
                 "docker.io/jaegertracing",
                 "docker.io/kiwigrid",

@@ -48,7 +48,7 @@ HEALTH = "/health"
 class Sample:
     """What differs between the samples that releases ship."""
 
-    hub: str = "registry.istio.io/release"
+    hub: str = "docker.io/istio"
     """Where the images are, unless the stack says."""
     tag: str = "1.20.3"
     """The images' tag, unless the stack says."""

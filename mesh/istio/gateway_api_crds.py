@@ -49,6 +49,7 @@ class Bundle:
 BUNDLES = {
     "1.29": Bundle(version="1.4.1", checksum="h1:NPxFutNkKNa8UfLd2CMlEuhIPMQgDQ6DXNKG9sHbJU8="),
     "1.30": Bundle(version="1.5.1", checksum="h1:RqVRIlkhLhUO8wOHKTLnTJA6o/1un4po4/6M1nRzdd0="),
+    "1.31": Bundle(version="1.6.3", checksum="h1:lKpJa5bGlraC/QeACvCpsHLdmO6y0iKfzVl6gzaFEYc="),
 }
 
 
@@ -67,7 +68,7 @@ def find(settings: Settings) -> Bundle | None:
     bundle = of(settings.istio_version)
     if bundle is None:
         raise pulumi.RunError(
-            f"gateway-api is known of Istio {' and '.join(BUNDLES)}, not of "
+            f"gateway-api is known of Istio {', '.join(BUNDLES)}, not of "
             f"{settings.istio_version}: pulumi config set routingApi istio"
         )
     if not bundle.folder.is_dir():

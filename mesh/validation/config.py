@@ -13,7 +13,7 @@ from mesh.istio.control_planes import ControlPlanes
 from mesh.project import PROJECT
 from mesh.settings import app_names
 from mesh.settings.schema import SECRETS, Settings
-from mesh.validation import against_release, credentials, modes, platform, renamed
+from mesh.validation import against_release, credentials, modes, platform, renamed, retired_hosts
 from mesh.validation.conflicts import (
     bookinfo,
     cluster,
@@ -60,6 +60,8 @@ def read(
     if mistakes:
         refuse(mistakes)
     _warn(settings)
+    for warning in retired_hosts.warnings(settings, _config(), planes):
+        pulumi.log.warn(warning)
     return settings, planes
 
 

@@ -3,6 +3,7 @@
 import shutil
 import tarfile
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx2
@@ -17,9 +18,11 @@ from sandbox import cache, downloads, golang
 from sandbox.cache import ToolchainError
 from sandbox.programs import ARCHITECTURE, ISTIO
 
-ARCHIVE = (
-    "https://github.com/istio/istio/releases/download/{version}/istio-{version}-linux-{arch}.tar.gz"
+ARCHIVES = (
+    "https://github.com/istio/istio/releases/download/{version}/istio-{version}-linux-{arch}.tar.gz",
+    "https://blob.istio.io/istio-release/releases/{version}/istio-{version}-linux-{arch}.tar.gz",
 )
+"""Where a release's archive is, each with a file of its SHA-256 beside it."""
 PARTS = ("manifests", "samples", "LICENSE")
 """What the program reads of a release."""
 PROGRAMS = "bin"
@@ -49,7 +52,7 @@ def get_all(workspace: Workspace) -> None:
         get_gateway_api(bundle)
 
 
-def get(version: str, *, archive: str = ARCHIVE) -> Path:
+def get(version: str, *, archives: Sequence[str] = ARCHIVES) -> Path:
     """Return the folder `releases/<version>`, filling it first when it isn't there.
 
     Raises ReleaseError when neither source has the release.
@@ -61,7 +64,8 @@ def get(version: str, *, archive: str = ARCHIVE) -> Path:
         # The module comes into the caches of builds, which another set-up may be using.
         with cache.only_one():
             try:
-                source = _fill(partial, version, archive.format(version=version, arch=ARCHITECTURE))
+                urls = [each.format(version=version, arch=ARCHITECTURE) for each in archives]
+                source = _fill(partial, version, urls)
                 (partial / SOURCE).write_text(f"{source}\n")
                 partial.chmod(0o755)
                 partial.rename(folder)
@@ -99,13 +103,15 @@ def get_gateway_api(bundle: Bundle) -> Path:
     return bundle.folder
 
 
-def _fill(folder: Path, version: str, url: str) -> str:
+def _fill(folder: Path, version: str, urls: Sequence[str]) -> str:
     """Fill a folder with the release's parts and return where they came from."""
-    try:
-        packed = downloads.fetch(url, f"{url}.sha256", folder)
-    except httpx2.HTTPError as error:
-        why_not = f"{url} can't be reached ({type(error).__name__})"
-    else:
+    why_not = []
+    for url in urls:
+        try:
+            packed = downloads.fetch(url, f"{url}.sha256", folder)
+        except httpx2.HTTPError as error:
+            why_not.append(f"{url} can't be reached ({type(error).__name__})")
+            continue
         _unpack(packed, folder)
         packed.unlink()
         _must_have_charts(folder, url)
@@ -115,10 +121,10 @@ def _fill(folder: Path, version: str, url: str) -> str:
     try:
         module = golang.module_folder(ISTIO)
     except ToolchainError as error:
-        raise _not_to_be_had(version, why_not, f"Istio's Go module neither: {error}") from error
+        raise _not_to_be_had(version, *why_not, f"Istio's Go module neither: {error}") from error
     branch = (module / "VERSION").read_text().strip()
     if branch != minor:
-        raise _not_to_be_had(version, why_not, f"the pinned Go module of Istio is of {branch}")
+        raise _not_to_be_had(version, *why_not, f"the pinned Go module of Istio is of {branch}")
     for part in PARTS:
         if (module / part).is_dir():
             shutil.copytree(module / part, folder / part, copy_function=shutil.copyfile)

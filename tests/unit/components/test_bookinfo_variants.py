@@ -23,6 +23,8 @@ Configure = Callable[..., None]
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"  # how Pulumi's protocol marks a special value
 SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - the mark of a secret one
+RETIRED = "registry.istio.io/release/"
+"""Where the samples have their images; ours come from Docker Hub, which stays."""
 PASSWORD = "Hunter2"  # noqa: S105
 REFERENCE = {"secretKeyRef": {"name": "mysql-credentials", "key": "rootpasswd"}}
 # Of what, and the files of the sample that have it.
@@ -116,6 +118,8 @@ def _as_ours(manifest: dict[str, Any]) -> dict[str, Any]:
     if manifest["kind"] == "Secret":
         assert list(manifest.pop("data")) == ["rootpasswd"]
     if manifest["kind"] == "Deployment":
+        image = container(manifest)["image"].removeprefix(RETIRED)
+        container(manifest)["image"] = f"docker.io/istio/{image}"
         for variable in container(manifest).get("env", ()):
             if variable["name"] == "MYSQL_DB_PASSWORD":
                 del variable["value"]

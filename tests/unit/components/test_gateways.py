@@ -347,7 +347,9 @@ def test_a_bundle_without_the_crds_is_refused(
 def test_an_istio_whose_gateway_api_is_unknown_is_refused(configure: Configure) -> None:
     """With those that are known; a stack that doesn't bring it isn't asked."""
     configure(routingApi="gateway-api", istioVersion="1.12.0")
-    with pytest.raises(pulumi.RunError, match=r"known of Istio 1\.29 and 1\.30, not of 1\.12\.0"):
+    with pytest.raises(
+        pulumi.RunError, match=r"known of Istio 1\.29, 1\.30, 1\.31, not of 1\.12\.0"
+    ):
         gateway_api_crds.find(config.read_settings())
 
     configure(istioVersion="1.12.0")

@@ -9,7 +9,7 @@ from policy.cluster_scope import NO_CLUSTER_SCOPE
 from policy.containers import PROBES, RESOURCES
 from policy.crds import RETAINED
 from policy.hosts import NO_WILDCARD
-from policy.images import FROM_REGISTRIES, PINNED, parts
+from policy.images import FROM_REGISTRIES, NOT_RETIRED, PINNED, parts
 from policy.injection import INJECTED
 from policy.mtls import STRICT
 from policy.ports import GATEWAY_PORTS, NO_NODE_PORTS
@@ -304,3 +304,17 @@ def test_crds_that_a_destroy_deletes() -> None:
     assert _broken(RETAINED, *crds, stack=Stack(name="dev-1", deletes_crds=True)) == []
     assert _broken(RETAINED, *crds, stack=Stack(name="staging")) == []
     assert _broken(RETAINED, _namespace(), stack=deleting) == []
+
+
+@pytest.mark.parametrize(
+    ("image", "is_retired"),
+    [
+        ("registry.istio.io/release/examples-bookinfo-details-v1:1.20.3", True),
+        ("gcr.io/istio-release/pilot:1.30.3", True),
+        ("gcr.io/others/pilot:1.30.3", False),
+        ("docker.io/istio/pilot:1.30.3", False),
+    ],
+)
+def test_images_of_retired_hosts_are_reported(image: str, *, is_retired: bool) -> None:
+    """Istio shuts them down: pods that start after that get no image."""
+    assert bool(_broken(NOT_RETIRED, _deployment(image))) is is_retired

@@ -341,12 +341,27 @@ def test_the_official_release_is_unpacked(serve: Serve, project: Path) -> None:
     packed = _archive()
     address = serve({"istio.tar.gz": packed, "istio.tar.gz.sha256": _sum(packed, "istio.tar.gz")})
 
-    folder = download.get("1.30.3", archive=f"{address}/istio.tar.gz")
+    folder = download.get("1.30.3", archives=[f"{address}/istio.tar.gz"])
 
     assert folder == project / "releases" / "1.30.3"
     assert (folder / "manifests/charts/base/Chart.yaml").exists()
     assert (folder / "bin" / "istioctl").read_bytes() == b"binary"
     assert "the official archive" in (folder / "SOURCE").read_text()
+
+
+def test_a_release_comes_from_the_next_source(serve: Serve, project: Path) -> None:
+    """GitHub is the first; Istio publishes the same archives on blob.istio.io."""
+    packed = _archive()
+    address = serve({"istio.tar.gz": packed, "istio.tar.gz.sha256": _sum(packed, "istio.tar.gz")})
+    first, second = download.ARCHIVES
+    assert first.startswith("https://github.com/istio/istio/")
+    assert second.startswith("https://blob.istio.io/istio-release/")
+
+    folder = download.get(
+        "1.30.3", archives=["http://127.0.0.1:9/istio.tar.gz", f"{address}/istio.tar.gz"]
+    )
+
+    assert f"the official archive {address}" in (folder / "SOURCE").read_text()
 
 
 def test_a_release_leaves_another_set_ups_modules_alone(serve: Serve, project: Path) -> None:
@@ -356,7 +371,7 @@ def test_a_release_leaves_another_set_ups_modules_alone(serve: Serve, project: P
     needed = cache.FOLDER / "go-mod"
     needed.mkdir(parents=True)
     getting = threading.Thread(
-        target=download.get, args=("1.30.3",), kwargs={"archive": f"{address}/istio.tar.gz"}
+        target=download.get, args=("1.30.3",), kwargs={"archives": [f"{address}/istio.tar.gz"]}
     )
 
     with filelock.FileLock(cache.FOLDER / "lock"):
@@ -374,7 +389,7 @@ def test_a_release_with_a_wrong_checksum_is_refused(serve: Serve, project: Path)
     address = serve({"istio.tar.gz": _archive(), "istio.tar.gz.sha256": _sum(b"", "istio.tar.gz")})
 
     with pytest.raises(ToolchainError, match="nothing of it is used"):
-        download.get("1.30.3", archive=f"{address}/istio.tar.gz")
+        download.get("1.30.3", archives=[f"{address}/istio.tar.gz"])
 
     assert list((project / "releases").iterdir()) == []
 
@@ -389,7 +404,7 @@ def test_a_release_of_another_minor_is_not_replaced_by_the_module(
     monkeypatch.setattr(golang, "module_folder", lambda _: module)
 
     with pytest.raises(download.ReleaseError, match="config set releaseDir FOLDER"):
-        download.get("1.28.0", archive="http://127.0.0.1:9/istio.tar.gz")
+        download.get("1.28.0", archives=["http://127.0.0.1:9/istio.tar.gz"])
 
     assert list((project / "releases").iterdir()) == []
 

@@ -1,6 +1,7 @@
 """The stack's config: what is refused, and how."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -575,3 +576,38 @@ def test_the_release_is_asked_when_all_else_is_right(
 
     with pytest.raises(pulumi.RunError, match=r"stack test has 1 mistake:\n  - mesh:meshConfig\."):
         config.read()
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"hub": "gcr.io/istio-release"},
+        {"bookinfoHub": "registry.istio.io/release"},
+        {"values": '{"istiod": {"image": "registry.istio.io/release/pilot:1.30.3"}}'},
+        {"addons": '["prometheus"]'},
+    ],
+)
+def test_a_host_that_istio_retires_is_warned_of(
+    configure: Configure,
+    release_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    overrides: dict[str, str],
+) -> None:
+    """In a setting, a value of a chart or an add-on's file, with the new place."""
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", said.append)
+    folder = release_dir
+    if "addons" in overrides:
+        folder = tmp_path / "release"
+        shutil.copytree(release_dir, folder, ignore=shutil.ignore_patterns("bookinfo"))
+        file = folder / "samples" / "addons" / "prometheus.yaml"
+        file.write_text("image: gcr.io/istio-release/prometheus:1\n")
+    configure(releaseDir=str(folder), **overrides)
+
+    config.read()
+
+    (warning,) = said
+    assert next(iter(overrides)).removesuffix("s") in warning.replace("add-on", "addon")
+    assert "8 and 9 December 2026" in warning
+    assert "docker.io/istio" in warning

@@ -1,0 +1,17 @@
+"""Hosts that Istio retires, and where their contents are instead (Istio 1.31's upgrade notes)."""
+
+from collections.abc import Mapping
+
+SHUT_DOWN = "the last test without them is on 8 and 9 December 2026"
+RETIRED: Mapping[str, str] = {
+    "registry.istio.io": "docker.io/istio",
+    "gcr.io/istio-release": "docker.io/istio",
+    "istio-release.storage.googleapis.com": "blob.istio.io/istio-release, or as OCI charts "
+    "oci://ghcr.io/istio/release/charts",
+}
+"""By host, or the path on it."""
+
+
+def named_in(text: str) -> list[str]:
+    """List the retired hosts that a text names."""
+    return [host for host in RETIRED if host in text]
