@@ -1,4 +1,4 @@
-"""Secrets, kept out of what people are shown: whoever marked them, or forgot to."""
+"""Removes secrets from output, whether Pulumi marked them or their name or form gives them away."""
 
 import re
 from collections.abc import Sequence
@@ -6,10 +6,10 @@ from typing import Any
 
 SECRET = "[secret]"  # noqa: S105 - what Pulumi itself prints in place of one
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""What Pulumi prints for a value that only the update will tell (sdk/go: plugin/rpc.go)."""
+"""The text that Pulumi prints for a value known only after the update (sdk/go: plugin/rpc.go)."""
 COMPUTED = "[computed]"
 SENTINEL = "4dabf18193072939515e22adb298388d"
-"""The key of a mapping that is no plain value (pulumi/sdk, go/common/resource/sig)."""
+"""The key that marks a mapping as a special value (pulumi/sdk, go/common/resource/sig)."""
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 SECRET_NAME = re.compile(
     r"(password|passwd|passphrase|token|secret|credentials?|(api|access|private)[-_.]?key)$", re.I
@@ -27,20 +27,20 @@ IN_TEXT = (
 
 
 def hides(kind: str, steps: Sequence[str]) -> bool:
-    """Tell whether what is at a place in an object is a secret, whatever it looks like."""
+    """Return whether the value at a path in an object is a secret, judged by the path alone."""
     if kind == "Secret" and steps[:1] in (("data",), ("stringData",)):
         return len(steps) > 1
     if not steps:
         return False
     if kind == "provider kubernetes" and steps == ("kubeconfig",):
         return True
-    # A container's environment: the name is beside the value, or names the item that it is in.
+    # In a container's environment the name is the key of the value, or that of its list item.
     named = steps[-2] if len(steps) > 1 and steps[-1] == "value" else steps[-1]
     return steps[-1] == LAST_APPLIED or bool(SECRET_NAME.search(named))
 
 
 def value(kind: str, steps: tuple[str, ...], found: Any) -> Any:
-    """Return what may be shown of what is at a place in an object."""
+    """Return the value at a path in an object, without its secrets."""
     if isinstance(found, dict):
         if SENTINEL in found or _is_hidden_variable(found):
             return SECRET if SENTINEL in found else {**found, "value": SECRET}
@@ -53,7 +53,7 @@ def value(kind: str, steps: tuple[str, ...], found: Any) -> Any:
 
 
 def text(found: str) -> str:
-    """Return a text without the private keys, passwords and tokens that are plain to see in it."""
+    """Return a text without the private keys, passwords and tokens that are recognizable in it."""
     for pattern in IN_TEXT:
         found = pattern.sub(rf"\1{SECRET}\2", found)
     return found
