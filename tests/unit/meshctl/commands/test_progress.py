@@ -45,16 +45,16 @@ def test_the_reason_is_the_api_servers(workspace: Workspace) -> None:
     """With where to look when it is a webhook that doesn't answer."""
     ratings, reviews, _ = progress.reasons(workspace, NAMESPACES)
 
-    assert ratings.startswith(f"bookinfo/ratings-v1 gets no pods: {REFUSED}\n")
+    assert ratings.startswith(f"Deployment bookinfo/ratings-v1 gets no pods: {REFUSED}\n")
     assert "kubectl get pods --namespace istio-system" in ratings
-    assert reviews == "bookinfo/reviews-v1 gets no pods: exceeded quota: pods=1"
+    assert reviews == "Deployment bookinfo/reviews-v1 gets no pods: exceeded quota: pods=1"
 
 
 def test_a_gateway_that_gets_no_address_is_told(workspace: Workspace) -> None:
     """Of those that have waited for more than a minute, with what a cluster without any can do."""
     *_, gateway = progress.reasons(workspace, NAMESPACES)
 
-    assert gateway.startswith("istio-system/internal has no address")
+    assert gateway.startswith("gateway istio-system/internal has no address")
     assert gateway.endswith("pulumi config set --path 'gateways[0].serviceType' NodePort")
 
 
