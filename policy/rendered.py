@@ -26,7 +26,9 @@ class RenderedError(UserError):
 
 @app.command()
 def check(
-    folder: Annotated[Path, typer.Argument(help="A folder that `make render` wrote.")],
+    folder: Annotated[
+        Path, typer.Argument(help="A folder of YAML, such as that of `make render`.")
+    ],
     stack: Annotated[str, typer.Option(envvar="STACK", help="The stack's name.")] = "dev",
     mode: Annotated[
         Mode | None, typer.Option(envvar="MODE", help="The stack's mode, if its file lacks it.")
