@@ -28,7 +28,7 @@ def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
             check="webhook",
             subject=f"injector {name}",
             status="wrong",
-            found=f"no MutatingWebhookConfiguration for {name}, but pods ask for it in namespace "
+            found=f"no MutatingWebhookConfiguration for {name}, but labels ask for it in namespace "
             f"{', '.join(sorted(asking[name]))}: new pods get no istio-proxy",
             remedy=remedies.bring_back(remedies.platform_of(settings))
             if name in revision_names(settings)
