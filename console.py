@@ -1,4 +1,4 @@
-"""The terminal: one line for each step, a sign of life while one takes long, and errors."""
+"""Terminal output: a line for each step, signs of progress during long steps, and errors."""
 
 import contextlib
 import sys
@@ -11,16 +11,16 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
-BEAT_SECONDS = 2  # without a sign of life
+BEAT_SECONDS = 2  # between two signs of progress
 WIDTH_WITHOUT_TERMINAL = 160
 
 
 class UserError(Exception):
-    """An error whose message tells a person what is wrong and what to do."""
+    """An error whose message says what is wrong and what to do."""
 
 
 def output() -> Console:
-    """Return the standard output for tables: as wide as the terminal, or wide enough for them."""
+    """Return the standard output for tables: as wide as the terminal, or 160 columns wide."""
     out = Console(highlight=False)
     if not out.is_terminal:
         out.width = WIDTH_WITHOUT_TERMINAL
@@ -33,7 +33,7 @@ def say(text: str) -> None:
 
 
 def done(what: str, how: str) -> None:
-    """Print the line of a finished step."""
+    """Print a line about a finished step."""
     _err.print(f"[green]✓[/] {what:<26} {how}")
 
 
@@ -45,9 +45,9 @@ def error(text: str) -> None:
 
 @contextlib.contextmanager
 def alive(what: str) -> Generator[Callable[[str], None]]:
-    """Show that a long step goes on: a line that moves on a terminal, else a dot every 2 s.
+    """Show that a long step is still running: a changing line on a terminal, else a dot every 2 s.
 
-    What the step notes is shown beside it on a terminal.
+    On a terminal the line ends with the text that was last given to the yielded function.
     """
     latest = ""
     began = time.monotonic()
@@ -85,7 +85,7 @@ def alive(what: str) -> Generator[Callable[[str], None]]:
 
 @contextlib.contextmanager
 def progress(what: str, total: int) -> Generator[Callable[[int], None]]:
-    """Show a download's progress bar; the yielded function takes the bytes that came."""
+    """Show a download's progress bar; the yielded function takes the number of new bytes."""
     columns = (TextColumn("  {task.description}"), BarColumn(), DownloadColumn())
     with Progress(*columns, TimeRemainingColumn(), console=_err, transient=True) as bar:
         task = bar.add_task(what, total=total or None)
@@ -97,7 +97,7 @@ def run(
     *errors: type[Exception],
     interrupted: str = "interrupted",
 ) -> None:
-    """Run a command line: a UserError, or one of `errors`, is one message and exit code 1."""
+    """Run a command line; print a UserError, or one of `errors`, as a message and exit with 1."""
     try:
         app()
     except (UserError, *errors) as caught:

@@ -1,1 +1,1 @@
-"""What the program costs, against what people would use otherwise."""
+"""Benchmarks of the program, compared with istioctl and helm."""

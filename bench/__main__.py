@@ -1,6 +1,6 @@
-"""Measures the way from an empty cluster to Bookinfo 2/2, by Pulumi and by its rivals, in one run.
+"""The benchmark from an empty cluster to Bookinfo 2/2: Pulumi, istioctl and helm in one run.
 
-Each run of each way gets a fresh sandbox. Prints Markdown, for docs/performance.md.
+Each run of each tool gets a fresh sandbox. Prints Markdown, for docs/performance.md.
 """
 
 import os
@@ -28,7 +28,7 @@ KUBECTL = str(Path(sys.executable).parent / "kubectl")
 
 
 def main() -> None:
-    """Measure all, and print the tables."""
+    """Measure all tools, and print the tables."""
     programs = toolchain.ensure((ISTIO, HELM))
     sandbox = Sandbox("bench")
     workspace = Workspace("bench", sandbox.name)

@@ -1,7 +1,7 @@
-"""Measures app stacks on one platform: what one more costs as their number grows.
+"""The benchmark of app stacks on one platform: the cost of one more as their number grows.
 
-They are brought up, changed and destroyed, some at a time; it ends with an error when one of them
-changes an object of another's or of the platform's. Prints Markdown and draws docs/stacks.svg.
+The stacks are deployed, changed and destroyed, some at a time; it ends with an error when one of
+them changes an object of another stack or of the platform. Prints Markdown, draws docs/stacks.svg.
 """
 
 import json
@@ -48,16 +48,16 @@ class Run:
     """One command on one stack."""
 
     beside: int
-    """Other app stacks on the platform, when its group began."""
+    """The number of other app stacks on the platform when the run's group began."""
     seconds: float
     processor: float
-    """Seconds of processor time, of all its processes: what a busy machine doesn't change."""
+    """Seconds of processor time of all its processes, which a busy machine doesn't change."""
     megabytes: float
-    """The most that the command and all its processes had resident at once."""
+    """The most resident memory of the command and all its processes at one time."""
 
 
 def main() -> None:
-    """Measure all, and print the table."""
+    """Measure all commands, print the table and draw the plot."""
     began, load = time.monotonic(), os.getloadavg()[0]
     sandbox = Sandbox("bench-stacks")
     platform = Workspace(PLATFORM, sandbox.name)
@@ -68,7 +68,7 @@ def main() -> None:
     platform.make_stack()
     _measured(platform, ("up", *UNASKED), 0)
     if OUTPUT not in platform.outputs():
-        sys.exit("the platform didn't come up")
+        sys.exit(f"stack {PLATFORM} has no output {OUTPUT}: set its mode to platform")
 
     stacks = [Workspace(f"app-{number:02}", sandbox.name) for number in range(1, STACKS + 1)]
     for stack in stacks:
@@ -102,7 +102,7 @@ def main() -> None:
 def _phase(
     platform: Workspace, phase: str, groups: Sequence[Sequence[Workspace]]
 ) -> list[list[Run]]:
-    """Run a command on all stacks, a group at a time, and see that each keeps to its own."""
+    """Run a command on all stacks, a group at a time; check that they change only their own."""
     found = []
     for index, group in enumerate(groups):
         beside = {"up": index * AT_ONCE, "destroy": STACKS - index * AT_ONCE - len(group)}.get(
@@ -116,13 +116,13 @@ def _phase(
         own = {f"bookinfo-{stack.stack}" for stack in group}
         for namespace in (before.keys() | after.keys()) - own:
             if before.get(namespace) != after.get(namespace):
-                sys.exit(f"{phase} of {sorted(own)} touched namespace {namespace}")
-        console.say(f"{phase}, {beside} beside: {_median(found[-1])} (s / CPU s / MB)")
+                sys.exit(f"{phase} of {sorted(own)} changed namespace {namespace}")
+        console.say(f"{phase}, {beside} other stacks: {_median(found[-1])} (s / CPU s / MB)")
     return found
 
 
 def _measured(workspace: Workspace, arguments: Sequence[str], beside: int) -> Run:
-    """Run a pulumi command, and ask again and again how much its processes hold."""
+    """Run a pulumi command, and measure the memory of its processes regularly."""
     began, most = time.monotonic(), 0
     with subprocess.Popen(
         workspace.command(*arguments),
@@ -151,7 +151,7 @@ def _measured(workspace: Workspace, arguments: Sequence[str], beside: int) -> Ru
 
 
 def _resident(pid: int) -> int:
-    """Count the bytes that a process and all below it hold; what they share counts each time."""
+    """Return the resident bytes of a process and its children; shared ones count several times."""
     total = 0
     with suppress(psutil.NoSuchProcess):
         parent = psutil.Process(pid)
@@ -162,7 +162,7 @@ def _resident(pid: int) -> int:
 
 
 def _objects(platform: Workspace) -> Objects:
-    """Return each namespace's objects, with how often each was changed; "" is the cluster's own."""
+    """Return each namespace's objects with their generation; "" has the cluster-scoped ones."""
     listed = json.loads(platform.query("kubectl", "get", KINDS, "-A", "-o", "json"))["items"]
     found: Objects = {}
     for each in listed:

@@ -1,4 +1,4 @@
-"""The commands around the program; `python -m meshctl --help` lists them."""
+"""The entry point of `python -m meshctl`; its option --help lists the commands."""
 
 from meshctl.commands.app import main
 

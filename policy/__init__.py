@@ -1,1 +1,1 @@
-"""What a team asks of its stacks: a Pulumi policy pack, and the same rules for rendered YAML."""
+"""A team's rules for its stacks: a Pulumi policy pack, and a check of rendered YAML."""

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-# Pulumi runs this folder, and it is a package of the one above.
+# Pulumi runs this folder as a program, but it is a package of the parent folder.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from pulumi_policy import PolicyPack

@@ -1,4 +1,4 @@
-"""An app stack brings nothing that is everybody's."""
+"""The rule that app stacks create no cluster-scoped objects."""
 
 from collections.abc import Iterator, Sequence
 
@@ -32,7 +32,7 @@ CLUSTER_SCOPED = {
         "VolumeAttributesClass",
     ),
 }
-"""The kinds that are in no namespace, of Kubernetes 1.36 and the Gateway API, but Namespace."""
+"""The cluster-scoped kinds of Kubernetes 1.36 and the Gateway API, except Namespace."""
 
 
 def _cluster_scoped(objects: Sequence[Object], stack: Stack, _: Options) -> Iterator[Violation]:
@@ -47,8 +47,8 @@ def _cluster_scoped(objects: Sequence[Object], stack: Stack, _: Options) -> Iter
 NO_CLUSTER_SCOPE = Rule(
     name="app-stacks-own-no-cluster-objects",
     level="mandatory",
-    says="A stack with mode app makes no object of the whole cluster's but its namespace",
-    reason="what one developer's stack changes or destroys there, it does to everybody",
-    remedy="move it to the platform stack, or use a Role, a RoleBinding or the like",
+    says="A stack with mode app creates no cluster-scoped object except its namespace",
+    reason="such objects are shared: a developer's stack would change or delete them for everybody",
+    remedy="move it to the platform stack, or use a namespaced kind such as Role or RoleBinding",
     check=_cluster_scoped,
 )

@@ -1,4 +1,4 @@
-"""Containers say what they need, and how to find out whether they work."""
+"""The rules that containers set resources and probes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -41,8 +41,8 @@ def _probes(objects: Sequence[Object], _: Stack, options: Options) -> Iterator[V
 RESOURCES = Rule(
     name="resources-set",
     level="advisory",
-    says="Each container says what it needs of CPU and memory, and how much memory it gets at most",
-    reason="without, nodes are overbooked, and one leak takes the neighbours with it",
+    says="Each container requests CPU and memory, and has a memory limit",
+    reason="without them nodes are overcommitted, and one memory leak can take down other pods",
     remedy="set bookinfoResources, or the chart's resources in `values`",
     check=_resources,
     options={
@@ -50,7 +50,7 @@ RESOURCES = Rule(
             "type": "array",
             "items": {"type": "string", "pattern": r"^(requests|limits)\.[a-z./-]+$"},
             "default": ["requests.cpu", "requests.memory", "limits.memory"],
-            "description": "What has to be set",
+            "description": "The resources that each container must set",
         }
     },
 )
@@ -58,8 +58,8 @@ RESOURCES = Rule(
 PROBES = Rule(
     name="probes-set",
     level="advisory",
-    says="Each container that runs on says how to find out whether it takes requests",
-    reason="without, a pod gets requests before it can answer them, and while it can't any more",
+    says="Each container of a long-running workload has a probe that shows whether it is ready",
+    reason="without one a pod gets requests before it can answer them, and when it no longer can",
     remedy="set bookinfoProbes to true, or give the container a readinessProbe",
     check=_probes,
     options={
@@ -67,7 +67,7 @@ PROBES = Rule(
             "type": "array",
             "items": {"enum": ["readinessProbe", "livenessProbe", "startupProbe"]},
             "default": ["readinessProbe"],
-            "description": "What has to be set",
+            "description": "The probes that each container must set",
         }
     },
 )

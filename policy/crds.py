@@ -1,4 +1,4 @@
-"""CustomResourceDefinitions outlive the stack that made them."""
+"""The rule that a destroy keeps CustomResourceDefinitions."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,12 +8,12 @@ CRD = ("apiextensions.k8s.io", "CustomResourceDefinition")
 
 
 def _retained(objects: Sequence[Object], stack: Stack, options: Options) -> Iterator[Violation]:
-    # The engine tells policies nothing of retainOnDelete: the setting behind it is what they see.
+    # The engine doesn't show retainOnDelete to policies, but they can read the setting behind it.
     crds = [each for each in objects if kind(each) == CRD]
     if crds and stack.deletes_crds and not stack.is_named(options["mayDelete"]):
         yield Violation(
             object=crds[0],
-            got=f"deleteCrds is true in the stack {stack.name}, which has {len(crds)} of them",
+            got=f"deleteCrds is true in the stack {stack.name}, which has {len(crds)} CRDs",
         )
 
 
@@ -21,8 +21,7 @@ RETAINED = Rule(
     name="crds-retained",
     level="mandatory",
     says="A destroy leaves CustomResourceDefinitions in the cluster",
-    reason="with a CRD go all objects of its kind, every team's routes, and nothing brings them "
-    "back",
+    reason="deleting a CRD deletes all objects of its kind, such as every team's routes, for good",
     remedy="set deleteCrds to false, or name the stack in `mayDelete` in the policy config",
     check=_retained,
     looks_at="stack",
@@ -32,7 +31,7 @@ RETAINED = Rule(
             "type": "array",
             "items": {"type": "string"},
             "default": ["dev", "dev-*", "pr-*"],
-            "description": "The names of stacks whose cluster nobody shares; * stands for anything",
+            "description": "Names of stacks whose cluster isn't shared; * matches any text",
         }
     },
 )

@@ -1,4 +1,4 @@
-"""Hosts: an app stack takes its own name at the shared gateway, and no other's."""
+"""The rule that an app stack has no wildcard hosts at the shared gateway."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,7 +8,7 @@ ROUTES = ("HTTPRoute", "GRPCRoute", "TLSRoute")
 
 
 def _hosts(thing: Object) -> Iterator[str]:
-    """List the hosts that an object asks for; none at all means every one."""
+    """Yield the hosts that an object asks for; no host means every host, *."""
     spec = thing.get("spec") or {}
     match kind(thing):
         case ("networking.istio.io", "VirtualService"):
@@ -19,7 +19,7 @@ def _hosts(thing: Object) -> Iterator[str]:
         case ("gateway.networking.k8s.io", "Gateway"):
             yield from (each.get("hostname") or "*" for each in spec.get("listeners") or [])
         case ("gateway.networking.k8s.io", name) if name in ROUTES:
-            # A route of services among each other has a Service for a parent, and no host.
+            # A route between services has a Service as its parent, and no host.
             parents = spec.get("parentRefs") or []
             if any(parent.get("kind", "Gateway") == "Gateway" for parent in parents):
                 yield from spec.get("hostnames") or ["*"]
@@ -30,7 +30,7 @@ def _no_wildcard(objects: Sequence[Object], stack: Stack, _: Options) -> Iterato
         return
     for each in objects:
         for host in _hosts(each):
-            # Istio's own form is namespace/host, in which the namespace may be *.
+            # Istio also has the form namespace/host, in which the namespace may be *.
             if "*" in host.rpartition("/")[2]:
                 yield Violation(object=each, got=f"host {host}")
 
@@ -40,6 +40,6 @@ NO_WILDCARD = Rule(
     level="mandatory",
     says="A stack with mode app asks the gateway for hosts by their full names",
     reason="a wildcard takes the requests of the other stacks at the same gateway",
-    remedy="set bookinfoHost to a name of the stack's own",
+    remedy="set bookinfoHost to a full name that only this stack uses",
     check=_no_wildcard,
 )

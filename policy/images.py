@@ -1,4 +1,4 @@
-"""Images: of a version that stays what it is, from registries that the team trusts."""
+"""The rules that images are pinned, and come from registries that the team allows."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,7 +14,7 @@ def parts(image: str) -> tuple[str, str, str]:
     name, _, tag = last.partition(":")
     repository = f"{path}{slash}{name}"
     first, slash, _ = repository.partition("/")
-    # Docker's own way: what doesn't look like a host is a repository of Docker Hub.
+    # As Docker does: a first part that doesn't look like a host is a repository of Docker Hub.
     if not slash:
         repository = f"docker.io/library/{repository}"
     elif "." not in first and ":" not in first and first != "localhost":
@@ -36,7 +36,7 @@ def _pinned(objects: Sequence[Object], _: Stack, options: Options) -> Iterator[V
         if digest:
             continue
         if options["digest"]:
-            yield Violation(object=owner, got=f"container {name} has image {image}, with no digest")
+            yield Violation(object=owner, got=f"container {name} has image {image}, without digest")
         elif tag in ("", "latest"):
             yield Violation(object=owner, got=f"container {name} has image {image or '(none)'}")
 
@@ -58,15 +58,15 @@ PINNED = Rule(
     name="images-pinned",
     level="mandatory",
     says="An image has a tag other than latest, or a digest",
-    reason="else two pods of one Deployment may run different programs, and a rollback brings none "
-    "back",
-    remedy="set bookinfoTag or tag, or the image's own, to a version or digest",
+    reason="otherwise two pods of one Deployment may run different programs, and a rollback can't "
+    "restore the old one",
+    remedy="set bookinfoTag or tag, or the tag of the image itself, to a version or digest",
     check=_pinned,
     options={
         "digest": {
             "type": "boolean",
             "default": False,
-            "description": "Whether a tag isn't enough, for who pushes may move it",
+            "description": "Whether a digest is required, because a tag can be moved",
         }
     },
 )
@@ -84,7 +84,7 @@ FROM_REGISTRIES = Rule(
     name="images-from-allowed-registries",
     level="mandatory",
     says="An image comes from a registry that the team allows",
-    reason="whoever can push to an image's repository runs programs in the cluster",
+    reason="everybody who can push to an image's repository can run programs in the cluster",
     remedy="pull it from one of the allowed registries (hub, bookinfoHub), or add its registry "
     "to `registries` in the policy config",
     check=_from_registries,

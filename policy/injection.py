@@ -1,4 +1,4 @@
-"""Workloads are in the mesh: what is outside has no mutual TLS, no policies and no telemetry."""
+"""The rule that workloads are in the mesh: with mutual TLS, policies and telemetry."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -7,11 +7,11 @@ from policy.pods import PROXY, Pod, pods
 from policy.rule import Object, Options, Rule, Stack, Violation, kind, metadata
 
 OWN_PODS = {("app", "istiod"), ("k8s-app", "istio-cni-node"), ("app", "ztunnel")}
-"""Labels of the mesh's own pods: the others of their namespaces are the mesh's, too."""
+"""Labels of the mesh's own pods; all pods of their namespaces count as the mesh's own."""
 
 
 def runs_istiod(pod: Pod) -> bool:
-    """Whether the pods are a control plane."""
+    """Return whether the pods are a control plane's."""
     return pod.meta("labels").get("app") == "istiod"
 
 
@@ -33,17 +33,17 @@ def _injected(objects: Sequence[Object], _: Stack, options: Options) -> Iterator
 
 
 def _outside(pod: Pod, namespace: Mapping[str, str] | None) -> str:
-    """Say why pods are not in the mesh; empty when they are, or when nobody here can tell."""
+    """Return why pods are outside the mesh; empty if they are in it, or it can't be known."""
     labels = pod.meta("labels")
     if any(container.get("name") == PROXY for container in pod.all_containers):
         return ""
-    # In ambient mode pods have no sidecar, and say so.
+    # In ambient mode pods have no sidecar, but a label.
     if (labels.get(DATAPLANE_MODE) or (namespace or {}).get(DATAPLANE_MODE)) == "ambient":
         return ""
     chosen = labels.get(INJECT) or pod.meta("annotations").get(INJECT)
     if chosen == "true" or (REVISION in labels and chosen != "false"):
         return ""
-    # A namespace of another stack's may have the label.
+    # The namespace may be another stack's, and have the label there.
     if namespace is None or (chosen != "false" and _injects(namespace)):
         return ""
     own = f"{INJECT}=false" if chosen == "false" else "no sidecar"
@@ -52,7 +52,7 @@ def _outside(pod: Pod, namespace: Mapping[str, str] | None) -> str:
 
 
 def _injects(labels: Mapping[str, str]) -> bool:
-    """Whether istiod gives the pods of a namespace with such labels a sidecar."""
+    """Return whether istiod injects the pods of a namespace with these labels."""
     if labels.get(INJECTION) == "disabled":
         return False
     return labels.get(INJECTION) == "enabled" or REVISION in labels
@@ -61,8 +61,8 @@ def _injects(labels: Mapping[str, str]) -> bool:
 INJECTED = Rule(
     name="workloads-injected",
     level="mandatory",
-    says="Applications run in the mesh: by their namespace's label, their own, or with a sidecar",
-    reason="a pod outside of the mesh takes plain text, and no policy or telemetry sees it",
+    says="Applications run in the mesh: by a label of their namespace or pods, or with a sidecar",
+    reason="a pod outside of the mesh accepts plain text, and has no policies and no telemetry",
     remedy="set injection to auto, manual or ambient, or label the namespace "
     "istio-injection=enabled, istio.io/rev=<revision> or istio.io/dataplane-mode=ambient",
     check=_injected,
@@ -72,7 +72,7 @@ INJECTED = Rule(
             "type": "array",
             "items": {"type": "string"},
             "default": ["kube-system"],
-            "description": "Namespaces beside the mesh's own whose pods may be outside",
+            "description": "Namespaces other than the mesh's own whose pods may be outside of it",
         }
     },
 )

@@ -1,4 +1,4 @@
-"""Mutual TLS where it counts: nothing in plain text in production."""
+"""The rule that production stacks accept mutual TLS only."""
 
 from collections.abc import Iterator, Sequence
 
@@ -29,16 +29,17 @@ def _strict(objects: Sequence[Object], stack: Stack, options: Options) -> Iterat
         if runs_istiod(pod) and pod.namespace not in strict:
             yield Violation(
                 object=pod.owner,
-                got=f"no PeerAuthentication in {pod.namespace} makes the mesh's mode STRICT",
+                got=f"no PeerAuthentication in {pod.namespace} sets the mesh's mode to STRICT",
             )
 
 
 STRICT = Rule(
     name="mtls-strict-in-prod",
     level="mandatory",
-    says="The mesh of a production stack takes mutual TLS only",
-    reason="a sidecar that takes plain text lets in whoever reaches the pod, with no identity",
-    remedy="set mtls to strict, and no namespace of mtlsByNamespace to anything else",
+    says="The mesh of a production stack accepts mutual TLS only",
+    reason="a sidecar that accepts plain text lets in everybody who reaches the pod, without an "
+    "identity",
+    remedy="set mtls to strict, and also every namespace in mtlsByNamespace",
     check=_strict,
     looks_at="stack",
     options={"stacks": PROD},

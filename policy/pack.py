@@ -1,4 +1,4 @@
-"""The rules as Pulumi's policies, over the inputs of Kubernetes resources."""
+"""The rules as Pulumi policies, which check the inputs of Kubernetes resources."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ from policy.rules import RULES
 
 
 def policies() -> list[Policy]:
-    """Return a policy for each rule, by the rule's name."""
+    """Return a policy for each rule, with the rule's name."""
     return [_policy(rule) for rule in RULES]
 
 
@@ -53,7 +53,7 @@ def _policy(rule: Rule) -> Policy:
 
 
 def _is_object(resource: ResourceValidationArgs | PolicyResource) -> bool:
-    """Tell a Kubernetes object from a component, a provider, and a patch of another's object."""
+    """Return whether a resource is a Kubernetes object: no component, provider or patch."""
     token = resource.resource_type
     return (
         token.startswith("kubernetes:") and not token.endswith("Patch") and "kind" in resource.props
@@ -61,7 +61,7 @@ def _is_object(resource: ResourceValidationArgs | PolicyResource) -> bool:
 
 
 def _stack() -> Stack:
-    """Return the stack that the engine is at work on."""
+    """Return the stack that the engine works on."""
     config = pulumi.Config(pulumi.get_project())
     return Stack(
         name=pulumi.get_stack(),

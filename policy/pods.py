@@ -1,4 +1,4 @@
-"""The pods that objects make, whatever the kind of the object."""
+"""The pods that objects create, for every kind of object."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,56 +17,56 @@ TEMPLATES: dict[tuple[str, str], tuple[str, ...]] = {
     ("batch", "Job"): _TEMPLATE,
     ("batch", "CronJob"): ("spec", "jobTemplate", "spec", "template"),
 }
-"""Where the pod is in each kind that makes pods."""
+"""The path of the pod template in each kind that creates pods."""
 
 INJECTED_IMAGE = "auto"
-"""What a gateway's chart writes where istiod puts the image of the proxy."""
+"""The image in a gateway's chart, which istiod replaces by that of the proxy."""
 PROXY = "istio-proxy"
 
 
 @dataclass(frozen=True)
 class Pod:
-    """An object's pods: it, and what they are made of."""
+    """The pods of an object: the object itself, and the template of the pods."""
 
     owner: Object
     template: Mapping[str, Any]
 
     @property
     def namespace(self) -> str:
-        """Where they are."""
+        """The namespace of the pods."""
         return metadata(self.owner, "namespace") or "default"
 
     @property
     def runs_on(self) -> bool:
-        """Whether they are to run until somebody ends them."""
+        """Whether the pods are long-running, unlike those of a Job."""
         return kind(self.owner)[0] != "batch"
 
     def meta(self, key: str) -> Mapping[str, str]:
-        """Return their labels or annotations."""
+        """Return the labels or annotations of the pods."""
         return metadata(self.template, key) or {}
 
     @property
     def containers(self) -> Sequence[Mapping[str, Any]]:
-        """What runs in them as long as they do."""
+        """The containers that run as long as the pod."""
         return (self.template.get("spec") or {}).get("containers") or []
 
     @property
     def all_containers(self) -> Iterator[Mapping[str, Any]]:
-        """What runs in them at any time."""
+        """All containers, with init and ephemeral ones."""
         spec = self.template.get("spec") or {}
         for key in ("initContainers", "containers", "ephemeralContainers"):
             yield from spec.get(key) or []
 
     @property
     def own_containers(self) -> Iterator[Mapping[str, Any]]:
-        """Their containers but Istio's proxy, which istiod or istioctl wrote."""
+        """The containers without Istio's proxy, which istiod or istioctl adds."""
         for container in self.containers:
             if container.get("name") != PROXY:
                 yield container
 
 
 def pods(objects: Iterable[Object]) -> Iterator[Pod]:
-    """List the pods that objects make."""
+    """Yield the pods that objects create."""
     for each in objects:
         path = TEMPLATES.get(kind(each))
         if path is None:

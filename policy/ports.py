@@ -1,4 +1,4 @@
-"""The ports by which requests come into the cluster."""
+"""The rules on ports that are open to the outside of the cluster."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,7 +6,7 @@ from policy.rule import PROD, Object, Options, Rule, Stack, Violation, kind
 
 
 def _opened(thing: Object) -> Iterator[object]:
-    """List the ports that an object opens to the outside."""
+    """Yield the ports that an object opens to the outside."""
     spec = thing.get("spec") or {}
     match kind(thing):
         case ("", "Service") if spec.get("type") in ("LoadBalancer", "NodePort"):
@@ -19,7 +19,7 @@ def _opened(thing: Object) -> Iterator[object]:
 
 
 def _shown(port: object) -> object:
-    """Write a port as in a manifest: the engine's numbers are floats."""
+    """Return a port as in a manifest: the engine's numbers are floats."""
     return int(port) if isinstance(port, float) else port
 
 
@@ -49,8 +49,8 @@ def _no_node_ports(
 GATEWAY_PORTS = Rule(
     name="gateway-ports-allowed",
     level="mandatory",
-    says="Gateways, and Services that are reached from outside, open allowed ports only",
-    reason="firewalls and load balancers of the team know these, and nobody watches another",
+    says="Gateways, and Services that can be reached from outside, open allowed ports only",
+    reason="the team's firewalls and load balancers know only these, and others aren't watched",
     remedy="use one of the allowed ports, or add it to `ports` in the policy config",
     check=_allowed,
     options={
@@ -58,7 +58,7 @@ GATEWAY_PORTS = Rule(
             "type": "array",
             "items": {"type": "integer"},
             "default": [80, 443, 15021],
-            "description": "HTTP, HTTPS, and the gateway's health",
+            "description": "Allowed ports; the default is HTTP, HTTPS, and the gateway's health",
         }
     },
 )
@@ -66,9 +66,10 @@ GATEWAY_PORTS = Rule(
 NO_NODE_PORTS = Rule(
     name="no-node-ports-in-prod",
     level="mandatory",
-    says="No Service of a production stack has a port on the nodes",
-    reason="it is open on every node's address, past the load balancer and its firewall",
-    remedy="give the gateway serviceType LoadBalancer, or ClusterIP, and its ports no nodePort",
+    says="No Service of a production stack has a node port",
+    reason="a node port is open on every node, bypassing the load balancer and its firewall",
+    remedy="set the gateway's serviceType to LoadBalancer or ClusterIP, and no nodePort for its "
+    "ports",
     check=_no_node_ports,
     options={"stacks": PROD},
 )

@@ -1,4 +1,4 @@
-"""The rules on a folder of YAML: `python -m policy.rendered FOLDER`."""
+"""The check of a folder of YAML against the rules: `python -m policy.rendered FOLDER`."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -21,21 +21,23 @@ LEVELS = ("mandatory", "advisory", "disabled")
 
 
 class RenderedError(UserError):
-    """The folder or the policy config can't be used; the message says why and what helps."""
+    """The folder or the policy config can't be used; the message says why and what to do."""
 
 
 @app.command()
 def check(
-    folder: Annotated[Path, typer.Argument(help="What `make render` wrote, or any such YAML.")],
-    stack: Annotated[str, typer.Option(envvar="STACK", help="Which stack it is of.")] = "dev",
+    folder: Annotated[
+        Path, typer.Argument(help="A folder of YAML, such as that of `make render`.")
+    ],
+    stack: Annotated[str, typer.Option(envvar="STACK", help="The stack's name.")] = "dev",
     mode: Annotated[
-        Mode | None, typer.Option(envvar="MODE", help="Its mode, if its file doesn't say it.")
+        Mode | None, typer.Option(envvar="MODE", help="The stack's mode, if its file lacks it.")
     ] = None,
     config: Annotated[
         Path | None, typer.Option(envvar="POLICY_CONFIG", help="The policy config, as JSON.")
     ] = None,
 ) -> None:
-    """Check Kubernetes objects against the rules; the exit code is 1 when a mandatory one fails."""
+    """Check Kubernetes objects against the rules; exit with 1 when a mandatory one is violated."""
     objects = read(folder)
     levels = configured(_read_config(config) if config else {})
     judged = Stack(name=stack, mode=mode or _mode_of(stack))
@@ -49,7 +51,7 @@ def check(
             typer.echo(f"[{level}] {rule.name}: {rule.says}: {rule.reason}.")
             typer.echo(f"    {rule.message(violation)}")
     typer.echo(
-        f"{len(objects)} objects: violations: {found['mandatory']} mandatory, "
+        f"{len(objects)} objects checked, violations: {found['mandatory']} mandatory, "
         f"{found['advisory']} advisory"
     )
     if found["mandatory"]:
@@ -57,12 +59,13 @@ def check(
 
 
 def _mode_of(stack: str) -> str:
-    """Read the mode in the stack's file: without it, an app's rules would pass in silence."""
+    """Return the mode in the stack's file: with a wrong one the rules for apps check nothing."""
     own = Workspace(stack, "none")
     found = own.setting("mode")
     if found not in get_args(Mode):
         raise RenderedError(
-            f"{own.config_file.name}: mode is {found}: one of {', '.join(get_args(Mode))}"
+            f"{own.config_file.name}: mode is {found}, but must be one of "
+            f"{', '.join(get_args(Mode))}"
         )
     return found
 
@@ -73,7 +76,7 @@ def read(folder: Path) -> list[Object]:
     objects = [each for file in files for each in _objects(file)]
     if not objects:
         raise RenderedError(
-            f"{folder} has no YAML file with a Kubernetes object: make render first"
+            f"{folder} has no YAML file with a Kubernetes object: run `make render OUT={folder}`"
         )
     return objects
 
@@ -82,7 +85,7 @@ def _objects(file: Path) -> Iterator[Object]:
     try:
         documents = list(yaml.safe_load_all(_text(file)))
     except yaml.YAMLError as error:
-        raise RenderedError(f"{file} is no YAML: {error}") from error
+        raise RenderedError(f"{file} isn't valid YAML: {error}") from error
     for document in documents:
         if isinstance(document, Mapping) and document.get("kind") == "List":
             yield from document.get("items") or []
@@ -94,35 +97,37 @@ def _read_config(file: Path) -> Mapping[str, Any]:
     try:
         config = json.loads(_text(file))
     except json.JSONDecodeError as error:
-        raise RenderedError(f"{file} is no JSON: {error}") from error
+        raise RenderedError(f"{file} isn't valid JSON: {error}") from error
     if not isinstance(config, dict):
-        raise RenderedError(f"{file} must hold an object, of rules by name: it holds {config!r}")
+        raise RenderedError(f"{file} must be a JSON object with rules by name: got {config!r}")
     return config
 
 
 def configured(config: Mapping[str, Any]) -> dict[str, tuple[Level, Options]]:
-    """Give each rule its level and options, by name; `config` is as --policy-pack-config wants it.
+    """Return each rule's level and options by name; `config` is that of --policy-pack-config.
 
-    Raises RenderedError on a rule, a level or an option that isn't there.
+    Raises RenderedError on an unknown rule, level or option.
     """
     names = [rule.name for rule in RULES]
     for name in config:
         if name not in (*names, "all"):
             raise RenderedError(
-                f"policy config: there is no rule {name}: one of {', '.join(names)}"
+                f"policy config: there is no rule {name}; the rules are {', '.join(names)}"
             )
     return {rule.name: _configured(rule, config) for rule in RULES}
 
 
 def _configured(rule: Rule, config: Mapping[str, Any]) -> tuple[Level, Options]:
-    """Take a rule's own entry, or that of all."""
+    """Return a rule's level and options: those of its own entry, else of the entry `all`."""
     level, options = rule.level, dict(rule.defaults)
     for entry in (config.get("all"), config.get(rule.name)):
         given = {"enforcementLevel": entry} if isinstance(entry, str) else dict(entry or {})
         level = given.pop("enforcementLevel", level)
         options |= given
     if level not in LEVELS:
-        raise RenderedError(f"policy config: {rule.name} is {level}: one of {', '.join(LEVELS)}")
+        raise RenderedError(
+            f"policy config: {rule.name} is {level}, but must be one of {', '.join(LEVELS)}"
+        )
     schema = {"properties": dict(rule.options), "additionalProperties": False}
     try:
         jsonschema.validate(options, schema)

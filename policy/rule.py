@@ -1,4 +1,4 @@
-"""What a rule is: a plain function over Kubernetes objects, with its reason and its remedy."""
+"""The form of a rule: a function over Kubernetes objects, with its reason and its remedy."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,33 +15,33 @@ PROD = {
     "type": "array",
     "items": {"type": "string"},
     "default": ["prod", "prod-*", "*-prod"],
-    "description": "The names of the stacks that the rule is for; * stands for anything",
+    "description": "Names of the stacks that the rule applies to; * matches any text",
 }
-"""The option of rules that are for production only."""
+"""The option of rules that apply to production stacks only."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """What rules know of the stack that brings the objects."""
+    """The stack that the objects belong to, as far as rules need it."""
 
     name: str
     mode: str = "standalone"
-    """What of the mesh it brings: platform, app or standalone."""
+    """The part of the mesh that it deploys: platform, app or standalone."""
     deletes_crds: bool = False
 
     @property
     def is_app(self) -> bool:
-        """Whether it is one developer's application on a platform of another stack's."""
+        """Whether the stack is an application that uses another stack's platform."""
         return self.mode == "app"
 
     def is_named(self, patterns: Iterable[str]) -> bool:
-        """Whether one of the patterns fits its name."""
+        """Return whether one of the patterns matches the stack's name."""
         return any(fnmatchcase(self.name, pattern) for pattern in patterns)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Violation:
-    """An object that breaks a rule, and the value by which it does."""
+    """An object that breaks a rule, and the value that is wrong."""
 
     object: Object
     got: str
@@ -53,29 +53,29 @@ Check = Callable[[Sequence[Object], Stack, Options], Iterator[Violation]]
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """A rule, and the words in which a person is told of it."""
+    """A rule, and the texts of its messages."""
 
     name: str
     level: Level
-    """What it is unless the policy config says otherwise."""
+    """The level, unless the policy config sets another one."""
     says: str
     reason: str
     remedy: str
     check: Check
     looks_at: Literal["object", "stack"] = "object"
-    """Whether an object can be judged alone, before it is made, or only all of them at the end."""
+    """Whether it checks each object alone, before it is created, or all of them at the end."""
     reads_config: bool = False
-    """Whether it says nothing without the config of the stack's program."""
+    """Whether it needs the config of the stack's program, which rendered YAML lacks."""
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """What the policy config may set, each as a JSON Schema with its default."""
+    """The options that the policy config may set, each as a JSON Schema with its default."""
 
     @property
     def defaults(self) -> Options:
-        """The options that nobody set."""
+        """The default values of the options."""
         return {name: schema["default"] for name, schema in self.options.items()}
 
     def message(self, violation: Violation) -> str:
-        """Say what is wrong with which object, and what helps."""
+        """Return the message about a violation: object, value and remedy."""
         got = redaction.text(violation.got)
         return f"{title(violation.object)}: {got}. Remedy: {self.remedy}."
 
@@ -87,11 +87,11 @@ def kind(thing: Object) -> tuple[str, str]:
 
 
 def metadata(thing: Object, key: str) -> Any:
-    """Return what an object's metadata has under a key, or None."""
+    """Return the value of a key in an object's metadata, or None."""
     return (thing.get("metadata") or {}).get(key)
 
 
 def title(thing: Object) -> str:
-    """Name an object as people do: its kind, its namespace and its name."""
+    """Return an object's title for messages: its kind, namespace and name."""
     where = "/".join(filter(None, (metadata(thing, "namespace"), metadata(thing, "name"))))
     return f"{thing.get('kind')} {where}"

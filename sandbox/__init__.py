@@ -1,1 +1,1 @@
-"""A throw-away cluster and a Pulumi tool chain for machines without either."""
+"""A disposable cluster and a Pulumi tool chain, for machines that have neither."""

@@ -1,4 +1,4 @@
-"""The sandbox's commands: up, down, status, logs."""
+"""The sandbox's commands: up, down, status, logs, programs."""
 
 import sys
 from collections import deque
@@ -13,18 +13,18 @@ from sandbox.cluster import Sandbox
 from sandbox.programs import CLUSTER, HELM, PULUMI, PULUMI_NEWEST
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-Name = Annotated[str, typer.Option("--name", envvar="SANDBOX", help="Which sandbox.")]
+Name = Annotated[str, typer.Option("--name", envvar="SANDBOX", help="The sandbox's name.")]
 
 
 @app.command()
 def up(name: Name = "default") -> None:
-    """Start a sandbox, or what of it doesn't run."""
+    """Start a sandbox, or those of its processes that don't run."""
     Sandbox(name).up()
 
 
 @app.command()
 def down(name: Name = "default") -> None:
-    """End a sandbox and remove all it holds."""
+    """Stop a sandbox and delete everything in it."""
     sandbox = Sandbox(name)
     sandbox.down()
     _tell_of_older(sandbox)
@@ -32,11 +32,11 @@ def down(name: Name = "default") -> None:
 
 @app.command()
 def status(name: Name = "default") -> None:
-    """Show a sandbox's processes; exits with 1 when one of them should run and doesn't."""
+    """Show a sandbox's processes; exit with 1 when one of them doesn't run."""
     sandbox = Sandbox(name)
     _tell_of_older(sandbox)
     if not sandbox.kubeconfig.exists():
-        console.say(f"sandbox {name} isn't there: `make sandbox-up SANDBOX={name}` starts it")
+        console.say(f"sandbox {name} doesn't exist: run `make sandbox-up SANDBOX={name}`")
         raise typer.Exit(1)
     table = Table("PROCESS", "PID", Column("LOG", overflow="fold"), box=None)
     components = sandbox.components()
@@ -51,10 +51,10 @@ def status(name: Name = "default") -> None:
 @app.command()
 def logs(
     name: Name = "default",
-    process: Annotated[str, typer.Option(help="Part of a process's name.")] = "",
-    lines: Annotated[int, typer.Option(help="How many lines of each, from the end.")] = 20,
+    process: Annotated[str, typer.Option(help="Only processes with this in their name.")] = "",
+    lines: Annotated[int, typer.Option(help="The number of lines from the end of each log.")] = 20,
 ) -> None:
-    """Print the ends of a sandbox's logs."""
+    """Print the last lines of a sandbox's logs."""
     sandbox = Sandbox(name)
     _tell_of_older(sandbox)
     for component in sandbox.components():
@@ -67,14 +67,14 @@ def logs(
 @app.command()
 def programs(
     kubernetes: Annotated[
-        list[str] | None, typer.Option(help="An older one to be ready for too, such as 1.15.")
+        list[str] | None, typer.Option(help="An older version to prepare for, too, such as 1.15.")
     ] = None,
     *,
     tests: Annotated[
-        bool, typer.Option("--tests", help="Also what only tests run: helm, the newest engine.")
+        bool, typer.Option("--tests", help="Also what only tests need: helm, the newest engine.")
     ] = False,
 ) -> None:
-    """Get all programs that a sandbox, its stacks and traffic run, before something waits."""
+    """Install all programs that a sandbox, its stacks and `make traffic` run."""
     older = [family for each in kubernetes or () for family in control_plane.older(each).families]
     wanted = (*CLUSTER, PULUMI, *((HELM, PULUMI_NEWEST) if tests else ()), *older)
     kubernetes_plugin.find(tuple(dict.fromkeys(wanted)))
@@ -82,9 +82,9 @@ def programs(
 
 
 def _tell_of_older(sandbox: Sandbox) -> None:
-    """Name the sandboxes beside it, which a stack may be on whose SANDBOX is this one."""
+    """Print the sandboxes of older Kubernetes versions that stacks of this sandbox may use."""
     for other in sandbox.older():
-        console.say(f"sandbox {other} is there too; its commands take SANDBOX={other}")
+        console.say(f"sandbox {other} exists, too: for its commands, set SANDBOX={other}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The cache that programs are kept in: outside every checkout, so that a second builds nothing."""
+"""The cache of programs: outside every checkout, so that a second checkout builds nothing."""
 
 import os
 from contextlib import AbstractContextManager
@@ -13,9 +13,9 @@ FOLDER = Path(os.environ.get("MESH_CACHE") or platformdirs.user_cache_path("isti
 
 
 class ToolchainError(UserError):
-    """A program can't be had on this machine; the message says why and what helps."""
+    """A program can't be installed on this machine; the message says why and what to do."""
 
 
 def only_one() -> AbstractContextManager[None]:
-    """Let one process at a time fill the cache, and remove what builds need."""
+    """Lock the cache, so that only one process at a time fills it or cleans up after builds."""
     return lock.held(FOLDER / "lock", "waiting for another set-up that fills the same cache")

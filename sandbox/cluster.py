@@ -1,4 +1,4 @@
-"""A sandbox: a real control plane with fake nodes and real istiods, on loopback only."""
+"""The sandbox: a real control plane with fake nodes and real istiods, on loopback only."""
 
 import json
 import os
@@ -25,11 +25,11 @@ from sandbox import control_plane, lock, loopback, processes, toolchain
 from sandbox.control_plane import SandboxError
 
 HOME = Path(os.environ.get("MESH_STATE") or platformdirs.user_state_path("istio-mesh"))
-"""Outside every checkout: what the sandboxes and their stacks hold."""
+"""The folder of all sandboxes and the state of their stacks, outside every checkout."""
 
 NODES = 2
 ADVERTISED = "192.0.2.1"
-"""Reserved for documentation: an API server must advertise an address that isn't loopback."""
+"""An address reserved for documentation: an API server can't advertise a loopback address."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class Component:
 
     name: str
     pid: int | None
-    """None when it isn't running."""
+    """None if the process isn't running."""
     log: Path
 
 
 class Sandbox:
-    """One sandbox by its name; several run side by side."""
+    """A sandbox by its name; several can run at the same time."""
 
     def __init__(self, name: str) -> None:
         if not re.fullmatch(r"[a-z0-9-]{1,30}(-\d+\.\d+)?", name):
@@ -62,7 +62,7 @@ class Sandbox:
         self._cluster = self.folder / "kwok" / "clusters" / name
 
     def up(self) -> None:
-        """Start it, or what of it doesn't run; nothing happens when all of it does.
+        """Start the sandbox, or those of its processes that don't run.
 
         Raises ToolchainError or SandboxError.
         """
@@ -77,15 +77,15 @@ class Sandbox:
                 if self._cluster.exists():
                     self._kwokctl(programs, "start", "cluster", "--wait", "60s")
                 elif not self._try_to_create(programs):
-                    # kwokctl chose a free port, and somebody else had it first.
+                    # kwokctl chose a free port, but another process took it first.
                     console.say(f"{self._what_ended()} Starting over.")
                     processes.end(processes.all_of(self.folder), patience=1)
                     shutil.rmtree(self._cluster)
                     self._create(programs)
                 if not self._nodes_get_ready():
                     raise SandboxError(
-                        f"{self._what_ended()} The components' logs are in {self.logs}; "
-                        f"`make sandbox-down SANDBOX={self.name}` starts over."
+                        f"{self._what_ended()} The components' logs are in {self.logs}; to start "
+                        f"over, run `make sandbox-down SANDBOX={self.name}` and this command again."
                     )
             self._start_keeper(programs)
             self._await_ready()
@@ -93,15 +93,15 @@ class Sandbox:
             console.done("sandbox", f"{self.name} is up ({self.context}), {seconds:.1f} s")
 
     def down(self) -> None:
-        """End its processes and remove all it holds, the state of its stacks too."""
+        """End the sandbox's processes and delete its folder, with the state of its stacks."""
         if not self.folder.exists():
-            console.done("sandbox", f"{self.name} isn't there")
+            console.done("sandbox", f"{self.name} doesn't exist")
             return
-        with self._locked(), console.alive(f"sandbox {self.name}: going down"):
+        with self._locked(), console.alive(f"sandbox {self.name}: stopping"):
             # The keeper first: it ends the istiods that it started.
             keeper = self._keeper()
             processes.end([keeper] if keeper else [], patience=10)
-            # Nothing of what they hold is kept, so none of them is waited for.
+            # Their data is deleted anyway, so there is no need to wait for a clean end.
             processes.end(processes.all_of(self.folder), patience=1)
             for entry in self.folder.iterdir():
                 if entry.is_dir():
@@ -109,17 +109,17 @@ class Sandbox:
                 elif entry.name != "lock":
                     entry.unlink()
         shutil.rmtree(self.folder, ignore_errors=True)
-        console.done("sandbox", f"{self.name} is gone")
+        console.done("sandbox", f"{self.name} is deleted")
 
     def older(self) -> list[str]:
-        """Name the sandboxes of an older Kubernetes that stacks were given beside this one."""
+        """List the existing sandboxes of older Kubernetes versions for stacks of this sandbox."""
         names = (control_plane.sandbox_for(self.name, other) for other in control_plane.OTHERS)
         return [
             name for name in names if name != self.name and (HOME / "sandboxes" / name).exists()
         ]
 
     def components(self) -> list[Component]:
-        """Return its processes, those that should run and don't among them."""
+        """Return the sandbox's processes, including those that should run but don't."""
         found = self._kwok_components()
         keeper = self._keeper()
         found.append(
@@ -146,25 +146,25 @@ class Sandbox:
         return found
 
     def _is_whole(self) -> bool:
-        # Some of them end when the API server was away for too long.
+        # Some components end when they can't reach the API server for too long.
         return self.is_up() and not self._ended()
 
     def is_up(self) -> bool:
-        """Whether its API server answers."""
+        """Return whether the sandbox's API server answers."""
         if not self.kubeconfig.exists():
             return False
         config = yaml.safe_load(self.kubeconfig.read_text())
         clusters = {entry["name"]: entry["cluster"] for entry in config["clusters"]}
         server = clusters.get(self.context, {}).get("server")
         try:
-            # What is asked is public on every API server, and it is our own on loopback.
+            # The path is public on every API server, and this one is the sandbox's, on loopback.
             # /readyz came with Kubernetes 1.16.
             return httpx2.get(f"{server}/healthz", verify=False, timeout=2).is_success
         except httpx2.HTTPError:
             return False
 
     def _try_to_create(self, programs: dict[str, Path]) -> bool:
-        """Create it; False when one of its components ended."""
+        """Create the sandbox; return False when one of its components ended."""
         try:
             self._create(programs)
         except SandboxError:
@@ -178,7 +178,7 @@ class Sandbox:
 
     def _create(self, programs: dict[str, Path]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        waiting = f"sandbox {self.name}: another one is being made"
+        waiting = f"sandbox {self.name}: waiting until another sandbox is created"
         with lock.held(HOME / "create.lock", waiting):
             taken = [
                 json.loads(other.read_text())["network"]
@@ -187,15 +187,15 @@ class Sandbox:
             network = loopback.free_network(taken)
             arguments = (
                 f"kube-apiserver=service-cluster-ip-range={network}",
-                # Else it looks for a default route, and there may be none: nobody dials it.
+                # Else it looks for a default route, and there may be none: nothing connects to it.
                 f"kube-apiserver=advertise-address={ADVERTISED}",
-                # There is one of each: else it ends when it can't renew its lease, because the
-                # API server was killed.
+                # There is only one of each, and with leader election each would end when it can't
+                # renew its lease because the API server was killed.
                 "kube-controller-manager=leader-elect=false",
                 "kube-scheduler=leader-elect=false",
-                # Nodes of no machine don't fail. After a restart kwok waits for the lease of the
-                # one before, as long as this is by default, and a pod that is once not Ready, for
-                # its node isn't, stays so.
+                # Fake nodes don't fail. After a restart kwok waits until the lease of the earlier
+                # kwok ends, which takes as long as the default of this period. Then the nodes, and
+                # so their pods, would become not Ready, and the pods would stay so.
                 "kube-controller-manager=node-monitor-grace-period=24h",
                 *self.control_plane.arguments,
             )
@@ -227,7 +227,7 @@ class Sandbox:
         (self.folder / "sandbox.json").write_text(json.dumps({"network": network}))
 
     def _nodes_get_ready(self) -> bool:
-        """Wait until the nodes are Ready, or a component has ended."""
+        """Wait until the nodes are Ready; return False if they aren't or a component ended."""
         config = KubeConfig.from_file(self.kubeconfig).get(self.context)
         waiting = console.alive(f"sandbox {self.name}: waiting for its nodes")
         with waiting, Client(config, timeout=httpx2.Timeout(10)) as client:
@@ -241,11 +241,11 @@ class Sandbox:
 
     def _what_ended(self) -> str:
         reasons = [f"{each.name} ended: {_last_line(each.log)}" for each in self._ended()]
-        why = "; ".join(reasons) or "in 30 s"
+        why = "; ".join(reasons) or "waited 30 s"
         return f"sandbox {self.name} has no nodes that are Ready: {why}."
 
     def keep_state(self) -> None:
-        """Make the place of the stacks' state, which needs no cluster."""
+        """Create the folder of the stacks' state, which needs no cluster."""
         self.state.mkdir(parents=True, exist_ok=True)
         if not self.passphrase_file.exists():
             self.passphrase_file.touch(mode=0o600)
@@ -258,7 +258,7 @@ class Sandbox:
                 [programs["kwokctl"], "--name", self.name, *arguments],
                 env={
                     **os.environ,
-                    # kwokctl downloads a kubectl where PATH has none: venv/ has one.
+                    # kwokctl downloads kubectl if PATH has none: the one in venv/ prevents that.
                     "PATH": os.pathsep.join(
                         [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
                     ),
@@ -273,17 +273,17 @@ class Sandbox:
         if process.wait():
             raise SandboxError(
                 f"sandbox {self.name}: kwokctl {' '.join(arguments[:2])} failed: {_last_line(said)}"
-                f"\nAll it said is in {said}; the components' logs in {self.logs}. "
-                f"`make sandbox-down SANDBOX={self.name}` starts over."
+                f"\nIts output is in {said}, and the components' logs are in {self.logs}. To start "
+                f"over, run `make sandbox-down SANDBOX={self.name}` and this command again."
             )
 
     def _give_up_on_a_lost_component(self, kwokctl: subprocess.Popen) -> None:
-        # It would wait three minutes for an API server that has ended.
+        # kwokctl would wait three minutes for an API server that has ended.
         lost: list[Component] = []
         while kwokctl.poll() is None:
             with suppress(subprocess.TimeoutExpired):
                 kwokctl.wait(0.5)
-            # A component has its log a moment before it has its process.
+            # A component's log exists a moment before its process.
             before, lost = lost, self._ended()
             if any(component in before for component in lost):
                 kwokctl.terminate()
@@ -319,18 +319,18 @@ class Sandbox:
         return processes.of_file(self.folder / "keeper.pid", self.folder)
 
     def _forget_dead_pids(self) -> None:
-        # kwokctl trusts a pid file, and would take a stranger for its component.
+        # kwokctl trusts a pid file, and would take an unrelated process for its component.
         for pid_file in (self._cluster / "pids").glob("*.pid"):
             if processes.of_file(pid_file, self.folder) is None:
                 pid_file.unlink()
 
     def _locked(self) -> AbstractContextManager[None]:
-        waiting = f"sandbox {self.name}: another command is at work on it"
+        waiting = f"sandbox {self.name}: waiting for another command that uses it"
         return lock.held(self.folder / "lock", waiting)
 
 
 def _kwokctl_configuration(arguments: Iterable[str]) -> dict[str, object]:
-    # Not by --extra-args: kwokctl 0.8 gives them to the wrong component when several have several.
+    # Not by --extra-args: with several for several components, kwokctl 0.8 mixes them up.
     patches: dict[str, list[dict[str, str]]] = {}
     for argument in arguments:
         component, key, value = argument.split("=", 2)
@@ -355,4 +355,4 @@ def _ready_nodes(client: Client) -> int:
 
 
 def _last_line(log: Path) -> str:
-    return next(iter(log.read_text().splitlines()[-1:]), "it said nothing")
+    return next(iter(log.read_text().splitlines()[-1:]), "its log is empty")

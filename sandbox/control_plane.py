@@ -8,23 +8,23 @@ from sandbox.programs import CLUSTER, CLUSTER_1_15, Family
 
 
 class SandboxError(UserError):
-    """The sandbox can't do what was asked; the message says why and what helps."""
+    """The sandbox can't do what was asked; the message says why and what to do."""
 
 
 KUBELET = "kwok-controller=disregard-status-with-label-selector"
-"""The label of the pods whose kubelet is the keeper."""
+"""The option with the label of pods for which the keeper, not kwok, plays the kubelet."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ControlPlane:
-    """A version of Kubernetes, and what goes with it."""
+    """A version of Kubernetes, and the programs that go with it."""
 
     families: tuple[Family, ...]
-    """All that a sandbox of it runs, Kubernetes first."""
+    """All programs of its sandboxes, Kubernetes first."""
     injector: str
     """The program that the keeper runs for Istio's injector."""
     arguments: tuple[str, ...]
-    """Of its components: `COMPONENT=ARGUMENT`."""
+    """Arguments of its components: `COMPONENT=ARGUMENT`."""
 
     @property
     def version(self) -> str:
@@ -54,33 +54,33 @@ def minor(version: str) -> str:
 
 
 OTHERS = {minor(plane.version): plane for plane in (OF_2019,)}
-"""Those that a sandbox runs when its name says so."""
+"""Control planes, by minor version, of sandboxes whose names end in that version."""
 
 
 def older(version: str) -> ControlPlane:
     """Return the control plane of a minor version.
 
-    Raises SandboxError when sandboxes have none.
+    Raises SandboxError when sandboxes can't run it.
     """
     if version not in OTHERS:
         raise SandboxError(
-            f"a sandbox runs Kubernetes {TODAY.version}, or one of {', '.join(OTHERS)} when its "
-            f"name ends in it: got {version}"
+            f"a sandbox runs Kubernetes {TODAY.version}, or {', '.join(OTHERS)} if its name ends "
+            f"in that version: got {version}"
         )
     return OTHERS[version]
 
 
 def of_sandbox(name: str) -> ControlPlane:
-    """Return the control plane that a sandbox's name asks for.
+    """Return the control plane of a sandbox by its name.
 
-    A name that ends in a version, such as default-1.15, asks for that; others for today's.
+    A name that ends in a version, such as default-1.15, selects that one, others today's.
     """
     version = re.search(r"-(\d+\.\d+)$", name)
     return TODAY if version is None else older(version[1])
 
 
 def sandbox_for(name: str, kubernetes: str) -> str:
-    """Return the name of the sandbox, beside the named one, that serves a Kubernetes version."""
+    """Return the name of the sandbox for a Kubernetes version: `name`, or one derived from it."""
     version = minor(kubernetes)
     suffix = f"-{version}"
     return name if version not in OTHERS or name.endswith(suffix) else name + suffix

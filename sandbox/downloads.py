@@ -1,4 +1,4 @@
-"""Official programs, downloaded and verified by the checksums published beside them."""
+"""Downloads of official programs, verified by the checksums published with them."""
 
 import hashlib
 import tarfile
@@ -12,7 +12,7 @@ from sandbox.programs import ARCHITECTURE, Family
 
 
 def get(family: Family, into: Path) -> str | None:
-    """Download the family's official programs, or say why that can't be done here."""
+    """Download the family's official programs; return why that isn't possible, or None."""
     if not family.downloads:
         return "no official download with a checksum"
     for download in family.downloads:
@@ -34,14 +34,14 @@ def get(family: Family, into: Path) -> str | None:
             file.chmod(0o755)
     for name in family.programs:
         if not (into / name).exists():
-            raise ToolchainError(f"{family.downloads[0].url} holds no program {name}")
+            raise ToolchainError(f"the download {family.downloads[0].url} has no program {name}")
     return None
 
 
 def fetch(url: str, checksums: str, into: Path) -> Path:
-    """Download a file into a folder and verify it by the checksum file's line for it.
+    """Download a file into a folder and verify it by its line in the checksum file.
 
-    Raises httpx2.HTTPError when it can't be reached, ToolchainError on a wrong checksum.
+    Raises httpx2.HTTPError when it can't be downloaded, ToolchainError on a wrong checksum.
     """
     name = url.rsplit("/", 1)[1]
     timeout = httpx2.Timeout(30, connect=5)
@@ -61,14 +61,14 @@ def fetch(url: str, checksums: str, into: Path) -> Path:
     if digest.hexdigest() != expected:
         target.unlink()
         raise ToolchainError(
-            f"{url}: its {digest.name} is {digest.hexdigest()}, and {checksums} says {expected}: "
-            "nothing of it is used. Try again, or look into what answers in that host's name."
+            f"{url}: its {digest.name} is {digest.hexdigest()}, but {checksums} says {expected}: "
+            "the file isn't used. Try again, or check which server answers for that host name."
         )
     return target
 
 
 def _unpack_programs(archive: Path) -> None:
-    """Leave the archive's programs in its place."""
+    """Replace an archive by its programs."""
     with tarfile.open(archive) as tar:
         for member in tar:
             if member.isfile() and member.mode & 0o100:

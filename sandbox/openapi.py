@@ -1,7 +1,7 @@
-"""The description of Kubernetes' API, which upstream generates before it compiles.
+"""The OpenAPI description of Kubernetes' API, which upstream generates before it compiles.
 
-Modules of Kubernetes hold all that is written, and not what is generated: an API server of 2019
-doesn't compile without.
+The Go modules of Kubernetes have no generated files, but an API server of 2019 doesn't compile
+without this one.
 """
 
 import os
@@ -9,11 +9,11 @@ from pathlib import Path
 
 FILE = "zz_generated.openapi.go"
 LIST_FORM = "{{if .Module}}{{.ImportPath}} {{.Dir}}{{end}}"
-"""What `go list -f` is to print of each package."""
+"""The output of `go list -f` for each package."""
 
 
 def command(generator: Path, package: str, folder: Path, listed: str) -> list[str]:
-    """Return what generates the package from those that were listed, into a folder."""
+    """Return the command that generates the package into a folder, from the listed packages."""
     described = [
         name
         for name, _, where in (line.partition(" ") for line in listed.splitlines())
@@ -28,7 +28,7 @@ def command(generator: Path, package: str, folder: Path, listed: str) -> list[st
 
 
 def adapt(folder: Path) -> None:
-    """Make what today's generator wrote compile with the packages of 2019."""
+    """Change what today's generator wrote, so that it compiles with the packages of 2019."""
     file = folder / FILE
     text = file.read_text()
     file.write_text(
@@ -37,6 +37,6 @@ def adapt(folder: Path) -> None:
 
 
 def _is_described(package: Path) -> bool:
-    """Tell whether a package's types are part of the API: it says so itself."""
+    """Return whether a package's types are part of the API: its files have a tag for it."""
     tag = "\n// +k8s:openapi-gen=true\n"
     return any(tag in file.read_text() for file in package.glob("*.go"))

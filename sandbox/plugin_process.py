@@ -1,4 +1,4 @@
-"""A process of the Kubernetes plugin, asked directly: for its version, and to render charts."""
+"""A process of the Kubernetes plugin, called directly: for its version, and to render charts."""
 
 import contextlib
 import subprocess
@@ -14,31 +14,31 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 from sandbox.cache import ToolchainError
 
 START_SECONDS = 30
-"""How long a plugin may take until it says its port: a cold disk is slow."""
+"""The time that a plugin may take until it prints its port: a cold disk is slow."""
 HELM_TEMPLATE = "kubernetes:helm:template"
-"""The function by which helm.v3.Chart has a chart rendered."""
+"""The plugin's function by which helm.v3.Chart renders a chart."""
 
 WITHOUT_CLUSTER = {
     # Not empty, or the plugin would look for a cluster where kubectl does.
     "kubernetes:config:kubeconfig": "none",
-    # Charts can be rendered without a cluster only where objects are, too; none are here.
+    # The plugin renders charts without a cluster only if it renders objects, too: here, none.
     "kubernetes:config:renderYamlToDirectory": "none",
 }
 
 
 class PluginError(ToolchainError):
-    """The plugin doesn't start, or refuses; the message is what it said."""
+    """The plugin doesn't start, or returns an error; the message is the plugin's."""
 
 
 class Process:
-    """A running plugin."""
+    """A running process of the plugin."""
 
     def __init__(self, stub: provider_pb2_grpc.ResourceProviderStub) -> None:
-        """Ask it through the stub."""
+        """Set the gRPC stub by which the plugin is called."""
         self._stub = stub
 
     def version(self) -> str:
-        """Return its version, such as 4.25.0.
+        """Return the plugin's version, such as 4.25.0.
 
         Raises PluginError when it doesn't answer.
         """
@@ -51,7 +51,7 @@ class Process:
     def render(self, options: str) -> list[dict[str, Any]]:
         """Render a chart as `pulumi up` does; `options` are helm.v3.Chart's, as JSON.
 
-        Raises PluginError with what helm said.
+        Raises PluginError with helm's message.
         """
         arguments = json_format.ParseDict({"jsonOpts": options}, struct_pb2.Struct())
         asked = provider_pb2.InvokeRequest(tok=HELM_TEMPLATE, args=arguments)
@@ -65,7 +65,7 @@ class Process:
 
 @contextlib.contextmanager
 def run(program: Path) -> Generator[Process]:
-    """Run the plugin while the block runs: without an engine, and without a cluster.
+    """Run the plugin while the block runs, without an engine and without a cluster.
 
     Raises PluginError when it doesn't start.
     """
@@ -81,7 +81,7 @@ def run(program: Path) -> Generator[Process]:
         raise PluginError(error.strerror or str(error)) from error
     try:
         address = f"127.0.0.1:{_port(process)}"
-        # As the engine does: what a chart renders to may have more than gRPC's default of 4 MB.
+        # As the engine does: a rendered chart may be larger than gRPC's default of 4 MB.
         options = [("grpc.max_receive_message_length", -1), ("grpc.enable_http_proxy", 0)]
         with grpc.insecure_channel(address, options=options) as channel:
             yield Process(provider_pb2_grpc.ResourceProviderStub(channel))
@@ -91,7 +91,7 @@ def run(program: Path) -> Generator[Process]:
 
 
 def _port(process: subprocess.Popen[str]) -> int:
-    """Wait for the plugin to say on which port it listens."""
+    """Wait until the plugin prints the port on which it listens, and return the port."""
     late = threading.Timer(START_SECONDS, process.kill)
     late.start()
     try:
@@ -102,7 +102,7 @@ def _port(process: subprocess.Popen[str]) -> int:
     if not line.isdigit():
         process.kill()
         _, errors = process.communicate()
-        raise PluginError(errors.strip()[-300:] or line or "it said no port")
+        raise PluginError(errors.strip()[-300:] or line or "it printed no port")
     return int(line)
 
 

@@ -1,4 +1,4 @@
-"""The processes of a folder: those that have it in their command."""
+"""The processes of a sandbox: those whose command line contains its folder."""
 
 import os
 import signal
@@ -10,9 +10,9 @@ import psutil
 
 
 def of_file(pid_file: Path, folder: Path) -> psutil.Process | None:
-    """Return the process of a pid file if it is still the folder's.
+    """Return the process of a pid file if it still belongs to the folder, else None.
 
-    After the machine was off, the number can be anybody's.
+    After a reboot another process can have the number.
     """
     try:
         process = psutil.Process(int(pid_file.read_text()))
@@ -22,7 +22,7 @@ def of_file(pid_file: Path, folder: Path) -> psutil.Process | None:
 
 
 def all_of(folder: Path) -> list[psutil.Process]:
-    """Find every process of a folder that is this user's, but for the one that asks."""
+    """Return every process of this user that belongs to a folder, except the current process."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -34,7 +34,7 @@ def all_of(folder: Path) -> list[psutil.Process]:
 
 
 def end(processes: Sequence[psutil.Process], patience: float) -> None:
-    """End processes, politely first; patience is in seconds."""
+    """Terminate processes, and kill those that still run after `patience` seconds."""
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.send_signal(signal.SIGTERM)

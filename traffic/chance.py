@@ -1,4 +1,4 @@
-"""How many of so many requests a share may turn out to be, by chance alone."""
+"""The interval in which a number of requests lies by chance, for a given share."""
 
 import functools
 import math
@@ -8,9 +8,9 @@ CONFIDENCE = 0.999
 
 @functools.cache
 def interval(count: int, share: float) -> tuple[int, int]:
-    """Return the least and the most that a share (0 to 1) of so many is, 999 times of 1,000.
+    """Return the least and the most of `count` requests that a share (0 to 1) of them can be.
 
-    By the tails of the binomial distribution, exactly.
+    It holds 999 times of 1,000, computed exactly by the tails of the binomial distribution.
     """
     tail = (1 - CONFIDENCE) / 2
     likely = [_probability(k, count, share) for k in range(count + 1)]
@@ -20,7 +20,7 @@ def interval(count: int, share: float) -> tuple[int, int]:
 
 
 def _within(likely: list[float], tail: float) -> int:
-    """Return the first number that isn't in the tail at the list's beginning."""
+    """Return the first number that is outside the tail at the list's beginning."""
     sum_so_far = 0.0
     for k, probability in enumerate(likely):
         sum_so_far += probability

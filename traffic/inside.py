@@ -1,4 +1,4 @@
-"""The proof itself, run in a network of its own: a cluster, its data plane, and the requests."""
+"""The proof itself, run in an isolated network: a cluster, its data plane, and the requests."""
 
 import asyncio
 import json
@@ -32,25 +32,25 @@ from traffic.view import View
 
 REQUESTS = 1000
 FEW = 100
-"""Of requests of which each must go the same way."""
+"""The number of requests if each must go the same way."""
 PAUSE = 0.01
-"""Seconds between two requests of those that flow while a plan changes."""
+"""Seconds between two of the requests that flow while a plan changes."""
 COPIES_SECONDS = 0.5
-"""How long a copy may be on its way when the answer to its original is there."""
+"""Seconds that a mirrored request may arrive later than the answer to its original."""
 
 
 @dataclass
 class Proof:
-    """Everything that was seen."""
+    """The results of all measurements and checks."""
 
     measurements: list[Measurement] = field(default_factory=list)
     flows: dict[str, Counter[int]] = field(default_factory=dict)
-    """Statuses of the replies that came while a plan changed: by plan, and who was asked."""
+    """Statuses of the replies while a plan changed, by plan and service."""
     checks: dict[str, bool] = field(default_factory=dict)
-    """What is so or isn't."""
+    """Statements, and whether each is true."""
 
     def sentences(self) -> Iterator[tuple[str, bool]]:
-        """Yield what isn't in the table, and whether it is as it should be."""
+        """Yield the results that the table lacks, and whether each is as it should be."""
         for flow, statuses in self.flows.items():
             yield f"{flow}: {statuses[200]} of {statuses.total()} answered", set(statuses) == {200}
         yield from self.checks.items()
@@ -59,7 +59,7 @@ class Proof:
         """Return every promise that wasn't kept."""
         return [
             *(f"{m.name}: {what}" for m in self.measurements for what in m.broken()),
-            *(f"it isn't so: {sentence}" for sentence, is_so in self.sentences() if not is_so),
+            *(f"failed: {sentence}" for sentence, is_so in self.sentences() if not is_so),
         ]
 
     def report(self) -> dict[str, Any]:
@@ -73,7 +73,7 @@ class Proof:
 
 
 async def prove(stage: Stage, view: View, proof: Proof) -> None:
-    """Deploy plan after plan, and measure each."""
+    """Deploy one plan after the other, and measure each."""
     first, *others = STEPS
     with view.doing("a cluster, with Istio and Bookinfo"):
         await stage.deploy(first.settings)
@@ -90,7 +90,7 @@ async def prove(stage: Stage, view: View, proof: Proof) -> None:
                     await stage.settle()
         else:
             api = step.api
-            with view.doing("a second stack's Bookinfo beside the first"):
+            with view.doing("a second stack's Bookinfo next to the first"):
                 await _check_two_stacks(stage, proof)
             with view.doing(f"{step.name}: pulumi up, with another gateway"):
                 await stage.deploy(step.settings)
@@ -110,7 +110,7 @@ async def _measure_plan(stage: Stage, view: View, step: Step, proof: Proof) -> N
                 proof.measurements.append(measurement)
                 view.add(measurement)
                 await _measure(stage, measurement)
-                # One of a thousand is off by chance; of a million, if it is measured again.
+                # One of a thousand fails by chance; measured twice, only one of a million.
                 if measurement.broken():
                     measurement.forget()
                     await _measure(stage, measurement)
@@ -173,7 +173,7 @@ async def _check_two_stacks(stage: Stage, proof: Proof) -> None:
 
 
 async def _answering(target: Target) -> set[str]:
-    """Return the pods that answer a hundred requests; an empty name where nobody did."""
+    """Return the pods that answer a hundred requests; an empty name for a missing answer."""
     replies: list[Reply] = []
     await load.send(target, FEW, replies.append)
     return {reply.pod or "" for reply in replies}
@@ -193,7 +193,7 @@ async def _check_mutual_tls(stage: Stage, proof: Proof) -> None:
 
 
 def main(name: str, report: str | None = None) -> int:
-    """Prove all of it in the named sandbox, and return the exit code."""
+    """Run the whole proof in the named sandbox, and return the exit code."""
     isolation.set_up()
     agent = toolchain.ensure((ISTIO,))["pilot-agent"]
     programs = Programs(
@@ -227,7 +227,7 @@ if __name__ == "__main__":
         console.error(str(problem))
         sys.exit(1)
     except (ApiError, httpx2.HTTPError) as problem:
-        console.error(f"the cluster didn't do as asked: {problem!r}")
+        console.error(f"a request to the sandbox's API server failed: {problem!r}")
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,4 +1,4 @@
-"""Requests over plain HTTP/1.1, many at a time, and what came of each."""
+"""Requests over plain HTTP/1.1, many at a time, and the reply to each."""
 
 import asyncio
 import json
@@ -8,24 +8,24 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 LOST = 0
-"""The status of a request whose connection broke: nobody answered it."""
+"""The status of a request whose connection broke before an answer."""
 WORKERS = 40
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """Where requests are sent, and what they say."""
+    """The address and the content of requests."""
 
     address: str
     port: int
     host: str
-    """The name that is asked for."""
+    """The name in the request's header `host`."""
     path: str = "/"
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def request(self) -> bytes:
-        """One request, as it goes over the wire."""
+        """The bytes of one request."""
         headers = {"host": self.host, **self.headers}
         lines = [f"GET {self.path} HTTP/1.1", *(f"{k}: {v}" for k, v in headers.items()), "", ""]
         return "\r\n".join(lines).encode()
@@ -33,19 +33,19 @@ class Target:
 
 @dataclass(frozen=True)
 class Reply:
-    """What came of one request."""
+    """The reply to one request."""
 
     status: int
     seconds: float
     pod: str | None = None
-    """The pod that answered; none when a proxy did."""
+    """The pod that answered; None when a proxy did."""
     version: str | None = None
     caller: str | None = None
-    """The identity of the caller as the pod was told, when it came over mutual TLS."""
+    """The caller's identity that the pod got over mutual TLS, or None."""
 
 
 async def ask(target: Target) -> Reply:
-    """Send one request on a connection of its own."""
+    """Send one request on a new connection."""
     connection = _Connection(target)
     reply = await connection.ask()
     connection.close()
@@ -55,7 +55,7 @@ async def ask(target: Target) -> Reply:
 async def send(
     target: Target, count: int, seen: Callable[[Reply], None], workers: int = WORKERS
 ) -> None:
-    """Send so many requests, and hand over each reply as it comes."""
+    """Send `count` requests, and call `seen` with each reply."""
     tickets = iter(range(count))
     await asyncio.gather(*(_work(target, tickets, seen) for _ in range(min(workers, count))))
 
@@ -63,7 +63,7 @@ async def send(
 async def flow(
     target: Target, ended: asyncio.Event, seen: Callable[[Reply], None], pause: float
 ) -> None:
-    """Send one request after the other until the end, as somebody does who stays."""
+    """Send one request after the other on one connection, until the event is set."""
     connection = _Connection(target)
     while not ended.is_set():
         seen(await connection.ask())
@@ -79,7 +79,7 @@ async def _work(target: Target, tickets: Iterable[int], seen: Callable[[Reply], 
 
 
 class _Connection:
-    """A connection that is kept open from one request to the next, as long as the proxy likes."""
+    """A connection that stays open between requests until the proxy closes it."""
 
     def __init__(self, target: Target) -> None:
         self._target = target

@@ -1,4 +1,4 @@
-"""The plans that are proved: one `pulumi up` each, and between them every thing a plan can say."""
+"""The plans that are proved: one `pulumi up` each, and together every feature of a plan."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ JASON = {"end-user": "jason"}
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """A plan under a name, as a stack's config says it."""
+    """A plan with a name, in the form of a stack's config."""
 
     name: str
     setting: Mapping[str, Any]
@@ -21,12 +21,12 @@ class Step:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The stack's settings that ask for it."""
+        """The stack's settings for the plan."""
         return {"routingApi": self.api, "trafficPlan": self.setting}
 
     @property
     def plan(self) -> Plan:
-        """What the program makes of the setting."""
+        """The plan that the program reads from the setting."""
         return TypeAdapter(dict[str, ServicePlan]).validate_python(self.setting)
 
 

@@ -1,4 +1,4 @@
-"""What a traffic plan promises of a service's requests, and whether the replies keep it."""
+"""Measurements of a service's replies, compared with what the traffic plan promises."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ EARLY_SECONDS = 0.05
 
 @dataclass(kw_only=True)
 class Measurement:
-    """The replies to one kind of request, beside the rule of the plan that they should keep."""
+    """The replies to one kind of request, and the rule of the plan that they should follow."""
 
     plan: str
     """The plan's name."""
@@ -25,23 +25,23 @@ class Measurement:
     rule: Rule
     replies: list[Reply] = field(default_factory=list)
     copies: Counter[str] = field(default_factory=Counter)
-    """Requests that a version got without its answer having been waited for."""
+    """Mirrored requests that each version got."""
 
     done: bool = False
-    """Whether all replies are there."""
+    """Whether all replies have arrived."""
 
     @property
     def name(self) -> str:
-        """The plan, the service, and who asks."""
+        """The plan, the service, and the caller."""
         return f"{self.plan}, {self.service} by {self.by}"
 
     @property
     def by(self) -> str:
-        """Who asks: the headers that the rule is about."""
+        """The caller: the headers that the rule is about."""
         return ", ".join(f"{k}: {v}" for k, v in self.rule.headers.items()) or "anybody"
 
     def forget(self) -> None:
-        """Begin again."""
+        """Delete the replies and copies, to measure again."""
         self.replies.clear()
         self.copies.clear()
 
@@ -63,7 +63,7 @@ class Measurement:
 
     @property
     def delayed(self) -> int:
-        """How many replies took as long as the rule's delay, or longer."""
+        """The number of replies that took as long as the rule's delay, or longer."""
         if not self.rule.delay:
             return 0
         least = seconds(self.rule.delay.fixed_delay) - EARLY_SECONDS
@@ -71,12 +71,12 @@ class Measurement:
 
     @property
     def statuses(self) -> Counter[int]:
-        """How many replies had each status."""
+        """The number of replies with each status."""
         return Counter(reply.status for reply in self.replies)
 
     @property
     def versions(self) -> Counter[str]:
-        """How many requests each version answered."""
+        """The number of requests that each version answered."""
         return Counter(reply.version for reply in self.replies if reply.version)
 
     def quantile(self, share: float) -> float:
@@ -85,7 +85,7 @@ class Measurement:
         return times[min(int(share * len(times)), len(times) - 1)] if times else 0.0
 
     def broken(self) -> list[str]:
-        """Return the promises that the replies don't keep."""
+        """Return a message for each promise that the replies break."""
         return list(self._broken())
 
     def _broken(self) -> Iterator[str]:
@@ -97,7 +97,7 @@ class Measurement:
             what = f"aborts with {rule.abort.http_status}"
             yield from _unlikely(what, aborted, sent, rule.abort.percent)
         if strange:
-            yield f"statuses that nobody asked for: {dict(strange)}"
+            yield f"statuses that the plan doesn't ask for: {dict(strange)}"
         if rule.delay:
             what = f"replies after {rule.delay.fixed_delay} or more"
             yield from _unlikely(what, self.delayed, sent, rule.delay.percent)
@@ -108,7 +108,7 @@ class Measurement:
                 what = f"answers of {version}"
                 yield from _unlikely(what, self.versions[version], answered, shares.get(version, 0))
             elif answered and not self.versions[version]:
-                yield f"no answer of {version}, and any version may answer"
+                yield f"no answer of {version}, but every version should answer"
         for version in VERSIONS[self.service]:
             percent = rule.mirror.percent if rule.mirror and rule.mirror.to == version else 0
             yield from _unlikely(f"copies to {version}", self.copies[version], answered, percent)
@@ -123,4 +123,4 @@ def seconds(duration: str) -> float:
 def _unlikely(what: str, got: int, of: int, percent: int) -> Iterator[str]:
     least, most = chance.interval(of, percent / 100)
     if not least <= got <= most:
-        yield f"{got} {what} of {of}, and {percent} % of them are {least} to {most}"
+        yield f"{got} {what} of {of}, but {percent} % of them are {least} to {most}"

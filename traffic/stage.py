@@ -1,4 +1,4 @@
-"""The stack on a cluster of its own, with servers for its fake pods and real proxies for three."""
+"""The stack on its own cluster, with servers for its fake pods and real proxies for three."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ from traffic.load import Target
 
 STACK = "traffic"
 HOST = f"bookinfo.{STACK}.localhost"
-"""What Bookinfo's host is by default."""
+"""The default of Bookinfo's host."""
 NAMESPACE = "bookinfo"
 TWIN = "bookinfo-twin"
 """The namespace of a second stack's Bookinfo."""
@@ -35,13 +35,13 @@ GATEWAY_LABELS = {
     "istio": {"istio": "ingressgateway"},
     "gateway-api": {"gateway.networking.k8s.io/gateway-name": "istio-ingressgateway"},
 }
-"""How the pod of the gateway is found, by the API that it is made with."""
+"""The labels of the gateway's pod, by the routing API that creates the gateway."""
 ROLES = ("gateway", "client", "guard")
 HTTP_PORT = 80
 GUARDED = "details"
-"""The service whose pod has its sidecar in front of it, for what only a sidecar refuses."""
+"""The service whose pod has a sidecar in front of it: only a sidecar refuses plain text."""
 BEHIND = 19080
-"""Where that sidecar finds its application."""
+"""The port on which that sidecar reaches its application."""
 SETTLED_SECONDS = 1.0
 """istiod waits 0.1 s for more changes before it sends one to the proxies."""
 
@@ -49,11 +49,11 @@ Sidecar = create_namespaced_resource("networking.istio.io", "v1", "Sidecar", "si
 
 
 class StageError(UserError):
-    """The stack doesn't stand; the message says what was tried and what came of it."""
+    """The stack isn't as needed; the message says what was tried and how it failed."""
 
 
 class Stage:
-    """All that requests meet on their way."""
+    """The deployed stack, its servers and its proxies."""
 
     def __init__(self, sandbox: Sandbox, programs: Programs) -> None:
         self._sandbox = sandbox
@@ -62,7 +62,7 @@ class Stage:
         self._proxies: dict[str, Proxy] = {}
 
     async def deploy(self, settings: Mapping[str, Any]) -> None:
-        """Bring the stack to these settings, with the command that everybody uses.
+        """Deploy the stack with these settings, by the same command that users run.
 
         Raises StageError when that fails.
         """
@@ -82,7 +82,7 @@ class Stage:
             raise StageError(f"`meshctl up` with {dict(settings)} failed:\n{tail}")
 
     async def start(self) -> None:
-        """Put servers and proxies where the pods of the deployed stack say they are."""
+        """Start servers and proxies on the addresses of the deployed stack's pods."""
         proxy.name_services(self._client, self._sandbox.folder / "hosts")
         guarded = self._pod(NAMESPACE, app=GUARDED)
         self._servers.behind_proxy[guarded.metadata.name] = BEHIND
@@ -93,14 +93,14 @@ class Stage:
         await self.start_gateway("istio")
 
     async def start_twin(self) -> frozenset[str]:
-        """Put a second stack's Bookinfo beside the first, with servers; return its pods."""
+        """Create a second stack's Bookinfo next to the first, with servers; return its pods."""
         hosts = (HOST, TWINS_HOST)
         await asyncio.to_thread(twin.make, self._client, NAMESPACE, TWIN, hosts)
         await self._twins_servers.start()
         return frozenset(self._twins_servers.labels)
 
     async def start_gateway(self, api: str) -> None:
-        """Start the proxy of the gateway that an API has made, in place of another one's."""
+        """Start the proxy of a routing API's gateway, in place of an earlier gateway's."""
         if "gateway" in self._proxies:
             self._proxies.pop("gateway").end()
         self._start("gateway", self._pod(ISTIO_NAMESPACE, **GATEWAY_LABELS[api]))
@@ -113,24 +113,24 @@ class Stage:
         self._proxies[name].start(self._client, self._programs, intercepts=intercepts)
 
     async def settle(self) -> None:
-        """Wait until the proxies have all that istiod has to say."""
+        """Wait until the proxies have all configuration from istiod."""
         before = None
         while (now := [one.versions() for one in self._proxies.values()]) != before:
             before = now
             await asyncio.sleep(SETTLED_SECONDS)
 
     def entry(self, headers: Mapping[str, str], host: str = HOST) -> Target:
-        """Return where requests from outside are sent: to the gateway."""
+        """Return the target of requests from outside: the gateway."""
         address = self._proxies["gateway"].address
         path = f"/{FRONT}"
         return Target(address=address, port=HTTP_PORT, host=host, path=path, headers=headers)
 
     def inside(self, service: str, headers: Mapping[str, str]) -> Target:
-        """Return where an application sends its requests to a service: to its own sidecar."""
+        """Return the target of an application's requests to a service: its own sidecar."""
         return Target(address="127.0.0.1", port=PORT, host=service, headers=headers)
 
     def bypass(self) -> Target:
-        """Return where requests go that no proxy sends: to the guarded pod's own address."""
+        """Return the target of requests that no proxy sends: the guarded pod's own address."""
         return Target(address=self._proxies["guard"].address, port=PORT, host=GUARDED)
 
     @cached_property
@@ -155,16 +155,16 @@ class Stage:
 
     @property
     def pods(self) -> frozenset[str]:
-        """The pods of the stack, those that are gone too."""
+        """The pods of the stack, including deleted ones."""
         return frozenset(self._servers.labels)
 
     @property
     def arrivals(self) -> Counter[str]:
-        """How many requests each pod got so far."""
+        """The number of requests that each pod got so far."""
         return self._servers.arrivals.copy()
 
     def version(self, pod: str) -> str:
-        """Return the version that a pod is of."""
+        """Return the version of a pod."""
         return self._servers.labels[pod]["version"]
 
     async def end(self) -> None:
@@ -182,7 +182,7 @@ class Stage:
 
 
 def _sidecar() -> Any:
-    """Bind the guard to its pod's port: in a pod iptables would send it the requests."""
+    """Return the Sidecar that binds the guard to its pod's port; real pods have iptables for it."""
     spec = {
         "workloadSelector": {"labels": {"app": GUARDED}},
         "ingress": [

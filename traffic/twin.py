@@ -1,4 +1,4 @@
-"""A second Bookinfo: what another stack has, in a namespace and under a host of its own."""
+"""A second Bookinfo, as another stack would have it: with its own namespace and host."""
 
 import json
 from typing import Any
@@ -10,7 +10,7 @@ from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Namespace, Service, ServiceAccount
 
 NETWORKING = ("networking.istio.io", "v1")
-# Routes last: they name what is to be there.
+# Routes last: they name objects that must exist.
 KINDS = (
     ServiceAccount,
     Service,
@@ -20,11 +20,11 @@ KINDS = (
     create_namespaced_resource(*NETWORKING, "VirtualService", "virtualservices"),
 )
 GIVEN = ("clusterIP", "clusterIPs")
-"""What the API server gives a Service of its own."""
+"""The fields that the API server sets in each Service."""
 
 
 def make(client: lightkube.Client, namespace: str, twin: str, hosts: tuple[str, str]) -> None:
-    """Make all that a namespace has of Bookinfo in a second one, for the second host."""
+    """Copy Bookinfo's objects from a namespace to a second one, with the second host."""
     labels = dict(_metadata(client.get(Namespace, namespace)).labels or {})
     labels.pop("kubernetes.io/metadata.name")
     client.apply(Namespace(metadata=ObjectMeta(name=twin, labels=labels)))

@@ -1,4 +1,4 @@
-"""What a person sees while the requests flow: a table that fills, and what is being done."""
+"""The output of `make traffic`: a table that grows, and the current step."""
 
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from traffic.proof import Measurement
 
 
 class View:
-    """The measurements so far, as a live table on a terminal, else as lines and then a table."""
+    """The measurements so far: a live table on a terminal, else lines and then a table."""
 
     def __init__(self) -> None:
         self._console = console.output()
@@ -23,7 +23,7 @@ class View:
 
     @contextmanager
     def shown(self) -> Generator[None]:
-        """Show the table while the block runs, and leave it there."""
+        """Show the table while the block runs, and keep it on the screen after it."""
         if not self._console.is_terminal:
             try:
                 yield
@@ -36,7 +36,7 @@ class View:
 
     @contextmanager
     def doing(self, what: str) -> Generator[None]:
-        """Say what is being done, and that it goes on."""
+        """Show the current step, and that it is still running."""
         if not self._console.is_terminal:
             with console.alive(what):
                 yield
@@ -49,11 +49,11 @@ class View:
             self._doing = ""
 
     def add(self, measurement: Measurement) -> None:
-        """Show a measurement, which may grow."""
+        """Add a measurement to the table; its numbers may still grow."""
         self._rows.append(measurement)
 
     def tell(self, sentences: Iterable[tuple[str, bool]]) -> None:
-        """Print what is so, and what should be and isn't."""
+        """Print each sentence with a mark that says whether it is true."""
         for sentence, is_so in sentences:
             self._console.print(f"{'[green]✓[/]' if is_so else '[red]✗[/]'} {sentence}")
 

@@ -1,4 +1,4 @@
-"""What people run around Pulumi; `python -m meshctl --help` lists it."""
+"""The commands of `python -m meshctl`; its option --help lists them."""
 
 import os
 import sys
@@ -30,21 +30,27 @@ from meshctl.workspace.stack import Workspace
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(ci.app, name="ci")
-Stack = Annotated[str, typer.Option(envvar="STACK", help="Which stack.")]
-SandboxName = Annotated[str, typer.Option("--sandbox", envvar="SANDBOX", help="Which sandbox.")]
-Person = Annotated[str, typer.Option(envvar="ME", help="Whose; not set = yours.")]
+Stack = Annotated[str, typer.Option(envvar="STACK", help="The stack's name.")]
+SandboxName = Annotated[
+    str, typer.Option("--sandbox", envvar="SANDBOX", help="The sandbox's name.")
+]
+Person = Annotated[
+    str, typer.Option(envvar="ME", help="The developer's name; not set = your user name.")
+]
 PolicyPack = Annotated[
-    Path | None, typer.Option(envvar="POLICY", help="Rules for what is deployed: a policy pack.")
+    Path | None, typer.Option(envvar="POLICY", help="The folder of a policy pack to check with.")
 ]
 PolicyPackConfig = Annotated[
-    Path | None, typer.Option(envvar="POLICY_CONFIG", help="What the team decides about them.")
+    Path | None, typer.Option(envvar="POLICY_CONFIG", help="The policy pack's config, as JSON.")
 ]
-PlatformStack = Annotated[str, typer.Option(envvar="PLATFORM_STACK", help="The platform's stack.")]
+PlatformStack = Annotated[
+    str, typer.Option(envvar="PLATFORM_STACK", help="The name of the platform's stack.")
+]
 Domain = Annotated[
-    str, typer.Option(envvar="APP_DOMAIN", help="The host is the stack's name in this domain.")
+    str, typer.Option(envvar="APP_DOMAIN", help="The domain for Bookinfo's host: STACK.DOMAIN.")
 ]
 CommentFile = Annotated[
-    Path | None, typer.Option(help="Write what a pull request is told of it to this file.")
+    Path | None, typer.Option(help="A file to write the pull request's comment to.")
 ]
 Arguments = Annotated[list[str] | None, typer.Argument(help="Passed on to pulumi.")]
 
@@ -58,7 +64,7 @@ def up(
     policy_pack_config: PolicyPackConfig = None,
     arguments: Arguments = None,
 ) -> None:
-    """Set up what is missing, deploy the stack and show its services and pods."""
+    """Set up what is missing, deploy the stack, and show its services and pods."""
     rules = _rules(policy_pack, policy_pack_config)
     _up(_ready(stack, sandbox), *(arguments or ()), rules=rules)
 
@@ -83,7 +89,7 @@ def destroy(
     sandbox: SandboxName = "default",
     arguments: Arguments = None,
 ) -> None:
-    """Remove what the stack deployed, in reverse order."""
+    """Delete what the stack deployed, in reverse order."""
     workspace = _ready(stack, sandbox)
     leftovers.check(workspace)
     _change(workspace, "destroy", *(arguments or ()))
@@ -94,9 +100,9 @@ def destroy(
 def hand_over(
     stack: Stack = "dev",
     sandbox: SandboxName = "default",
-    yes: Annotated[bool, typer.Option("--yes", help="Do it, instead of showing it.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Apply the changes.")] = False,
 ) -> None:
-    """Show what istioctl still holds of a mesh that the stack adopted; with --yes, end it."""
+    """Show what istioctl still manages of a mesh that the stack adopted; with --yes, end that."""
     handover.hand_over(Workspace(stack, sandbox), do=yes)
 
 
@@ -112,17 +118,17 @@ def dev(
     comment: CommentFile = None,
     arguments: Arguments = None,
 ) -> None:
-    """Bring up a developer's own Bookinfo; before it the platform, where the sandbox has none."""
+    """Deploy a developer's own Bookinfo, and first the platform if the sandbox has none."""
     rules = _rules(policy_pack, policy_pack_config)
     own = developer.workspace(name, sandbox)
     platform = Workspace(platform_stack, sandbox)
-    # On another cluster the platform is somebody's who runs it.
+    # Outside a sandbox somebody else runs the platform.
     if platform.sandbox:
         developer.refuse_other_mesh(platform)
         platform = _ready(platform_stack, sandbox)
-        with platform.alone():  # another developer may be bringing it up
+        with platform.alone():  # another developer may be deploying it
             if developer.lacks_platform(platform):
-                console.say(f"sandbox {sandbox} has no platform: bringing it up, half a minute")
+                console.say(f"sandbox {sandbox} has no platform: deploying it takes half a minute")
                 _up(platform)
     developer.write_config(own, platform, domain)
     own = _ready(own.stack, sandbox)
@@ -141,9 +147,9 @@ def remove_dev(
     comment: CommentFile = None,
     arguments: Arguments = None,
 ) -> None:
-    """Remove a developer's own Bookinfo, its stack and the stack's file."""
+    """Delete a developer's own Bookinfo, its stack and the stack's config file."""
     own = developer.workspace(name, sandbox)
-    # Another machine's checkout lacks the file, which says on which cluster the stack is.
+    # A checkout on another machine lacks the config file, which names the stack's cluster.
     developer.write_config(own, Workspace(platform_stack, sandbox))
     own = Workspace(own.stack, sandbox)
     if own.is_known:
@@ -165,9 +171,9 @@ def show_tables(stack: Stack = "dev", sandbox: SandboxName = "default") -> None:
 def verify_mesh(
     stack: Stack = "dev",
     sandbox: SandboxName = "default",
-    as_json: Annotated[bool, typer.Option("--json", help="For programs to read.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    """Check the running mesh; exits with 1 when something is wrong. Changes nothing."""
+    """Check the running mesh without changing it; exit with 1 when something is wrong."""
     if not run.verify(Workspace(stack, sandbox), as_json=as_json):
         raise typer.Exit(1)
 
@@ -177,17 +183,17 @@ def show_sidecar_diff(
     stack: Stack = "dev",
     sandbox: SandboxName = "default",
     deployment: Annotated[
-        str, typer.Argument(envvar="SERVICE", help="A Deployment of Bookinfo, or a service.")
+        str, typer.Argument(envvar="SERVICE", help="The name of a Deployment or service.")
     ] = "",
-    live: Annotated[bool, typer.Option("--live", help="A pod in the cluster, as it runs.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Show a running pod.")] = False,
 ) -> None:
-    """Show what a sidecar adds to a Deployment; needs no cluster but with --live."""
+    """Show what a sidecar adds to a Deployment of Bookinfo; only --live needs a cluster."""
     show.show(Workspace(stack, sandbox), deployment, live=live)
 
 
 @app.command()
 def release(stack: Stack = "dev", sandbox: SandboxName = "default") -> None:
-    """Put the Istio release that the stack names on disk."""
+    """Download the Istio releases that the stack names into releases/."""
     download.get_all(Workspace(stack, sandbox))
 
 
@@ -196,11 +202,11 @@ def render_stack(
     out: Annotated[Path, typer.Argument(help="The folder to write to.")],
     stack: Stack = "dev",
 ) -> None:
-    """Write what the stack would apply as YAML, without a cluster."""
+    """Write the objects that the stack would apply as YAML files, without a cluster."""
     workspace = Workspace(stack, "none")
     for each in program.stacks(workspace):
         download.get_all(each)
-    # The environment tells the program that it is rendered: it gets a process with one of its own.
+    # The environment tells the program that it is rendered, so it runs in a separate process.
     environment = {**os.environ, cluster.RENDER: str(out), "PATH": workspace.render_path()}
     command = [sys.executable, "-m", "meshctl.render", stack, str(out)]
     os.execve(sys.executable, command, environment)  # noqa: S606 - no shell is needed
@@ -208,14 +214,14 @@ def render_stack(
 
 @app.command()
 def env(stack: Stack = "dev", sandbox: SandboxName = "default") -> None:
-    """Print the shell lines that make plain `pulumi` and `kubectl` work on the stack."""
+    """Print shell lines that set what plain `pulumi` and `kubectl` need to work on the stack."""
     sys.stdout.write(_ready(stack, sandbox).shell_lines())
 
 
 def _ready(stack: str, sandbox: str) -> Workspace:
-    """Make all that a Pulumi command on the stack needs."""
+    """Prepare the releases, programs, sandbox and stack that a Pulumi command needs."""
     workspace = Workspace(stack, sandbox)
-    # First: whether istioctl is in it decides which programs are missing.
+    # First: a release that has istioctl saves building it.
     download.get_all(workspace)
     _ = workspace.environment
     if workspace.sandbox is not None:
@@ -228,13 +234,13 @@ def _ready(stack: str, sandbox: str) -> Workspace:
 
 
 def _rules(pack: Path | None, config: Path | None) -> list[str]:
-    """Name a policy pack and its config, as Pulumi wants them."""
+    """Return Pulumi's options for a policy pack and its config."""
     named = {"--policy-pack": pack, "--policy-pack-config": config if pack else None}
     return [f"{option}={path}" for option, path in named.items() if path is not None]
 
 
 def _up(workspace: Workspace, *arguments: str, rules: Sequence[str] = ()) -> None:
-    # Some rules see a stack as a whole only, which is at the end: of a preview, not of `up`.
+    # Rules for the whole stack are checked at the end: with a preview, before anything changes.
     previewed = ("--skip-preview=false",) if rules else ()
     with progress.told(workspace):
         _change(workspace, "up", *previewed, *rules, *arguments)
@@ -242,10 +248,10 @@ def _up(workspace: Workspace, *arguments: str, rules: Sequence[str] = ()) -> Non
 
 
 def _change(workspace: Workspace, command: str, *arguments: str) -> None:
-    """Run a Pulumi command that changes the stack, from where an interrupted one left it."""
+    """Run a Pulumi command that changes the stack, after recovering from an interrupted one."""
     with workspace.alone():
         recovery.recover(workspace)
-        # The sandbox is the developer's own: nothing there is worth a question.
+        # The sandbox is the developer's own: no question is needed before changes there.
         unasked = ("--yes", "--skip-preview") if workspace.sandbox else ()
         _run(workspace, command, *unasked, *arguments)
 
@@ -258,5 +264,7 @@ def _run(workspace: Workspace, *arguments: str) -> None:
 
 def main() -> None:
     """Run the command line."""
-    # A command that reads a stack's config or finds its cluster raises the program's own errors.
-    console.run(app, pulumi.RunError, interrupted="interrupted; the same command takes it up again")
+    # Reading a stack's config and finding its cluster raise the errors of the Pulumi program.
+    console.run(
+        app, pulumi.RunError, interrupted="interrupted: run the same command again to continue"
+    )

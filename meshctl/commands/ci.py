@@ -1,4 +1,4 @@
-"""What a pull request's workflow runs: previews, their comment, and where it is posted."""
+"""The commands for a pull request's workflow: previews, render diffs, and posted comments."""
 
 import json
 import os
@@ -24,17 +24,19 @@ from meshctl.pull_request import (
 from meshctl.pull_request import render_diff as render_diff_of
 from meshctl.pull_request.changes import Preview
 
-app = typer.Typer(no_args_is_help=True, help="What a pull request's workflow runs.")
-Since = Annotated[str, typer.Option(help="Only stacks touched since HEAD left this branch.")]
+app = typer.Typer(no_args_is_help=True, help="Commands for a pull request's workflow.")
+Since = Annotated[
+    str, typer.Option(help="Only stacks that changed since HEAD branched off this branch.")
+]
 Out = Annotated[Path, typer.Option(help="The folder for comment.md and full.md.")]
-Link = Annotated[str, typer.Option(help="Where the comment says that the full text is.")]
-Text = Annotated[Path, typer.Argument(help="The comment's text.")]
+Link = Annotated[str, typer.Option(help="The name or link of the full text, for the comment.")]
+Text = Annotated[Path, typer.Argument(help="The file with the comment's text.")]
 FULL_TEXT = "full.md"
 
 
 @app.command()
 def stacks(since: Since = "") -> None:
-    """Print the stacks with a cluster of their own, as a JSON list."""
+    """Print the stacks that have their own cluster, as a JSON list."""
     sys.stdout.write(json.dumps(_stacks(since)) + "\n")
 
 
@@ -45,7 +47,10 @@ def preview(
     link: Link = FULL_TEXT,
     arguments: Annotated[list[str] | None, typer.Argument(help="Passed on to pulumi.")] = None,
 ) -> None:
-    """Preview these stacks, and write the comment; exits with 1 when a preview fails."""
+    """Preview the stacks that have their own cluster, and write the comment.
+
+    Exits with 1 when a preview fails.
+    """
     previews, failed = [], False
     for stack in _stacks(since):
         with console.alive(f"preview of stack {stack}"):
@@ -53,7 +58,7 @@ def preview(
             answer = subprocess.run(
                 [*command, *(arguments or ())],
                 cwd=PROJECT,
-                # The digest that it prints else leaves out what policies found.
+                # Without it Pulumi prints a digest, which lacks what policies found.
                 env={**os.environ, "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true"},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -74,11 +79,11 @@ def preview(
 
 @app.command()
 def comment(
-    files: Annotated[list[Path], typer.Argument(help="What `pulumi preview --json` printed.")],
+    files: Annotated[list[Path], typer.Argument(help="Output of `pulumi preview --json`.")],
     out: Out = Path("previews"),
     link: Link = FULL_TEXT,
 ) -> None:
-    """Write the comment on previews that ran elsewhere; /dev/stdin is a file, too."""
+    """Write the comment on previews that ran elsewhere; /dev/stdin is a valid file, too."""
     _write([changes.read(file.read_text(), file.stem) for file in files], out, link)
 
 
@@ -87,17 +92,20 @@ def render_diff(
     since: Annotated[str, typer.Option(help="The branch to compare with.")],
     out: Annotated[Path, typer.Option(help="The folder for both renders and the diff.")],
 ) -> None:
-    """Render every stack as it is and as it was, and write what differs: no cluster needed."""
+    """Render every stack at HEAD and where HEAD branched off, and write the diff.
+
+    Needs no cluster.
+    """
     lines = render_diff_of.write(since, out).count("\n")
     console.done("render diff", f"{lines} lines in {out / render_diff_of.PATCH}")
 
 
 @app.command()
 def kubeconfig(
-    content: Annotated[str, typer.Option(envvar="CI_KUBECONFIG", help="What the file holds.")],
-    file: Annotated[Path, typer.Option(envvar="KUBECONFIG", help="The file.")],
+    content: Annotated[str, typer.Option(envvar="CI_KUBECONFIG", help="The kubeconfig.")],
+    file: Annotated[Path, typer.Option(envvar="KUBECONFIG", help="The file to write.")],
 ) -> None:
-    """Write a kubeconfig that is a secret of the workflow to a file that only it may read."""
+    """Write the workflow's secret kubeconfig to a file that only the current user may read."""
     file.unlink(missing_ok=True)
     file.touch(mode=0o600)
     file.write_text(content)
@@ -108,10 +116,10 @@ def post(
     file: Text,
     pull_request: Annotated[int, typer.Option(help="The pull request's number.")],
     repository: Annotated[str, typer.Option(envvar="GITHUB_REPOSITORY")],
-    token: Annotated[str, typer.Option(envvar="GITHUB_TOKEN", help="The workflow's own.")],
+    token: Annotated[str, typer.Option(envvar="GITHUB_TOKEN", help="The workflow's token.")],
     api: Annotated[str, typer.Option(envvar="GITHUB_API_URL")] = "https://api.github.com",
 ) -> None:
-    """Write the comment on a pull request at GitHub, or edit the one that is there."""
+    """Post the comment on a pull request at GitHub, or edit the earlier one."""
     posting.to_github(
         file.read_text(), api=api, repository=repository, pull_request=pull_request, token=token
     )
@@ -125,10 +133,13 @@ def post_gitlab(
     token: Annotated[str, typer.Option(envvar="MR_TOKEN", help="A project access token.")] = "",
     api: Annotated[str, typer.Option(envvar="CI_API_V4_URL")] = "https://gitlab.com/api/v4",
 ) -> None:
-    """Write the comment on a merge request at GitLab, or edit the one that is there."""
-    # GitLab's own job token may not write notes, so a project that set nothing up has none.
+    """Post the comment on a merge request at GitLab, or edit the earlier one."""
+    # GitLab's job token may not write notes, so a project has no token until it sets one.
     if not token:
-        console.say(f"MR_TOKEN isn't set: no comment is posted; its text is in {file}")
+        console.say(
+            f"MR_TOKEN isn't set: no comment is posted, and its text is in {file}. To post it, "
+            "set MR_TOKEN to a project access token"
+        )
         return
     posting.to_gitlab(
         file.read_text(), api=api, project=project, merge_request=merge_request, token=token

@@ -1,4 +1,4 @@
-"""What a destroy leaves in the cluster, and how to remove it."""
+"""Checks before a destroy, and a list of what it left in the cluster."""
 
 import json
 from collections.abc import Collection
@@ -13,14 +13,14 @@ from meshctl.workspace.stack import Workspace, WorkspaceError
 # istiod writes its root certificate, and its revocations, into every namespace of the cluster.
 CONFIG_MAPS = ("istio-ca-root-cert", "istio-ca-crl")
 ISTIO = ".istio.io"
-SHOWN = 20  # of the pods of others: there may be thousands
+SHOWN = 20  # pods at most in a warning: there may be thousands
 GATEWAY_API = ".gateway.networking.k8s.io"
 
 
 def check(workspace: Workspace) -> None:
-    """Refuse a destroy that others would suffer from, or that wouldn't do what the config says.
+    """Refuse a destroy of a platform in use, or one that wouldn't delete CRDs as configured.
 
-    What is done with a resource is in the state: `up` writes it there.
+    The state decides whether a destroy keeps a resource: `up` writes that into it.
     """
     _refuse_in_use(workspace)
     outputs = workspace.outputs()
@@ -28,27 +28,27 @@ def check(workspace: Workspace) -> None:
     wanted = workspace.setting("deleteCrds").lower() == "true"
     if wanted and any(name.endswith(ISTIO) for name in outputs.get("keptOnDestroy", ())):
         raise WorkspaceError(
-            f"stack {workspace.stack} has deleteCrds in its config, and its state says to keep "
-            "them: run `make up`, which writes it there, then `make destroy`"
+            f"stack {workspace.stack} has deleteCrds in its config, but its state still says to "
+            "keep the CRDs: run `make up` to update the state, then `make destroy`"
         )
 
 
 def show(workspace: Workspace) -> None:
-    """List what is there of Istio, outside of any stack; an app leaves nothing of its own."""
+    """List the objects of Istio that a destroy left in the cluster; an app stack leaves none."""
     if workspace.setting("mode") == "app":
         return
     names = [name for name, _ in _named(workspace, "crds")]
     then = (
-        "an `up` takes them over"
+        "the next `up` takes them over"
         if applies_server_side(workspace.setting("kubeVersion"))
-        else "this Kubernetes can't have them taken over: delete them before the next `up`, or set "
-        "deleteCrds before a destroy"
+        else "with this Kubernetes `up` can't take them over: delete them before the next `up`, or "
+        "set deleteCrds before a destroy"
     )
     for owner, group in (("Istio", ISTIO), ("the Gateway API", GATEWAY_API)):
         if kept := [name for name in names if name.endswith(group)]:
             console.say(
-                f"kept, for others' resources are of their kinds: {len(kept)} CRDs of {owner}, "
-                f"such as {kept[0]}; {then}"
+                f"kept, because others may have resources of these kinds: {len(kept)} CRDs of "
+                f"{owner}, such as {kept[0]}; {then}"
             )
     for name in CONFIG_MAPS:
         namespaces = [
@@ -58,13 +58,13 @@ def show(workspace: Workspace) -> None:
         ]
         if namespaces:
             console.say(
-                f"left by istiod: ConfigMap {name} in {', '.join(namespaces)}; "
+                f"left by istiod: ConfigMap {name} in {', '.join(namespaces)}; to delete it: "
                 f"kubectl delete configmap {name} --namespace NAMESPACE"
             )
 
 
 def _refuse_in_use(workspace: Workspace) -> None:
-    """Refuse to take the platform from under the app stacks that stand on it."""
+    """Refuse to destroy a platform that app stacks use."""
     if workspace.setting("mode") == "app":
         return
     app = ",".join("=".join(label) for label in ownership.APP.items())
@@ -73,13 +73,13 @@ def _refuse_in_use(workspace: Workspace) -> None:
     if stacks := sorted(mark[ownership.ANNOTATION] for mark in marks):
         names = [stack.rpartition("/")[2] for stack in stacks]
         raise WorkspaceError(
-            f"stack {workspace.stack} is the platform of {', '.join(stacks)}: remove those first: "
-            f"make dev-rm ME={names[0]}, or pulumi destroy --stack {names[0]}"
+            f"stack {workspace.stack} is the platform of {', '.join(stacks)}: destroy those "
+            f"first: make dev-rm ME={names[0]}, or pulumi destroy --stack {names[0]}"
         )
 
 
 def _warn_of_users(workspace: Workspace, own: Collection[str]) -> None:
-    """Name the pods of others that are in the mesh: without it they can't reach each other long."""
+    """Warn of others' pods in the mesh: without istiod they can't reach each other for long."""
     if workspace.setting("mode") == "app":
         return
     with cluster_client.connect(workspace.cluster) as client:
@@ -88,13 +88,13 @@ def _warn_of_users(workspace: Workspace, own: Collection[str]) -> None:
     if users:
         more = f" and {len(users) - SHOWN} more" if len(users) > SHOWN else ""
         console.say(
-            f"in this mesh are pods of others, which will miss their istiod: "
+            f"this mesh has pods of others, which will lose their istiod: "
             f"{', '.join(users[:SHOWN])}{more}"
         )
 
 
 def _named(workspace: Workspace, kind: str, *options: str) -> list[tuple[str, str]]:
-    """List the objects of a kind: name and namespace."""
+    """List the name and the namespace of each object of a kind."""
     columns = "custom-columns=:.metadata.name,:.metadata.namespace"
     printed = workspace.kubectl("get", kind, *options, "--no-headers", "-o", columns)
     return [(name, namespace) for name, namespace in map(str.split, printed.splitlines())]

@@ -1,4 +1,4 @@
-"""A developer's own stack: its name, its file, and the platform that it stands on."""
+"""A developer's own stack: its name, its config file, and the platform that it uses."""
 
 import getpass
 import json
@@ -10,29 +10,29 @@ from mesh.settings.platform_contract import OUTPUT
 from meshctl.workspace.stack import Workspace, WorkspaceError
 
 PLATFORM = "platform"
-"""The platform's stack where nobody names another one, and in the template."""
+"""The default name of the platform's stack, which is also the one in the template."""
 TEMPLATE = PROJECT / "examples" / "Pulumi.app.yaml"
 
 
 def workspace(name: str, sandbox: str) -> Workspace:
-    """Return the stack of a person; without a name, of the one who is asking."""
+    """Return the stack of a developer; without a name, that of the current user."""
     person = name or getpass.getuser()
     stack = fit(person)
     if not stack:
         raise WorkspaceError(f"{person!r} has no letter and no digit: name the stack with ME=NAME")
     if stack != person:
-        console.say(f"{person} is made fit for a stack and for Kubernetes: {stack}")
+        console.say(f"{person} isn't a valid name for a stack and for Kubernetes: using {stack}")
     own = Workspace(stack, sandbox)
     if own.config_file.exists() and own.setting("mode") != "app":
         raise WorkspaceError(
-            f"{own.config_file.name} is there, and its mode is {own.setting('mode')}: name your "
-            "stack otherwise, with ME=NAME"
+            f"{own.config_file.name} exists, and its mode is {own.setting('mode')}, not app: "
+            "choose another name for your stack with ME=NAME"
         )
     return own
 
 
 def write_config(own: Workspace, platform: Workspace, domain: str = "") -> None:
-    """Write the stack's file from the template, unless it is there."""
+    """Write the stack's config file from the template, unless it exists."""
     if own.config_file.exists():
         return
     given = {key: platform.setting(key) for key in ("context", "kubeconfig")}
@@ -46,12 +46,12 @@ def write_config(own: Workspace, platform: Workspace, domain: str = "") -> None:
 
 
 def lacks_platform(platform: Workspace) -> bool:
-    """Tell whether a platform's stack has yet to be brought up."""
+    """Return whether a platform's stack is still to be deployed."""
     return OUTPUT not in platform.outputs()
 
 
 def refuse_other_mesh(platform: Workspace) -> None:
-    """Refuse a sandbox that another stack has brought an Istio to.
+    """Refuse a sandbox in which another stack has already installed Istio.
 
     Raises WorkspaceError, before anything is changed.
     """
@@ -61,28 +61,28 @@ def refuse_other_mesh(platform: Workspace) -> None:
         if resources and name != platform.stack and holds_it:
             sandbox = platform.sandbox_name
             raise WorkspaceError(
-                f"sandbox {sandbox} has the Istio of stack {name} already, and takes no platform "
-                "beside it; nothing was changed. Remove that one, or take another sandbox:\n"
+                f"sandbox {sandbox} already has the Istio of stack {name}, so it can't get a "
+                "platform; nothing was changed. Destroy that stack, or use another sandbox:\n"
                 f"  make destroy STACK={name} SANDBOX={sandbox}\n  make dev SANDBOX=team"
             )
 
 
 def show_url(own: Workspace) -> str:
-    """Say where the application is."""
+    """Print and return the URL of the application."""
     url = own.outputs()["bookinfoUrl"]
-    silent = " (a sandbox's pods are objects: nothing answers there)" if own.sandbox else ""
+    silent = " (a sandbox's pods are only objects: nothing answers there)" if own.sandbox else ""
     console.say(f"{own.stack}'s Bookinfo: {url}{silent}")
     return url
 
 
 def forget(own: Workspace) -> None:
-    """Remove the file of a stack that isn't there."""
+    """Remove the config file of a stack that the backend doesn't have."""
     own.config_file.unlink()
     console.say(f"there is no stack {own.stack}: nothing to remove")
 
 
 def remove(own: Workspace) -> None:
-    """Remove an empty stack, and its file."""
+    """Remove an empty stack and its config file."""
     own.remove_stack()
     own.config_file.unlink(missing_ok=True)
     console.done("removed", f"stack {own.stack}, and {own.config_file.name}")

@@ -1,4 +1,4 @@
-"""What istioctl still holds of a mesh that the stack adopted: shown, then given up."""
+"""Handover of an adopted mesh: fields and objects that istioctl manages go to the stack."""
 
 import json
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from meshctl.workspace.stack import Workspace, WorkspaceError
 Manifest = dict[str, Any]
 RBAC = "rbac.authorization.k8s.io/v1"
 WEBHOOKS = "admissionregistration.k8s.io/v1"
-# Kind and name of an object of the stack's (None = any), and what istioctl makes for the same
-# purpose: its apiVersion, kind and name.
+# Kind and name of an object of the stack (None = any name), and apiVersion, kind and name of the
+# object that istioctl creates for the same purpose.
 REPLACED = (
     (
         ("MutatingWebhookConfiguration", "istio-sidecar-injector"),
@@ -28,40 +28,45 @@ KEPT_BY_THE_SERVER = ("status", "managedFields", "resourceVersion", "generation"
 
 
 def hand_over(workspace: Workspace, *, do: bool) -> None:
-    """Show what istioctl holds of the stack's objects, and what it made beside; with `do`, end it.
+    """Show which fields and leftover objects istioctl still manages; with `do`, end that.
 
-    An apply of nothing by a field manager takes away what only that manager wants, and its claims.
+    An empty apply by a field manager removes the fields that only it manages, and its claims.
     """
     state = json.loads(workspace.query("pulumi", "stack", "export", "--stack", workspace.stack))
     resources = state["deployment"].get("resources") or []
     ours = [bare(each["inputs"]) for each in resources if _is_object(each)]
     if not ours:
         raise WorkspaceError(
-            f"stack {workspace.stack} has adopted nothing: `pulumi config set adopt true` and "
-            "`make up` come first"
+            f"stack {workspace.stack} has adopted nothing: first run `pulumi config set adopt "
+            "true` and `make up`"
         )
     claimed = list(_claimed(workspace, ours))
     left = [each for each in _claimed(workspace, replaced(ours)) if bare(each) not in ours]
     if not claimed and not left:
-        console.say(f"istioctl holds nothing of what stack {workspace.stack} has")
+        console.say(
+            f"istioctl manages nothing that belongs to stack {workspace.stack}: there is nothing "
+            "to hand over"
+        )
         return
     for each, after in zip(claimed, _without_claims(workspace, claimed, do=False), strict=True):
         if fields := list(changed(each, after)):
             console.say(f"{_name(each)} changes: {', '.join(fields)}")
     for each in left:
-        console.say(f"{_name(each)} is deleted: the stack has its own")
+        console.say(f"{_name(each)} is deleted: the stack has its own object instead")
     if not do:
-        console.say("nothing was changed yet: `python -m meshctl handover --yes` does it")
+        console.say(
+            "nothing was changed yet: run `python -m meshctl handover --yes` to apply the changes"
+        )
         return
     _without_claims(workspace, claimed, do=True)
     if left:
         objects = json.dumps(_list([bare(each) for each in left]))
         workspace.kubectl("delete", "--ignore-not-found", "-f", "-", standard_input=objects)
-    console.say("handed over: `make preview` says whether the stack has more to do")
+    console.say("handed over: `make preview` shows whether the stack has more to change")
 
 
 def replaced(ours: list[Manifest]) -> list[Manifest]:
-    """Name what istioctl makes where the stack has objects of its own."""
+    """Return the objects that istioctl creates for the same purpose as the stack's."""
     return [
         {
             "apiVersion": version,
@@ -75,7 +80,7 @@ def replaced(ours: list[Manifest]) -> list[Manifest]:
 
 
 def bare(manifest: Manifest) -> Manifest:
-    """Keep of an object what says which one it is."""
+    """Return only the fields that identify an object."""
     known = {key: manifest["metadata"].get(key) for key in ("name", "namespace")}
     return {
         "apiVersion": manifest["apiVersion"],
@@ -103,7 +108,7 @@ def _is_object(resource: dict[str, Any]) -> bool:
 
 
 def _claimed(workspace: Workspace, objects: list[Manifest]) -> Iterator[Manifest]:
-    """Read the objects that are there and that istioctl claims fields of."""
+    """Read the existing objects that have fields managed by istioctl."""
     printed = workspace.kubectl(
         *("get", "--ignore-not-found", "--show-managed-fields", "-o", "json", "-f", "-"),
         standard_input=json.dumps(_list(objects)),
@@ -118,7 +123,7 @@ def _without_claims(workspace: Workspace, objects: list[Manifest], *, do: bool) 
         return []
     printed = workspace.kubectl(
         *("apply", "--server-side", f"--field-manager={ISTIOCTL}", "-o", "json", "-f", "-"),
-        # An object without its required fields is what an apply of nothing is.
+        # An empty apply lacks the required fields.
         *("--validate=false", f"--dry-run={'none' if do else 'server'}"),
         standard_input=json.dumps(_list([bare(each) for each in objects])),
     )
@@ -126,7 +131,7 @@ def _without_claims(workspace: Workspace, objects: list[Manifest], *, do: bool) 
 
 
 def _items(printed: str) -> list[Manifest]:
-    """Read what kubectl prints: nothing, an object, or a List of more."""
+    """Return the objects that kubectl printed: none, one, or a List of several."""
     answer = json.loads(printed or '{"items": []}')
     return answer.get("items", [answer])
 

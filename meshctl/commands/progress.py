@@ -1,8 +1,9 @@
-"""Says, while an update waits, why a Deployment gets no pods, or a gateway no address.
+"""A watch on a running update: reports Deployments without pods and gateways without an address.
 
-Pulumi waits ten minutes for a Deployment and says of it that it isn't available; why its pods
-are refused, by an injector that doesn't answer or by a quota, only Kubernetes knows. As long it
-waits for a load balancer's address, which a cluster without load balancers never gives.
+Pulumi waits ten minutes for a Deployment, and then says only that it isn't available. Why the API
+server refuses its pods, because of an injector that doesn't answer or of a quota, only Kubernetes
+knows. Pulumi waits as long for a load balancer's address, which a cluster without load balancers
+never gives.
 """
 
 import os
@@ -19,25 +20,25 @@ from mesh.kubernetes.client import kubernetes_version
 from meshctl.workspace.settings import read_settings
 from meshctl.workspace.stack import Workspace, WorkspaceError
 
-PAUSE = 10.0  # seconds between two looks
+PAUSE = 10.0  # seconds between two checks
 REFUSED = (
     r'{range .items[*]}{.metadata.name}{"\t"}'
     r'{.status.conditions[?(@.type=="ReplicaFailure")].message}{"\n"}{end}'
 )
-"""Each Deployment, and why its last pod wasn't made, as kubectl's JSONPath."""
+"""kubectl's JSONPath for each Deployment and the reason why its last pod wasn't created."""
 NAMES = r'{range .items[*]}{.metadata.name}{"\n"}{end}'
 PENDING = (
     r'{range .items[?(@.spec.type=="LoadBalancer")]}{.metadata.name}{"\t"}'
     r'{.metadata.creationTimestamp}{"\t"}{.status.loadBalancer.ingress[0]}{"\n"}{end}'
 )
-"""Each load balancer's Service, since when it is there, and its address if it has one."""
-USUAL = timedelta(seconds=60)  # within which a cloud gives one
-WEBHOOK = "failed calling webhook"  # how the API server begins, of whatever version it is
+"""kubectl's JSONPath for each load balancer's Service: name, creation time, address if any."""
+USUAL = timedelta(seconds=60)  # within which a cloud usually gives an address
+WEBHOOK = "failed calling webhook"  # how the message begins in every version of the API server
 
 
 @contextmanager
 def told(workspace: Workspace) -> Generator[None]:
-    """Look now and then while the block runs, and say each reason once."""
+    """Check the cluster regularly while the block runs, and print each reason once."""
     ended = threading.Event()
     namespaces = _namespaces(workspace)
     watching = threading.Thread(target=_watch, args=(workspace, namespaces, ended), daemon=True)
@@ -62,14 +63,14 @@ def reasons(workspace: Workspace, namespaces: tuple[str, ...]) -> list[str]:
     """List Deployments that get no pods, and gateways that have no address yet, with the reason."""
     unlisted = _unlisted(workspace, namespaces)
     refused = [
-        f"{namespace}/{name} gets no pods: {message}{_remedy(workspace, message)}"
+        f"Deployment {namespace}/{name} gets no pods: {message}{_remedy(workspace, message)}"
         for namespace in namespaces
         for name, message in _refused(workspace, namespace)
     ]
     waiting = [
-        f"{namespace}/{name} has no address after a minute: where a cluster has no load balancers, "
-        "let its nodes' ports do, by the gateway's serviceType: pulumi config set --path "
-        "'gateways[0].serviceType' NodePort"
+        f"gateway {namespace}/{name} has no address after a minute: if the cluster has no load "
+        "balancers, use ports of its nodes: pulumi config set --path 'gateways[0].serviceType' "
+        "NodePort"
         for namespace in namespaces
         for name in _without_address(workspace, namespace)
     ]
@@ -77,7 +78,7 @@ def reasons(workspace: Workspace, namespaces: tuple[str, ...]) -> list[str]:
 
 
 def _unlisted(workspace: Workspace, namespaces: tuple[str, ...]) -> list[str]:
-    """Say why nothing is made on an old cluster, as long as none of the stack's Services is."""
+    """Return why nothing is created on an old cluster, while the stack has no Service there."""
     if any(_asked(workspace, each, "services", NAMES) for each in namespaces):
         return []
     try:
@@ -118,7 +119,7 @@ def _asked(workspace: Workspace, namespace: str, kind: str, path: str) -> list[s
             *("get", kind, "--namespace", namespace),
             *("--request-timeout", "5s", "-o", f"jsonpath={path}"),
         )
-    # A cluster that isn't there, or doesn't answer, is for the update to tell.
+    # The update itself reports a cluster that doesn't exist or doesn't answer.
     except (pulumi.RunError, WorkspaceError):
         return []
     return printed.splitlines()
@@ -128,6 +129,6 @@ def _remedy(workspace: Workspace, message: str) -> str:
     if WEBHOOK not in message:
         return ""
     return (
-        "\n  the webhook doesn't answer, and the update goes on when it does: "
+        "\n  the webhook doesn't answer; the update continues when it does. Check its pods: "
         f"kubectl get pods --namespace {workspace.setting('istioNamespace')}"
     )

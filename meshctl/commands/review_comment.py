@@ -1,14 +1,14 @@
-"""What a pull request is told of its review stack."""
+"""The comments on a pull request about its review stack."""
 
 MARKER = "<!-- mesh: review stack of a pull request -->"
-"""The first line of the comment, by which the next one finds it."""
+"""The comment's first line, by which a later run finds the comment."""
 
 
 def brought_up(stack: str, url: str) -> str:
-    """Say where the pull request's own Bookinfo is."""
+    """Return the comment with the URL of the pull request's own Bookinfo."""
     return f"{MARKER}\n\nReview stack `{stack}` is up, as of the last push: {url}\n"
 
 
 def removed(stack: str) -> str:
-    """Say that the address of before is none any more."""
+    """Return the comment for a review stack that was removed."""
     return f"{MARKER}\n\nReview stack `{stack}` is removed.\n"

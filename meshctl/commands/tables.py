@@ -1,4 +1,4 @@
-"""The services and pods of the mesh and of Bookinfo, as kubectl shows them."""
+"""Tables of the services and pods of the mesh and of Bookinfo, as kubectl prints them."""
 
 import sys
 
@@ -9,7 +9,7 @@ def show(workspace: Workspace) -> None:
     """Print two tables: `kubectl get svc` and `kubectl get pods` of the stack's namespaces."""
     outputs = workspace.outputs()
     if "namespaces" not in outputs:
-        raise WorkspaceError(f"stack {workspace.stack} has nothing deployed: `make up` does that")
+        raise WorkspaceError(f"stack {workspace.stack} isn't deployed: run `make up` first")
     for what in ("svc", "pods"):
         listed = workspace.kubectl("get", what, "--all-namespaces")
         header, *rows = listed.splitlines()

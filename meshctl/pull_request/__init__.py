@@ -1,4 +1,4 @@
-"""What a pull request shows: changes of a preview, differences of renders, the comment.
+"""The comment on a pull request's previews, and the diff of its renders.
 
 Not here: the workflows that run it (.github/workflows/, docs/gitlab-ci.yml).
 """

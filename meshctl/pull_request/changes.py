@@ -1,4 +1,4 @@
-"""What `pulumi preview --json` says: the changes of a stack, and what went wrong."""
+"""The changes, errors and warnings of a stack, as `pulumi preview --json` reports them."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,7 +9,7 @@ from meshctl.pull_request import engine_output, object_diff
 from meshctl.pull_request.object_diff import Difference
 
 OPERATIONS = ("delete", "replace", "update", "create")
-"""What may become of an object, the most dangerous first."""
+"""The operations on an object, the most dangerous first."""
 MEANINGS = {
     "delete": "delete",
     "discard": "delete",
@@ -22,7 +22,7 @@ MEANINGS = {
     "create": "create",
     "import": "create",
 }
-"""The engine's steps that change something (pkg/resource/deploy: step.go)."""
+"""The operation of each engine step that changes something (pkg/resource/deploy: step.go)."""
 SHARED = frozenset(
     {
         "CustomResourceDefinition",
@@ -32,13 +32,14 @@ SHARED = frozenset(
         "provider kubernetes",
     }
 )
-"""What others hang on: with a CRD or a namespace all in it goes, a webhook makes pods."""
-SHOWN_LINES = 50  # of what isn't JSON: the end of a log
+"""Kinds that other objects depend on: a CRD or a namespace is deleted with all objects of or in
+it, and webhooks decide how pods are created."""
+SHOWN_LINES = 50  # at most, from the end of output that isn't JSON
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What becomes of one object."""
+    """The change of one object."""
 
     operation: str
     kind: str
@@ -46,25 +47,25 @@ class Change:
     old: dict[str, Any]
     new: dict[str, Any]
     reasons: list[str]
-    """The places that it can't be changed in, and is replaced for."""
+    """The paths that can't be updated in place, so that the object is replaced."""
     places: list[str]
-    """The places that the provider says differ."""
+    """The paths that differ according to the provider."""
     is_kept: bool
-    """Whether the cluster keeps it, and only the stack forgets it."""
+    """Whether the object stays in the cluster, and is only removed from the state."""
 
     @property
     def is_dangerous(self) -> bool:
-        """Whether others lose what they hang on."""
+        """Whether the change deletes or replaces an object that others depend on."""
         return self.kind in SHARED and self.operation in ("delete", "replace")
 
     @cached_property
     def differences(self) -> list[Difference]:
-        """What differs, where there is an old and a new state."""
+        """The differences between the old and the new state, if there are both."""
         if self.operation not in ("replace", "update"):
             return []
         found = object_diff.differences(self.kind, self.old, self.new)
         seen = {object_diff.path(each.steps) for each in found}
-        # Both sides of a secret read [secret]: only the provider has seen that they differ.
+        # Both sides of a secret read [secret]: only the provider knows that they differ.
         return found or [
             Difference(steps=(place,), lines=[f"~ {place}: {redaction.SECRET} or computed"])
             for place in self.places
@@ -73,13 +74,13 @@ class Change:
 
     @property
     def is_version_labels_only(self) -> bool:
-        """Whether it changes because another release rendered it, and for nothing else."""
+        """Whether only version labels differ, because another release rendered the object."""
         return bool(self.differences) and all(each.is_version_label for each in self.differences)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
-    """One stack's preview."""
+    """The preview of one stack."""
 
     stack: str
     changes: list[Change] = field(default_factory=list)
@@ -89,14 +90,14 @@ class Preview:
 
 
 def read(text: str, name: str) -> Preview:
-    """Read a preview, also where other output is before or behind it; `name` is a fallback.
+    """Read a preview from output that may contain other text; `name` is for one without steps.
 
-    What is no preview, such as the log of one that failed early, is itself the error.
+    Output without a preview, such as the log of one that failed early, becomes the error.
     """
     digest = engine_output.find(text)
     if digest is None:
         log = "\n".join(text.strip().splitlines()[-SHOWN_LINES:])
-        return Preview(stack=name, errors=[redaction.text(log) or "there is no output at all"])
+        return Preview(stack=name, errors=[redaction.text(log) or "the preview printed nothing"])
     steps = digest.get("steps") or []
     said = [d for d in digest.get("diagnostics") or [] if "$PATH" not in d["message"]]
     errors = _messages(said, "error")
@@ -112,13 +113,13 @@ def read(text: str, name: str) -> Preview:
 
 
 def _messages(diagnostics: list[dict[str, Any]], severity: str) -> list[str]:
-    """Return each message once."""
+    """Return each message of a severity once."""
     found = (d["message"].strip() for d in diagnostics if d.get("severity") == severity)
     return list(dict.fromkeys(redaction.text(message) for message in found if message))
 
 
 def _changes(steps: list[dict[str, Any]]) -> list[Change]:
-    """Return what becomes of each object, sorted; a replacement is several steps, one change."""
+    """Return each object's change, sorted; the steps of a replacement are one change."""
     found: dict[str, Change] = {}
     for step in steps:
         operation = MEANINGS.get(step["op"])

@@ -1,4 +1,4 @@
-"""What a preview would change, as the Markdown of one comment: the most dangerous first."""
+"""The comment on previews, as Markdown: what would change, the most dangerous first."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from meshctl.pull_request import markdown
 from meshctl.pull_request.changes import OPERATIONS, Change, Preview
 
 MARKER = "<!-- mesh: preview of a pull request -->"
-"""The first line of the comment, by which the next preview finds it."""
+"""The comment's first line, by which a later preview finds the comment."""
 LIMIT = 65_000  # bytes; GitHub takes 65,536 characters
 RESERVED = 400  # bytes of a stack's share, for the line that says what was cut
 LINES = 60  # of one object's diff in the comment
@@ -19,20 +19,20 @@ LABELS = "Only version labels"
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of the comment that is shown whole, or not at all."""
+    """A part of the comment that is shown completely or not at all."""
 
     text: str
     changes: int = 0
 
     @property
     def size(self) -> int:
-        """How many bytes it takes, and the empty line behind it."""
+        """The number of bytes of the text and the empty line after it."""
         return len(self.text.encode()) + 2
 
 
 def comment(previews: Sequence[Preview], *, full_text: str = "the full text") -> str:
-    """Write the comment, of at most LIMIT bytes; `full_text` says where the rest is."""
-    parts = [MARKER] if previews else [MARKER, "No stack with a cluster of its own is touched."]
+    """Return the comment, of at most LIMIT bytes; `full_text` names where the rest is."""
+    parts = [MARKER] if previews else [MARKER, "No stack that has its own cluster is affected."]
     left = LIMIT - len(MARKER)
     for i, preview in enumerate(previews):
         share = left // (len(previews) - i)
@@ -43,12 +43,12 @@ def comment(previews: Sequence[Preview], *, full_text: str = "the full text") ->
 
 
 def full(previews: Sequence[Preview]) -> str:
-    """Write the same with nothing cut."""
+    """Return the full text of the comment."""
     return "\n\n".join(piece.text for each in previews for piece in _pieces(each)) + "\n"
 
 
 def _fitted(pieces: list[Piece], size: int, full_text: str) -> str:
-    """Join what fits, in order; of the rest say how much it is."""
+    """Join the pieces that fit, in order, and add the number of changes that don't."""
     shown = []
     left = size if sum(piece.size for piece in pieces) <= size else size - RESERVED
     for piece in pieces:
@@ -64,7 +64,7 @@ def _fitted(pieces: list[Piece], size: int, full_text: str) -> str:
 def _pieces(preview: Preview, *, most: int | None = None) -> Iterator[Piece]:
     yield Piece(f"## Preview of stack {markdown.code(preview.stack)}")
     if preview.errors:
-        yield Piece("**The preview failed**, so this is not all that would change.")
+        yield Piece("**The preview failed**, so the changes below may be incomplete.")
         for error in preview.errors:
             yield Piece(markdown.block(error.splitlines(), most=most))
     if preview.changes or not preview.errors:
@@ -96,8 +96,8 @@ def _summary(preview: Preview) -> str:
         if (count := sum(change.operation == operation for change in preview.changes))
     ]
     if not counts:
-        return f"No changes: {preview.unchanged} resources are as the stack wants them."
-    return f"{', '.join(counts)}; {preview.unchanged} stay as they are."
+        return f"No changes: {preview.unchanged} resources are up to date."
+    return f"{', '.join(counts)}; {preview.unchanged} unchanged."
 
 
 def _section(title: str, changes: list[Change], *, most: int | None) -> Iterator[Piece]:
@@ -117,14 +117,14 @@ def _named(change: Change) -> str:
 
 
 def _fate(change: Change) -> str:
-    """Say what the section's title doesn't."""
+    """Return what happens to an object, where the section's title doesn't say it."""
     if change.is_kept:
-        return ": the stack forgets it, the cluster keeps it"
+        return ": removed from the stack's state, kept in the cluster"
     return f": {change.operation}d" if change.is_dangerous else ""
 
 
 def _details(change: Change, *, most: int | None, unfolded: bool) -> str:
-    """Write what differs; labels that only tell the version are counted."""
+    """Return the diff of a change; version labels are only counted."""
     lines = [
         line for each in change.differences if not each.is_version_label for line in each.lines
     ]
@@ -145,9 +145,9 @@ def _details(change: Change, *, most: int | None, unfolded: bool) -> str:
 
 
 def _version_labels(changes: list[Change]) -> str:
-    """Say in one line how many objects change for nothing but another release's labels."""
+    """Return one line with the number of objects in which only version labels change."""
     restarted = [c for c in changes if any(each.is_in_pods for each in c.differences)]
     count = f"{len(changes)} object{'s' if len(changes) > 1 else ''}: only version labels"
     if not restarted:
         return f"{count}."
-    return f"{count}; pods start anew of {', '.join(_named(change) for change in restarted)}."
+    return f"{count}; pods are recreated of {', '.join(_named(change) for change in restarted)}."

@@ -1,4 +1,4 @@
-"""What `pulumi preview --json` prints: one digest at its end, or a stream of events."""
+"""The output of `pulumi preview --json`: one digest at its end, or a stream of events."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def find(text: str) -> dict[str, Any] | None:
-    """Find the digest, wherever it begins, or make it of a stream; None where there is neither."""
+    """Return the digest in the text, or one built from a stream; None if there is neither."""
     documents = list(_documents(text))
     if streamed := [event for event in documents if "sequence" in event]:
         return _digest(streamed)
@@ -14,7 +14,7 @@ def find(text: str) -> dict[str, Any] | None:
 
 
 def _documents(text: str) -> Iterator[dict[str, Any]]:
-    """Find the JSON objects that begin a line."""
+    """Yield the JSON objects that start at the beginning of a line."""
     decoder, at = json.JSONDecoder(), 0
     while (at := text.find("{", at)) >= 0:
         if at and text[at - 1] != "\n":
@@ -29,7 +29,7 @@ def _documents(text: str) -> Iterator[dict[str, Any]]:
 
 
 def _digest(events: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Make of a stream of events (PULUMI_ENABLE_STREAMING_JSON_PREVIEW) what the digest is."""
+    """Build the digest from a stream of events (PULUMI_ENABLE_STREAMING_JSON_PREVIEW)."""
     steps, said, summary = [], [], None
     for event in events:
         if "resourcePreEvent" in event:

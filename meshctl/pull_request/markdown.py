@@ -1,4 +1,4 @@
-"""Markdown that others' text can't break out of: no mention, no HTML, no link comes of it."""
+"""Markdown code that untrusted text can't break out of: no mentions, no HTML, no links."""
 
 import html
 import re
@@ -6,11 +6,11 @@ import unicodedata
 
 LONGEST = 300  # characters of a line, where lines are cut
 CONTROLS = ("Cc", "Cf", "Cs", "Zl", "Zp")
-"""The categories of Unicode that change how the text beside them reads."""
+"""The categories of Unicode characters that change how the text next to them is displayed."""
 
 
 def code(text: str) -> str:
-    """Return a text as code in a sentence; on one line, and without what has no look."""
+    """Return a text as inline code: on one line, with invisible characters spelled out."""
     text = _visible(text.replace("\n", " "))
     fence = _longer_than_runs_in(text, 1)
     pad = " " if text.startswith("`") or text.endswith("`") else ""
@@ -18,12 +18,12 @@ def code(text: str) -> str:
 
 
 def html_code(text: str) -> str:
-    """Return the same for a place where Markdown isn't read, such as a summary."""
+    """Return a text as inline code in HTML, where Markdown isn't read, such as in a summary."""
     return f"<code>{html.escape(_visible(text.replace(chr(10), ' ')))}</code>"
 
 
 def block(lines: list[str], language: str = "", *, most: int | None = None) -> str:
-    """Return lines as a block of code; with `most`, no more of them, and none of them long."""
+    """Return lines as a code block; `most` limits their number, and then their length too."""
     shown = [_visible(line) for line in lines]
     if most is not None:
         cut = len(shown) - most
@@ -35,7 +35,7 @@ def block(lines: list[str], language: str = "", *, most: int | None = None) -> s
 
 
 def _visible(text: str) -> str:
-    """Spell out what would hide or turn around the text beside it."""
+    """Spell out characters that would hide or reverse the text next to them."""
     if text.isprintable():
         return text
     return "".join(

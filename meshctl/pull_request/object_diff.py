@@ -1,4 +1,4 @@
-"""What differs between two states of an object, as lines of a diff that a person can read."""
+"""The differences between two states of an object, as readable lines of a diff."""
 
 import difflib
 import json
@@ -16,14 +16,14 @@ LARGEST = 1_000_000  # characters of a text that is read as a document
 VERSION_LABELS = frozenset(
     {"app.kubernetes.io/version", "chart", "helm.sh/chart", "operator.istio.io/version"}
 )
-"""Labels that say which release rendered an object, and that nothing selects by."""
+"""Labels that name the release that rendered an object; no selector uses them."""
 WITHIN = ":"
 """The step from a text into the document that it holds."""
 REFERENCE = re.compile(r"(^|[\s\[{,:-])[&*]\w", re.MULTILINE)
 
 
 class Item(str):
-    """A step into a list, by the item's name or its place."""
+    """A step into a list, by the item's name or index."""
 
 
 Steps = tuple[str, ...]
@@ -31,24 +31,24 @@ Steps = tuple[str, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """What differs at one place."""
+    """The difference at one path."""
 
     steps: Steps
     lines: list[str]
 
     @property
     def is_version_label(self) -> bool:
-        """Whether only a label says that another release rendered it."""
+        """Whether the path is that of a version label."""
         return self.steps[-3:-1] == ("metadata", "labels") and self.steps[-1] in VERSION_LABELS
 
     @property
     def is_in_pods(self) -> bool:
-        """Whether pods are made anew for it."""
+        """Whether the difference recreates pods."""
         return self.steps[:2] == ("spec", "template")
 
 
 def differences(kind: str, old: Any, new: Any) -> list[Difference]:
-    """Compare two states of an object of a kind; secrets are named, and never shown."""
+    """Compare two states of an object of a kind; the values of secrets are never shown."""
     return list(_compare(kind, (), old, new))
 
 
@@ -84,7 +84,7 @@ def _one(
 
 
 def _by_name(old: Any, new: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """Key two lists by their items' names, or by place where nothing was added or removed."""
+    """Key the items of two lists by name, or by index if the lists have the same length."""
     if not (isinstance(old, list) and isinstance(new, list)):
         return None
     sides = [
@@ -101,7 +101,7 @@ def _by_name(old: Any, new: Any) -> tuple[dict[str, Any], dict[str, Any]] | None
 
 
 def _compare_texts(kind: str, steps: Steps, old: str, new: str) -> Iterator[Difference]:
-    """Compare two texts: what they hold, where they are documents, else line by line."""
+    """Compare two texts: field by field if both are JSON or YAML, else line by line."""
     documents = _document(old), _document(new)
     if None not in documents and documents[0] != documents[1]:
         yield from _compare(kind, (*steps, WITHIN), *documents)
@@ -116,14 +116,14 @@ def _compare_texts(kind: str, steps: Steps, old: str, new: str) -> Iterator[Diff
 
 
 def _document(text: str) -> Any:
-    """Read a text as JSON or YAML; None where it is neither, or a mere sentence."""
+    """Read a text as JSON or YAML; None if it is neither, or only a sentence."""
     if not (text.lstrip()[:1] in ("{", "[") or "\n" in text) or len(text) > LARGEST:
         return None
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
         try:
-            # References can make a small document an endless one.
+            # References can make a small document expand without end.
             found = None if REFERENCE.search(text) else list(fast_yaml.load_all(text))
         except (yaml.YAMLError, ValueError, RecursionError):
             return None
@@ -153,7 +153,7 @@ def _lines(sign: str, kind: str, steps: Steps, found: Any) -> list[str]:
 
 
 def _yaml(found: Any) -> list[str]:
-    """Write a value as YAML, a text of many lines as these."""
+    """Return a value as lines of YAML; a text of several lines is returned as it is."""
     if isinstance(found, str) and "\n" in found:
         return found.splitlines()
     text = yaml.dump(
@@ -163,7 +163,7 @@ def _yaml(found: Any) -> list[str]:
 
 
 def path(steps: Steps) -> str:
-    """Spell a place, such as spec.containers[discovery].image."""
+    """Return steps as a path, such as spec.containers[discovery].image."""
     spelled = ""
     for step in steps:
         if isinstance(step, Item):

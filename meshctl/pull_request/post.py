@@ -1,6 +1,6 @@
-"""One comment of a kind on a pull request at GitHub or GitLab: written once, and then edited.
+"""A comment on a pull request at GitHub or GitLab: posted once, and then edited.
 
-Its first line, which nobody sees, says of which kind it is.
+A pull request has one comment of each kind. The first line, an invisible marker, names the kind.
 """
 
 from collections.abc import Generator
@@ -11,18 +11,18 @@ import httpx2
 from console import UserError
 
 AUTHOR = "github-actions[bot]"
-"""Whom a workflow's own token speaks for; anybody else's comment is left alone."""
+"""The user that a workflow's token belongs to; comments of other users are left alone."""
 TIMEOUT = 30.0  # seconds
 
 
 class CommentError(UserError):
-    """The comment can't be posted; the message says why and what helps."""
+    """The comment can't be posted; the message says why and what to do."""
 
 
 def to_github(body: str, *, api: str, repository: str, pull_request: int, token: str) -> None:
-    """Write the comment on a pull request, or edit the one that is there."""
+    """Post the comment on a pull request, or edit the earlier one."""
     headers = {"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"}
-    right = "`permissions: pull-requests: write`, which a fork's never has"
+    right = "`permissions: pull-requests: write`, which a fork's pull request never has"
     with _client(api, headers, right) as client:
         comments = f"/repos/{repository}/issues/{pull_request}/comments"
         earlier = _find(client, f"{comments}?per_page=100", body, ("user", "login", AUTHOR))
@@ -35,8 +35,8 @@ def to_github(body: str, *, api: str, repository: str, pull_request: int, token:
 
 
 def to_gitlab(body: str, *, api: str, project: str, merge_request: int, token: str) -> None:
-    """Write the comment on a merge request, or edit the one that is there."""
-    right = "a project access token with the scope api and the role of a reporter"
+    """Post the comment on a merge request, or edit the earlier one."""
+    right = "a project access token with the scope api and the role Reporter"
     with _client(api, {"PRIVATE-TOKEN": token}, right) as client:
         user = client.get("/user").raise_for_status().json()["username"]
         notes = f"/projects/{project}/merge_requests/{merge_request}/notes"
@@ -50,14 +50,14 @@ def to_gitlab(body: str, *, api: str, project: str, merge_request: int, token: s
 
 @contextmanager
 def _client(api: str, headers: dict[str, str], right: str) -> Generator[httpx2.Client]:
-    """Speak to a host; `right` is what a token needs that it refuses."""
+    """Connect to a host and explain its errors; `right` is what the job's token needs."""
     with httpx2.Client(base_url=api, headers=headers, timeout=TIMEOUT) as client:
         try:
             yield client
         except httpx2.HTTPStatusError as error:
             code = error.response.status_code
             raise CommentError(
-                f"{error.request.url} refuses the comment with {code}; the job needs {right}"
+                f"{error.request.url} refuses the comment with status {code}: the job needs {right}"
             ) from error
         except httpx2.HTTPError as error:
             reason = str(error) or type(error).__name__
@@ -65,7 +65,7 @@ def _client(api: str, headers: dict[str, str], right: str) -> Generator[httpx2.C
 
 
 def _find(client: httpx2.Client, page: str, body: str, by: tuple[str, str, str]) -> int | None:
-    """Look for the author's comment of the same kind through all pages."""
+    """Return the id of the author's earlier comment of the same kind, or None."""
     role, name, author = by
     marker = body.partition("\n")[0]
     next_page: str | None = page

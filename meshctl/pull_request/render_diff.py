@@ -1,4 +1,4 @@
-"""What a branch changes in the YAML of every stack: two renders, and the diff between them."""
+"""The diff that a branch makes in the YAML of every stack, from two renders."""
 
 import contextlib
 import shutil
@@ -18,11 +18,11 @@ PATCH = "diff.patch"
 
 
 def write(base: str, out: Path) -> str:
-    """Render HEAD's stacks as they are and as they were where HEAD left another branch.
+    """Render all stacks at HEAD and at its merge base with another branch; return the diff.
 
-    Each commit is rendered by its own program. Returns the diff, which is in `out` with both
-    renders, too; comments before it say which stacks it lacks. Raises WorkspaceError at the end
-    when a stack of HEAD's has a mistake.
+    Each commit is rendered by its own program. The diff is also written to `out`, with both
+    renders; comments at its top name the stacks that it lacks. Raises WorkspaceError at the end
+    when a stack at HEAD has a mistake.
     """
     out = out.resolve()
     commit = _git("merge-base", base, "HEAD").strip()
@@ -31,11 +31,11 @@ def write(base: str, out: Path) -> str:
         unknown = _render_all(earlier, out / "before") if comparable else {}
     missing = _render_all(PROJECT, out / "after")
     for stack in missing:
-        # What couldn't be rendered isn't gone.
+        # Otherwise the diff would show as deleted what couldn't be rendered.
         shutil.rmtree(out / "before" / stack, ignore_errors=True)
     notes = [f"stack {stack} is left out: {why}" for stack, why in missing.items()]
     notes += [
-        f"stack {stack} shows as new, for {commit[:12]} doesn't render it: {why}"
+        f"stack {stack} is shown as new, because {commit[:12]} can't render it: {why}"
         for stack, why in unknown.items()
         if stack not in missing
     ]
@@ -48,16 +48,16 @@ def write(base: str, out: Path) -> str:
     for note in notes:
         console.say(note)
     if wrong := [stack for stack in missing if not _stands_elsewhere(stack)]:
-        raise WorkspaceError(f"not rendered, for what is said above: {', '.join(wrong)}")
+        raise WorkspaceError(f"not rendered, for the reasons above: {', '.join(wrong)}")
     return found
 
 
 @contextlib.contextmanager
 def _checkout(commit: str) -> Generator[Path]:
-    """Check a commit out elsewhere, with the same releases, and the same neighbours."""
+    """Check a commit out in a temporary folder, with the same releases and neighbouring folders."""
     with tempfile.TemporaryDirectory(prefix="render-diff-") as folder:
         earlier = Path(folder, PROJECT.name)
-        # A stack may name a release that lies beside the checkout.
+        # A stack may name a release in a folder next to the checkout.
         for neighbour in PROJECT.parent.iterdir():
             if neighbour != PROJECT:
                 Path(folder, neighbour.name).symlink_to(neighbour)
@@ -71,12 +71,12 @@ def _checkout(commit: str) -> Generator[Path]:
 
 
 def _can_render(project: Path) -> bool:
-    """Tell whether a checkout is of a time that had the command."""
+    """Return whether a checkout's program has the command `render`."""
     return not _mesh(project, "render", "--help").returncode
 
 
 def _render_all(project: Path, out: Path) -> dict[str, str]:
-    """Render all stacks of a checkout, and return why which of them can't be."""
+    """Render all stacks of a checkout; return the error of each that can't be rendered."""
     out.mkdir(parents=True, exist_ok=True)
     failed = {}
     for stack in workspace.stacks(project):
@@ -91,7 +91,7 @@ def _render_all(project: Path, out: Path) -> dict[str, str]:
 
 
 def _stands_elsewhere(stack: str) -> bool:
-    """Tell whether nothing is wrong with a stack: its platform, or its release, is elsewhere."""
+    """Return whether a stack only lacks its platform's file or its release in this checkout."""
     try:
         needed = program.stacks(Workspace(stack, "none"))
     except program.RenderError:
@@ -106,7 +106,7 @@ def _difference(out: Path) -> str:
 
 
 def _mesh(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    # A branch may start where the commands were still in mesh/.
+    # Older commits have the commands in mesh/.
     package = "meshctl" if (project / "meshctl").is_dir() else "mesh"
     command = [sys.executable, "-m", package, *arguments]
     return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""Which stacks a change of the repository touches."""
+"""The stacks that a change of the repository affects."""
 
 import fnmatch
 import subprocess
@@ -12,16 +12,16 @@ UNREAD = (
     *("*.md", ".ci/*", ".git*", "bench/*", "docs/*", "examples/*", "requirements-dev.*"),
     *("sandbox/*", "scripts/*", "tests/*", "traffic/*"),
 )
-"""What no stack with a cluster of its own reads; whatever isn't named here may touch every one."""
+"""Files that no stack with its own cluster reads; every other file may affect all of them."""
 
 
 def all_stacks() -> list[str]:
-    """Name the stacks with a cluster of their own: others live on a developer's sandbox."""
+    """List the stacks that have their own cluster; the others run on a developer's sandbox."""
     return [name for name in workspace.stacks(PROJECT) if Workspace(name, "default").context]
 
 
 def touched(changed: Iterable[str], stacks: Iterable[str]) -> list[str]:
-    """Pick the stacks that changed files touch: their own config one, the program all of them."""
+    """Return the stacks that files affect: a config file its own stack, the program all."""
     stacks = list(stacks)
     found: set[str] = set()
     for file in changed:
@@ -34,12 +34,12 @@ def touched(changed: Iterable[str], stacks: Iterable[str]) -> list[str]:
 
 
 def since(base: str) -> list[str]:
-    """List the files that were changed since HEAD left another branch."""
+    """List the files that changed since HEAD branched off another branch."""
     command = ["git", "diff", "--name-only", "--no-renames", "-z", f"{base}...HEAD", "--"]
     answer = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     if answer.returncode:
         raise WorkspaceError(
-            f"git can't tell what changed since {base}: {answer.stderr.strip()}; fetch the whole "
+            f"git can't list what changed since {base}: {answer.stderr.strip()}; fetch the whole "
             "history (actions/checkout: fetch-depth: 0), or name another commit"
         )
     return [file for file in answer.stdout.split("\0") if file]

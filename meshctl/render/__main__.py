@@ -1,4 +1,4 @@
-"""Renders a stack in a process whose environment says so; `make render` starts it."""
+"""The process of `make render`: its environment tells the program that it is rendered."""
 
 import sys
 from pathlib import Path
@@ -11,7 +11,7 @@ from meshctl.workspace.stack import Workspace
 
 
 def render() -> None:
-    """Write what a stack would apply: python -m meshctl.render STACK FOLDER."""
+    """Write the objects that a stack would apply: python -m meshctl.render STACK FOLDER."""
     stack, out = sys.argv[1], Path(sys.argv[2])
     with console.alive(f"rendering stack {stack}"):
         count = files.write(program.objects(Workspace(stack, "none")), out)

@@ -1,4 +1,4 @@
-"""YAML files of objects: one object a file, with the same name and bytes at every render."""
+"""YAML files of rendered objects: one for each object, with the same bytes at every render."""
 
 import contextlib
 import re
@@ -24,14 +24,14 @@ WORDS = {
     "int": (r"[-+]?0o[0-7_]+", "-+0"),
     "float": (r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9]*)?)[eE][-+]?[0-9]+", "-+.0123456789"),
 }
-"""Text that Go's YAML parser, which kubectl has, takes for something else, and PyYAML doesn't.
+"""Texts that PyYAML reads as strings, but kubectl's YAML parser (Go) as values of other types.
 
-Each with the characters that it may begin with.
+For each type: a pattern, and the characters that such a text may begin with.
 """
 
 
 class _Dumper(fast_yaml.Dumper):
-    """Writes texts of many lines as such."""
+    """A dumper that writes texts of several lines as blocks."""
 
 
 def _text(dumper: Any, text: str) -> yaml.Node:
@@ -47,24 +47,24 @@ for tag, (pattern, first) in WORDS.items():
 
 
 def write(objects: Iterable[dict[str, Any]], folder: Path) -> int:
-    """Write objects to a folder, remove what an earlier render wrote; return their number."""
+    """Write objects to a folder, delete files of an earlier render, and return their number."""
     if any(folder.rglob("*.yaml")) and not (folder / MARKER).exists():
         raise FolderError(
-            f"{folder} holds YAML of somebody else's, which would be removed; name a folder that "
-            "is empty or isn't there: make render OUT=FOLDER"
+            f"{folder} has YAML files that `make render` didn't write and would delete: name a "
+            "folder that is empty or doesn't exist: make render OUT=FOLDER"
         )
     files: dict[Path, dict[str, Any]] = {}
     for found in objects:
         path = folder / name(found)
         if path in files:
-            raise FolderError(f"two objects would be in one file, {path}: nothing was written")
+            raise FolderError(f"two objects have the same file {path}: nothing was written")
         files[path] = found
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARKER).write_text(NOTE)
     for stale in set(folder.rglob("*.yaml")) - files.keys():
         stale.unlink()
-        # A folder that is empty now was a namespace's.
+        # A namespace's folder may be empty now.
         with contextlib.suppress(OSError):
             stale.parent.rmdir()
     for path, found in files.items():
@@ -75,10 +75,10 @@ def write(objects: Iterable[dict[str, Any]], folder: Path) -> int:
 
 
 def name(found: dict[str, Any]) -> str:
-    """Name an object's file: a folder for its namespace, then kind.group_name as kubectl says."""
+    """Return an object's file: a folder for its namespace, then kind.group_name as in kubectl."""
     group = found["apiVersion"].rpartition("/")[0]
     metadata = found["metadata"]
     kind = ".".join(filter(None, [found["kind"].lower(), group]))
-    # Some names of roles have a colon, which some file systems don't.
+    # Names of roles may have a colon, which some file systems don't allow.
     file = f"{kind}_{metadata['name']}.yaml".replace(":", "_")
     return "/".join(filter(None, [metadata.get("namespace"), file]))

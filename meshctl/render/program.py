@@ -1,6 +1,6 @@
-"""What a stack would apply, as YAML: the program run without an engine and without a cluster.
+"""The objects that a stack would apply: the program is run without an engine and a cluster.
 
-Secrets are never in it, for they are never read: the stack's file has them encrypted.
+Secrets are never in them, because they are never read: the stack's file has them encrypted.
 """
 
 import asyncio
@@ -27,13 +27,13 @@ Object = dict[str, Any]
 
 
 class RenderError(UserError):
-    """The stack can't be rendered; the message says why and what helps."""
+    """The stack can't be rendered; the message says why and what to do."""
 
 
 def stacks(workspace: Workspace) -> list[Workspace]:
-    """List the stack whose program is to be run, and before it the platform that it stands on.
+    """List the stacks to run: a stack, and before it the platform that it uses.
 
-    Raises RenderError when the platform's file is elsewhere.
+    Raises RenderError when the platform's config file isn't in this checkout.
     """
     name = workspace.setting("platformStack")
     if workspace.setting("mode") != "app" or not name:
@@ -42,14 +42,14 @@ def stacks(workspace: Workspace) -> list[Workspace]:
     platform = Workspace(stack, workspace.sandbox_name)
     if of_project != project_name() or not platform.config_file.exists():
         raise RenderError(
-            f"stack {workspace.stack} stands on {name}, whose file isn't in this checkout, and a "
-            "render asks no backend: to render it, say what the platform is by platformContract"
+            f"stack {workspace.stack} uses the platform {name}, whose config file isn't in this "
+            "checkout, and a render can't ask a backend: describe the platform by platformContract"
         )
     return [platform, workspace]
 
 
 def objects(workspace: Workspace) -> list[Object]:
-    """Run the program as for a preview of a new stack, and return what it would apply."""
+    """Run the program as for a preview of a new stack, and return the objects it would apply."""
     outputs: dict[str, Object] = {}
     found: list[Object] = []
     plugin, _ = kubernetes_plugin.find()
@@ -65,7 +65,7 @@ def _run(workspace: Workspace, cluster: "_NoCluster") -> tuple[list[Object], Obj
     monitor = _Recorder(cluster)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    # A preview: what only a cluster can tell stays unknown, and what is made of it.
+    # As in a preview, values from a cluster stay unknown, and so do values computed from them.
     pulumi.runtime.set_mocks(
         monitor.mocks,
         project=project_name(),
@@ -82,7 +82,7 @@ def _run(workspace: Workspace, cluster: "_NoCluster") -> tuple[list[Object], Obj
 
 
 async def _outputs() -> Object:
-    """Run the program, and return what it exports, as another stack would read it."""
+    """Run the program, and return its outputs as another stack would read them."""
     await run_pulumi_func(_program)
     exported = cast("Stack", get_root_resource()).outputs
     sent = await pulumi.runtime.rpc.serialize_properties(exported, {})
@@ -94,43 +94,43 @@ def _program() -> None:
 
 
 class _NoCluster(Mocks):
-    """Knows of a resource what it was asked for, and has charts rendered by the plugin."""
+    """Mocks without a cluster: a resource has its inputs only, and the plugin renders charts."""
 
     def __init__(self, others: Mapping[str, Object], plugin: Process) -> None:
-        """Know other stacks' outputs, by stack."""
+        """Set the outputs of other stacks, by stack, and the plugin."""
         self.others = others
         self.plugin = plugin
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, Object]:
-        """Take the inputs for all that is known before an update."""
+        """Return the inputs: nothing else is known before an update."""
         return "", args.inputs
 
     def call(self, args: MockCallArgs) -> tuple[Object, list[tuple[str, str]]]:
-        """Tell another stack's outputs, or render a chart."""
+        """Return another stack's outputs, or render a chart."""
         if args.token == "pulumi:pulumi:readStackOutputs":  # noqa: S105 - a name
             return {"outputs": self.others.get(args.args["name"].rpartition("/")[2], {})}, []
         if args.token != plugin_process.HELM_TEMPLATE:
-            raise RenderError(f"{args.token} needs an engine: what it tells can't be rendered")
+            raise RenderError(f"{args.token} needs an engine: its result can't be rendered")
         return {"result": self.plugin.render(args.args["jsonOpts"])}, []
 
 
 class _Recorder(MockMonitor):
-    """Keeps the objects that were asked for."""
+    """A monitor that records the objects of the program."""
 
     def __init__(self, mocks: Mocks) -> None:
-        """Start with none."""
+        """Start without objects."""
         super().__init__(mocks)
         self.objects: list[Object] = []
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - named by gRPC
-        """Take an object as it would be sent to the plugin."""
+        """Record an object as it would be sent to the plugin."""
         if request.custom and request.type.startswith("kubernetes:"):
             self.objects.append(_shown(json_format.MessageToDict(request.object)))
         return super().RegisterResource(request)
 
 
 def _shown(found: Object) -> Object:
-    """Return an object without its secrets, and with the numbers that it came with."""
+    """Return an object without its secrets, and with integers that protobuf sent as floats."""
     shown = {
         key: _plain(value, hidden=found["kind"] == "Secret" and key in ("data", "stringData"))
         for key, value in found.items()

@@ -1,4 +1,4 @@
-"""What injection adds to a pod, and what it changes: counted and named."""
+"""The additions and changes that injection makes to a pod, counted and named."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ class Addition:
 
     what: str
     names: tuple[str, ...]
-    """One for each, with what is worth knowing of it."""
+    """A name for each addition, with its details where there are any."""
 
     @property
     def text(self) -> str:
-        """All names: bare ones behind each other, a line for each that says more."""
+        """All names: in one line, or in a line each if they have details."""
         return ("\n" if any(" " in name for name in self.names) else ", ").join(self.names)
 
 
 def summarize(plain: Manifest, injected: Manifest) -> list[Addition]:
-    """Compare two pods' metadata and spec; kinds of which nothing was added are left out."""
+    """Compare the metadata and specs of two pods; return only kinds with additions."""
     found: list[Addition] = []
 
     def add(what: str, names: Sequence[str]) -> None:
@@ -60,21 +60,21 @@ def _container(container: Manifest) -> str:
 
 
 def _rights(before: Manifest, after: Manifest, containers: Sequence[Manifest]) -> Iterator[str]:
-    """Say what the new containers run as and may do, and what the whole pod may beside before."""
+    """Yield the security context of each new container, and what the pod's own one gained."""
     own = after.get("securityContext") or {}
     if extra := {k: v for k, v in own.items() if k not in (before.get("securityContext") or {})}:
         yield f"the pod: {', '.join(f'{key} {value}' for key, value in extra.items())}"
     for container in containers:
         context = container.get("securityContext") or {}
         rights = [f"user {context['runAsUser']}"] if "runAsUser" in context else []
-        rights += [f"may {right}" for right in context.get("capabilities", {}).get("add", [])]
+        rights += [f"capability {each}" for each in context.get("capabilities", {}).get("add", [])]
         rights += ["privileged"] if context.get("privileged") else []
         rights += ["read-only root"] if context.get("readOnlyRootFilesystem") else []
-        yield f"{container['name']}: {', '.join(rights) or 'none of its own'}"
+        yield f"{container['name']}: {', '.join(rights) or 'nothing set'}"
 
 
 def _changes(before: Any, after: Any, place: str) -> Iterator[str]:
-    """Name what was there before and isn't the same now."""
+    """Yield the fields that injection changed or removed, with their old and new values."""
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for key, value in before.items():
             yield from _changes(value, after.get(key), f"{place}.{key}".lstrip("."))
@@ -83,7 +83,7 @@ def _changes(before: Any, after: Any, place: str) -> Iterator[str]:
         for item in before:
             yield from _changes(item, now.get(item["name"]), f"{place}[{item['name']}]")
     elif before != after:
-        yield f"{place}: {before} -> {'gone' if after is None else after}"
+        yield f"{place}: {before} -> {'removed' if after is None else after}"
 
 
 def _is_named(value: Any) -> bool:

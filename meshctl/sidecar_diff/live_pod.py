@@ -1,4 +1,4 @@
-"""A pod as the injector made it, beside the template of its Deployment."""
+"""A running pod with its sidecar, and the template of its Deployment without it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,17 +13,17 @@ from mesh.kubernetes.cluster import Cluster
 
 Manifest = dict[str, Any]
 
-# What Kubernetes itself adds to each pod.
+# Fields that Kubernetes itself adds to each pod.
 OF_KUBERNETES = ("nodeName", "serviceAccount", "tolerations", "priority", "preemptionPolicy")
 OF_KUBERNETES += ("enableServiceLinks",)
 ACCOUNT_TOKEN = ("kube-api-access-", "default-token-")
-"""How the volume of its account's token is named, and was before 1.21."""
+"""The prefixes of the volume with the service account's token, now and before 1.21."""
 ACCOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 HASH = "pod-template-hash"
 
 
 def read(cluster: Cluster, namespace: str, name: str) -> tuple[Manifest, Manifest]:
-    """Return a Deployment's template as a pod, and a pod of it, less what Kubernetes adds to any.
+    """Return a Deployment's template and one of its pods, without what Kubernetes adds to each.
 
     Raises pulumi.RunError when there is no such pod, or none with a sidecar.
     """
@@ -40,28 +40,28 @@ def read(cluster: Cluster, namespace: str, name: str) -> tuple[Manifest, Manifes
     template = spec["template"]
     if proxy_of(template["spec"]):
         raise pulumi.RunError(
-            f"Deployment {namespace}/{name} holds its sidecar already, for it was injected by "
-            "hand: leave out --live"
+            f"Deployment {namespace}/{name} already has its sidecar in the template (manual "
+            "injection): leave out --live"
         )
     stays = (pod for pod in pods if "deletionTimestamp" not in pod["metadata"])
     injected = [pod for pod in stays if proxy_of(pod["spec"])]
     if not injected:
         raise pulumi.RunError(
-            f"none of the {len(pods)} pods of Deployment {namespace}/{name} has a sidecar; make "
-            f"them anew: kubectl rollout restart deployment/{name} -n {namespace}"
+            f"none of the {len(pods)} pods of Deployment {namespace}/{name} has a sidecar; "
+            f"restart them: kubectl rollout restart deployment/{name} -n {namespace}"
         )
     pod = injected[0]
     return _comparable(pod["metadata"]["name"], template), _comparable(pod["metadata"]["name"], pod)
 
 
 def proxy_of(spec: Mapping[str, Any]) -> Manifest | None:
-    """Find a pod's proxy: its sidecar, of either kind, or a gateway's."""
+    """Return a pod's proxy: its sidecar, native or not, or a gateway's proxy."""
     containers = [*spec.get("containers", ()), *(spec.get("initContainers") or ())]
     return next((each for each in containers if each["name"] == "istio-proxy"), None)
 
 
 def _comparable(name: str, pod: Manifest) -> Manifest:
-    """Keep what somebody wished for: neither what runs where, nor what every pod has."""
+    """Return a pod without the fields that Kubernetes sets in every pod."""
     labels = {k: v for k, v in (pod["metadata"].get("labels") or {}).items() if k != HASH}
     spec = {key: value for key, value in pod["spec"].items() if key not in OF_KUBERNETES}
     if "volumes" in spec:

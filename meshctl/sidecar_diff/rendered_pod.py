@@ -1,4 +1,4 @@
-"""A sidecar as the stack's istiod would add it, rendered by istioctl without a cluster."""
+"""A pod with the sidecar that istiod would inject, rendered by istioctl without a cluster."""
 
 import json
 import os
@@ -20,18 +20,18 @@ from sandbox import kubernetes_plugin, plugin_process, toolchain
 from sandbox.plugin_process import PluginError
 from sandbox.programs import ISTIO, ISTIO_MINOR
 
-LIVE = "look at a pod as the cluster's injector made it: --live"
+LIVE = "show a running pod of the cluster: --live"
 
 
 def render(
     workspace: Workspace, settings: Settings, service: str, version: str
 ) -> tuple[Manifest, Manifest]:
-    """Let istioctl do to the stack's Deployment what istiod would do to its pods.
+    """Inject a Deployment of the stack with istioctl, as istiod would inject its pods.
 
     Returns it plain and injected. Raises pulumi.RunError when the release has no istioctl.
     """
     if not settings.data_plane.has_sidecars:
-        settings = settings.model_copy(update={"injection": "auto"})  # what one would add
+        settings = settings.model_copy(update={"injection": "auto"})  # as if it had sidecars
     planes = control_planes.find(settings)
     proxies = planes.proxies(settings.bookinfo_revision)
     plane = planes.names[proxies.revision]
@@ -56,7 +56,7 @@ def render(
 
 
 def _istioctl(workspace: Workspace, release: Release) -> Path:
-    """Find the release's istioctl; a sandbox builds one where the release can't have another."""
+    """Return the release's istioctl; for a sandbox, build one if the release lacks it."""
     path = None
     is_of_branch = release.version.startswith(f"{ISTIO_MINOR}.")
     if workspace.sandbox is not None and is_of_branch and not release.istioctl.is_file():
@@ -71,11 +71,11 @@ def _istioctl(workspace: Workspace, release: Release) -> Path:
 
 
 def _config(settings: Settings, plane: ControlPlane) -> Config:
-    """Render the istiod chart as the program does, and take what istiod injects by."""
+    """Render the istiod chart as the program does, and return its config for injection."""
     if not plane.release.layout.istiod:
         raise pulumi.RunError(
-            f"sidecar-diff renders the injector's config by the istiod chart, and Istio "
-            f"{plane.release.version} has none: {LIVE}"
+            f"sidecar-diff renders the injector's config with the istiod chart, and Istio "
+            f"{plane.release.version} has no such chart: {LIVE}"
         )
     options = {
         "path": str(plane.release.istiod_chart),

@@ -1,4 +1,4 @@
-"""What a sidecar adds to a Deployment: the plain and the injected one, line by line and in sum."""
+"""The diff of a Deployment without and with its sidecar, and a table that sums it up."""
 
 import difflib
 from collections.abc import Iterator
@@ -25,12 +25,12 @@ def show(workspace: Workspace, name: str = "", *, live: bool = False) -> None:
     """Print the difference and its summary for one Deployment of Bookinfo.
 
     Args:
-        workspace: Whose stack it is.
-        name: The Deployment's, or its service's; empty = the service that the world sees.
-        live: Whether to look at a pod in the cluster, in place of asking istioctl.
+        workspace: The stack's workspace.
+        name: The name of a Deployment or of a service; empty = the service seen from outside.
+        live: Whether to show a running pod of the cluster instead of injecting with istioctl.
 
     Raises:
-        pulumi.RunError: The stack has no such Deployment, or no sidecar can be had.
+        pulumi.RunError: The stack has no such Deployment, or no sidecar can be shown.
 
     """
     settings = read_settings(workspace)
@@ -50,19 +50,21 @@ def show(workspace: Workspace, name: str = "", *, live: bool = False) -> None:
 
 
 def _choose(settings: Settings, name: str) -> tuple[str, str]:
-    """Find a service and its version by the Deployment's name, or by the service's alone."""
+    """Return a service and its version by a Deployment's name, or by the service's name alone."""
     name = name or FRONT
     versions = versions_of(settings)
     known = {f"{service}-{v}": (service, v) for service, all_ in versions.items() for v in all_}
     if name in versions:
         return name, versions[name][0]
     if name not in known:
-        raise pulumi.RunError(f"no Deployment {name} in Bookinfo, which has {', '.join(known)}")
+        raise pulumi.RunError(
+            f"Bookinfo has no Deployment {name}: choose one of {', '.join(known)}"
+        )
     return known[name]
 
 
 def _lines(plain: Manifest, injected: Manifest) -> Iterator[str]:
-    """Write the difference of the two as YAML, in the unified form."""
+    """Yield the unified diff of the two, as YAML."""
     before, after = (
         yaml.dump(
             _name_first(each), Dumper=fast_yaml.Dumper, sort_keys=False, width=1000
@@ -73,7 +75,7 @@ def _lines(plain: Manifest, injected: Manifest) -> Iterator[str]:
 
 
 def _name_first(value: Any) -> Any:
-    """Order keys as kubectl does, but for a list's items: one knows them by their names."""
+    """Sort keys as kubectl does, but put `name` first: it identifies the items of a list."""
     if isinstance(value, dict):
         keys = sorted(value, key=lambda key: (key != "name", key))
         return {key: _name_first(value[key]) for key in keys}

@@ -1,5 +1,5 @@
 """`make verify`: checks of a running mesh, and the table that reports them.
 
-Each function takes the same snapshot of the cluster. Not here: checks before a change
+Each check gets the same snapshot of the cluster. Not here: checks before a change
 (mesh/preflight/).
 """

@@ -9,7 +9,7 @@ from meshctl.verify.snapshot import Finding, Snapshot, key, rollout
 
 
 def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
-    """Each version of Bookinfo's services has its Deployment, with all pods ready."""
+    """Check that each version of Bookinfo's services has a Deployment with all pods ready."""
     namespace = settings.bookinfo_namespace
     if namespace not in settings.namespaces:
         return

@@ -1,4 +1,4 @@
-"""Checks of the control plane: its Deployments, and what no stack asked for."""
+"""Checks of the control plane: its Deployments, and leftovers that no stack owns."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from meshctl.verify.snapshot import Finding, Snapshot, key, rollout
 
 
 def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
-    """Every Deployment of the mesh's namespace is ready, an istiod of each revision among them."""
+    """Check that each revision has an istiod, and that all Deployments next to it are ready."""
     namespace = settings.istio_namespace
     there = {key(deployment) for deployment in snapshot.deployments}
     for name in _istiods(settings):
@@ -30,7 +30,7 @@ def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
 
 
 def leftovers(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
-    """List control planes and injectors of no stack, and those that this stack doesn't want."""
+    """List control planes and injectors that no stack owns, or that this one doesn't ask for."""
     wanted = revision_names(settings)
     answering = Counter(injector.revision for injector in snapshot.mesh.injectors)
     for part in (*snapshot.mesh.istiods, *snapshot.mesh.injectors):
@@ -39,7 +39,7 @@ def leftovers(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
             if part.revision not in wanted:
                 reason = f"the stack has no revision or tag {part.revision}"
             elif part in snapshot.mesh.injectors and answering[part.revision] > 1:
-                reason = f"{answering[part.revision]} injectors answer to {part.revision}"
+                reason = f"{answering[part.revision]} injectors serve revision {part.revision}"
         elif snapshot.mesh.owner(part) is None:
             reason = "no stack owns it"
         if reason:
@@ -48,8 +48,8 @@ def leftovers(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
                 subject=part.name,
                 status="warning",
                 found=f"{part}: {reason}",
-                remedy=f"what the stack made goes with {remedies.make_up()}, once nothing uses it; "
-                "what another tool made, remove with that tool",
+                remedy=f"once nothing uses it: {remedies.make_up()} deletes what the stack "
+                "created; delete what another tool created with that tool",
             )
 
 
@@ -62,7 +62,7 @@ def revision_names(settings: Settings) -> set[str]:
 
 
 def has_istiod(settings: Settings) -> bool:
-    """Tell whether the stack's release has istiod, which came with 1.5."""
+    """Return whether the stack's release has istiod, which came with 1.5."""
     return (versions.parse(settings.istio_version) or versions.ISTIOD) >= versions.ISTIOD
 
 

@@ -8,7 +8,7 @@ from meshctl.verify.snapshot import Finding, Manifest, Snapshot, Status, key, se
 
 
 def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
-    """Each gateway of the stack has its Service, a pod, and an address where it asks for one."""
+    """Check that each gateway has a Service, a ready pod, and an address if it asks for one."""
     services = {key(service): service for service in snapshot.services}
     for gateway in settings.gateways:
         namespace = settings.namespace_of(gateway)
@@ -17,13 +17,13 @@ def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
         status: Status = "wrong"
         remedy = f"kubectl describe service {name} -n {namespace}"
         if service is None:
-            found = "no such Service"
+            found = "its Service doesn't exist"
             remedy = remedies.bring_back(remedies.platform_of(settings))
         elif pods := _deserted(service, snapshot.pods):
-            found = "no pod behind it is ready"
+            found = "none of its pods is ready"
             remedy = f"kubectl get deployments,pods -n {namespace} -l {pods}"
         elif service["spec"].get("type") != "LoadBalancer":
-            status, found = "ok", f"{service['spec'].get('type')}: no address to wait for"
+            status, found = "ok", f"{service['spec'].get('type')}: needs no external address"
         elif address := _address(service):
             status, found = "ok", address
         else:
@@ -38,7 +38,7 @@ def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
 
 
 def _deserted(service: Manifest, pods: Sequence[Manifest]) -> str:
-    """Return the selector of a Service that no ready pod answers for, else nothing."""
+    """Return the selector of a Service without a ready pod, else an empty text."""
     labels = service["spec"].get("selector") or {}
     for pod in pods:
         metadata, conditions = pod["metadata"], pod.get("status", {}).get("conditions", ())

@@ -12,7 +12,7 @@ from meshctl.verify.snapshot import Finding, Manifest, Snapshot
 
 
 def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
-    """There is one for each revision or tag that is asked for: without, pods are let in bare."""
+    """Check that each revision or tag asked for has an injector: without it pods get no sidecar."""
     mesh = snapshot.mesh
     asking: dict[str, set[str]] = {}
     for namespace in settings.namespaces:
@@ -28,29 +28,29 @@ def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
             check="webhook",
             subject=f"injector {name}",
             status="wrong",
-            found=f"no MutatingWebhookConfiguration of {name}, which is asked for by namespace "
+            found=f"no MutatingWebhookConfiguration for {name}, but labels ask for it in namespace "
             f"{', '.join(sorted(asking[name]))}: new pods get no istio-proxy",
             remedy=remedies.bring_back(remedies.platform_of(settings))
             if name in revision_names(settings)
-            else f"label namespaces with a revision or tag that is there ({', '.join(there)}), "
-            f"and not with {REVISION}={name}",
+            else f"label the namespaces with an existing revision or tag ({', '.join(there)}) "
+            f"instead of {REVISION}={name}",
         )
 
 
 def has_injector(pod: Manifest, mesh: RunningMesh) -> bool:
-    """Whether a pod made anew would meet an injector."""
+    """Return whether an injector would inject the pod if it were recreated."""
     return asked_by(pod, mesh) in {part.revision for part in mesh.injectors}
 
 
 def asked_by(pod: Manifest, mesh: RunningMesh) -> str:
-    """Name the revision or tag that a pod asks for: its namespace's label goes before its own."""
+    """Return the revision or tag that a pod asks for; its namespace's label wins over its own."""
     metadata = pod["metadata"]
     own = (metadata.get("labels") or {}).get(REVISION)
     return mesh.revision_by_namespace.get(metadata["namespace"]) or own or DEFAULT
 
 
 def wants_proxy(pod: Manifest, *, asked: bool) -> bool:
-    """Decide as the injector does: a pod's own word goes before its namespace's."""
+    """Return whether a pod asks for a proxy; its own label or annotation wins over `asked`."""
     metadata = pod["metadata"]
     own = (metadata.get("labels") or {}).get(INJECT)
     own = own or (metadata.get("annotations") or {}).get(INJECT)

@@ -1,4 +1,4 @@
-"""Checks of pods: a proxy where one is asked for, of a version that fits its istiod."""
+"""Checks of pods: each has the proxy that it asks for, of a version that fits its istiod."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from meshctl.verify.snapshot import Finding, Manifest, Snapshot, key
 
 
 def sidecars(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
-    """Each pod has a proxy where its namespace, its own label or the stack asks for one."""
+    """Check that each pod has a proxy if its namespace, its label or the stack asks for one."""
     asking = set(snapshot.mesh.revision_by_namespace)
     if settings.data_plane.has_sidecars and settings.bookinfo_namespace in settings.namespaces:
         asking.add(settings.bookinfo_namespace)
@@ -30,9 +30,7 @@ def sidecars(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
                 "was down"
             )
             if not has_injector(pod, snapshot.mesh):
-                found = (
-                    f"no istio-proxy: nothing injects what asks for {asked_by(pod, snapshot.mesh)}"
-                )
+                found = f"no istio-proxy: {asked_by(pod, snapshot.mesh)} has no injector"
             yield Finding(
                 check="sidecar",
                 subject=key(pod),
@@ -52,7 +50,7 @@ def sidecars(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
 
 
 def proxy_versions(snapshot: Snapshot) -> Iterator[Finding]:
-    """No proxy is newer than the istiod that it asks, nor more than a minor older."""
+    """Check that no proxy is newer than its istiod, or more than one minor version older."""
     istiods = {istiod.revision: istiod.version for istiod in snapshot.mesh.istiods}
     same: dict[str, int] = {}
     for pod in snapshot.pods:
@@ -66,7 +64,7 @@ def proxy_versions(snapshot: Snapshot) -> Iterator[Finding]:
                 check="version",
                 subject=subject,
                 status="wrong",
-                found=f"its proxy asks an istiod of revision {revision}, and there is none",
+                found=f"its proxy needs an istiod of revision {revision}, and there is none",
                 remedy=restart(pod, snapshot.mesh),
             )
             continue
@@ -88,12 +86,12 @@ def proxy_versions(snapshot: Snapshot) -> Iterator[Finding]:
             subject=f"revision {revision}",
             status="ok",
             found=f"{count} {'proxy' if count == 1 else 'proxies'} of istiod's version, "
-            f"{istiods[revision] or 'whatever it is'}",
+            f"{istiods[revision] or 'which is unknown'}",
         )
 
 
 def restart(pod: Manifest, mesh: RunningMesh) -> str:
-    """Return the command that creates a pod again: by its workload, or by hand without one."""
+    """Return the command that restarts a pod, by its workload if it has one."""
     if not has_injector(pod, mesh):
         return ""  # it would come back without a proxy
     metadata = pod["metadata"]
@@ -105,11 +103,13 @@ def restart(pod: Manifest, mesh: RunningMesh) -> str:
             kind, name = "deployment", name.removesuffix(f"-{suffix}")
         if kind in ("deployment", "statefulset", "daemonset"):
             return f"kubectl rollout restart {kind}/{name} -n {namespace}"
-        return f"create it again by its {kind} {name}"
-    return f"delete it and create it again: kubectl delete pod {metadata['name']} -n {namespace}"
+        return f"recreate the pods of {kind} {namespace}/{name}"
+    return (
+        f"delete the pod and create it again: kubectl delete pod {metadata['name']} -n {namespace}"
+    )
 
 
 def _proxy_version(spec: Manifest) -> str | None:
-    """Read the proxy's version from its image's tag."""
+    """Return the proxy's version from its image's tag, or None."""
     tag = versions.tag_of((proxy_of(spec) or {}).get("image", ""))
     return tag if versions.parse(tag) else None

@@ -1,4 +1,4 @@
-"""`make verify`: takes a snapshot of the cluster, runs all checks, and prints their findings."""
+"""The run of `make verify`: a snapshot of the cluster, all checks, and their findings."""
 
 import dataclasses
 import json
@@ -35,17 +35,17 @@ from meshctl.workspace.stack import Workspace
 
 MARKS = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "wrong": "[bold red]✗[/]"}
 ISTIO = ("sidecar-injector", "istiod", "istio-sidecar-injector", "galley")
-"""What Istio's webhook configurations are labelled with as their app; the last two before 1.5."""
+"""Values of the label `app` of Istio's webhook configurations; the last two before 1.5."""
 
 
 def verify(workspace: Workspace, *, as_json: bool = False) -> bool:
-    """Check all of it, print what was found, and tell whether nothing is wrong.
+    """Run all checks, print their findings, and return whether nothing is wrong.
 
-    Nothing is changed: what asks the webhooks is a dry run, which the API server doesn't store.
-    Raises pulumi.RunError or WorkspaceError when the cluster can't be asked.
+    Nothing is changed: webhooks are tested by dry runs, which the API server doesn't store.
+    Raises pulumi.RunError or WorkspaceError when the cluster can't be read.
     """
     settings = read_settings(workspace)
-    with console.alive("looking at the mesh"), connect(workspace.cluster) as client:
+    with console.alive("checking the mesh"), connect(workspace.cluster) as client:
         findings = [
             dataclasses.replace(each, found=redaction.text(each.found))
             for each in _check(client, settings, kubernetes_version(workspace.cluster))
@@ -118,7 +118,7 @@ def _show(findings: list[Finding]) -> None:
     out.print(table)
     helpful = dict.fromkeys(finding.remedy for finding in findings if finding.remedy)
     if helpful:
-        out.print("\nwhat helps:")
+        out.print("\nremedies:")
     for remedy in helpful:
         out.print(f"  {remedy}", markup=False, soft_wrap=True)
     wrong = sum(finding.status == "wrong" for finding in findings)

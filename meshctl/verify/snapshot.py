@@ -1,4 +1,4 @@
-"""What a check gets and gives: a snapshot of the cluster, and findings."""
+"""The input and output of a check: a snapshot of the cluster, and findings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Status = Literal["ok", "warning", "wrong"]
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What a check found of one thing."""
+    """The result of a check for one object or group of objects."""
 
     check: str
     subject: str
@@ -23,16 +23,16 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """The cluster as one look found it."""
+    """The objects of the cluster at one time."""
 
     mesh: RunningMesh
     deployments: Sequence[Manifest]
-    """Those of all namespaces."""
+    """The Deployments of all namespaces."""
     webhooks: Sequence[Manifest]
-    """Configurations of Istio's mutating and validating webhooks."""
+    """The configurations of Istio's mutating and validating webhooks."""
     services: Sequence[Manifest]
     pods: Sequence[Manifest]
-    """Those that run or are about to, of all namespaces."""
+    """The pods of all namespaces, without those that have ended or are being deleted."""
     root_certificates: Manifest | None = None
     """The ConfigMap with the mesh's root certificates; None where it can't be read."""
 
@@ -44,7 +44,7 @@ def rollout(check: str, subject: str, deployment: Manifest, started_by: str) -> 
     pods = selector(deployment["spec"]["selector"]["matchLabels"])
     remedy = f"kubectl describe pods -n {deployment['metadata']['namespace']} -l {pods}"
     if wanted == 0:
-        remedy = f"start what was scaled to 0: {started_by}"
+        remedy = f"start Deployments that are scaled to 0: {started_by}"
     is_ready = 0 < wanted <= ready
     return Finding(
         check=check,
@@ -56,10 +56,10 @@ def rollout(check: str, subject: str, deployment: Manifest, started_by: str) -> 
 
 
 def selector(labels: Mapping[str, str]) -> str:
-    """Spell labels as kubectl's option -l does."""
+    """Return labels as a selector for kubectl's option -l."""
     return ",".join(map("=".join, labels.items()))
 
 
 def key(manifest: Manifest) -> str:
-    """Name an object by its namespace and its name."""
+    """Return an object's namespace and name as NAMESPACE/NAME."""
     return f"{manifest['metadata']['namespace']}/{manifest['metadata']['name']}"

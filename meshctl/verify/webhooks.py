@@ -1,9 +1,9 @@
 """Checks of Istio's webhooks: their certificates and Services, and whether they answer.
 
-They are asked through the API server, by dry runs, which it doesn't store.
+They are called through the API server, by dry runs, which it doesn't store.
 
-A webhook that has a caBundle and a ready pod behind it may still not be reached from the API
-server: a firewall that lacks the rule for its port is the common case.
+The API server may fail to reach even a webhook with a caBundle and a ready pod: the common case
+is a firewall that lacks the rule for its port.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ Answer = tuple[Status, str]
 ANSWERS: Answer = ("ok", "answers")
 LET_IN: Answer = (
     "wrong",
-    "an invalid VirtualService is let in: no ValidatingWebhookConfiguration asks istiod about it",
+    "an invalid VirtualService is accepted: no ValidatingWebhookConfiguration has istiod check it",
 )
 UNREACHED = (
     "the API server can't reach istiod: check that its pods are ready, that its Service has "
@@ -40,7 +40,7 @@ VIRTUAL_SERVICE = create_namespaced_resource(
 
 
 def check(snapshot: Snapshot) -> Iterator[Finding]:
-    """Each has the certificate that the API server trusts it by, and a Service to call."""
+    """Check that each webhook has a caBundle, by which it is trusted, and an existing Service."""
     services = {key(service) for service in snapshot.services}
     for webhook in snapshot.webhooks:
         name = webhook["metadata"]["name"]
@@ -53,18 +53,22 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
         lacking = sum(not client.get("caBundle") for client in clients)
         kind = webhook["kind"].lower()
         status: Status = "wrong" if gone or lacking else "ok"
-        found, remedy = f"a caBundle in {len(clients)} of {len(clients)}", ""
+        found, remedy = f"{len(clients)} of {len(clients)} webhooks have a caBundle", ""
         if gone:
-            found = f"no Service {', '.join(sorted(gone))}: left by an install that is gone"
+            found = f"no Service {', '.join(sorted(gone))}: left by an earlier installation"
             remedy = f"kubectl delete {kind} {name}"
         elif lacking:
-            found = f"a caBundle in {len(clients) - lacking} of {len(clients)}"
-            remedy = "istiod writes it: see why it doesn't: kubectl logs deployment/istiod"
+            found = f"{len(clients) - lacking} of {len(clients)} webhooks have a caBundle"
+            service = next((each["service"] for each in clients if each.get("service")), {})
+            remedy = (
+                "istiod writes the caBundle; read why it doesn't: kubectl logs "
+                f"-n {service.get('namespace')} deployment/{service.get('name')}"
+            )
         yield Finding(check="webhook", subject=name, status=status, found=found, remedy=remedy)
 
 
 def dry_runs(client: Client, settings: Settings, mesh: RunningMesh) -> Iterator[Finding]:
-    """Ask each injector of the stack for a proxy, and each validator to refuse something."""
+    """Test each injector of the stack with a pod, and each validator with an invalid object."""
     injectors = {
         part.revision
         for part in mesh.injectors
@@ -77,7 +81,7 @@ def dry_runs(client: Client, settings: Settings, mesh: RunningMesh) -> Iterator[
     }
     asked = [
         ("injector", inject, injectors),
-        # Objects without a revision are one's, too, whichever it is.
+        # Objects without a revision are validated, too, by one of the istiods.
         ("validator", validate, istiods | ({DEFAULT} if istiods else set())),
     ]
     for what, trial, names in asked:
@@ -96,9 +100,9 @@ def dry_runs(client: Client, settings: Settings, mesh: RunningMesh) -> Iterator[
 
 
 def inject(client: Client, namespace: str, revision: str) -> Answer:
-    """Ask a revision's or tag's injector for a proxy."""
+    """Test the injector of a revision or tag with a pod that asks for a proxy."""
     labels = {INJECT: "true", **_revision(revision)}
-    # With what every Pod Security Standard lets in, injected or not.
+    # Every Pod Security Standard allows this context, injected or not.
     context = pod_security.RESTRICTED_CONTAINER
     container = {"name": "istio-proxy", "image": "auto", "securityContext": context}
     pod = Pod.from_dict(
@@ -115,14 +119,14 @@ def inject(client: Client, namespace: str, revision: str) -> Answer:
     try:
         injected = client.create(pod, dry_run=True).to_dict()
     except (ApiError, httpx2.TimeoutException) as error:
-        # Raw values may make of it what a standard forbids; that is said after the injector.
+        # Raw chart values may make the injected pod violate a standard; the injector answered.
         return ANSWERS if "violates PodSecurity" in str(error) else _failure(error)
     images = [container["image"] for container in injected["spec"]["containers"]]
-    return ("wrong", "no webhook injects what asks for it") if images == ["auto"] else ANSWERS
+    return ("wrong", "no webhook injects pods that ask for it") if images == ["auto"] else ANSWERS
 
 
 def validate(client: Client, namespace: str, revision: str) -> Answer:
-    """Offer a revision's validator a VirtualService without hosts, which it must refuse."""
+    """Test a revision's validator with a VirtualService without hosts, which it must refuse."""
     metadata = ObjectMeta(name=NAME, namespace=namespace, labels=_revision(revision))
     try:
         client.create(VIRTUAL_SERVICE(metadata=metadata, spec={"http": []}), dry_run=True)
@@ -137,5 +141,5 @@ def _revision(name: str) -> dict[str, str]:
 
 def _failure(error: ApiError | httpx2.TimeoutException) -> Answer:
     if isinstance(error, ApiError) and "cannot create resource" in str(error):
-        return "warning", f"not tried, for want of rights: {error}"
+        return "warning", f"not tested, because this user may not create it: {error}"
     return "wrong", str(error) or "no answer in time"

@@ -1,4 +1,4 @@
-"""Puts on disk an Istio release, and the Gateway API that it is built with."""
+"""Downloads of Istio releases, and of the Gateway API's CRDs that go with them."""
 
 import shutil
 import tarfile
@@ -24,22 +24,22 @@ ARCHIVES = (
 )
 """Where a release's archive is, each with a file of its SHA-256 beside it."""
 PARTS = ("manifests", "samples", "LICENSE")
-"""What the program reads of a release."""
+"""The parts of a release that the program reads."""
 PROGRAMS = "bin"
-"""Where the archive holds istioctl; in the module the folder of that name holds other things."""
+"""The archive's folder with istioctl; the Go module's folder of that name has other content."""
 
 CRDS = "config/crd/standard"
-"""Where the Gateway API's Go module has the CRDs of its standard channel."""
+"""The folder of the standard channel's CRDs in the Gateway API's Go module."""
 
 
 class ReleaseError(UserError):
-    """The release can't be had; the message says what was tried and what helps."""
+    """The release can't be downloaded; the message says what was tried and what to do."""
 
 
 def get_all(workspace: Workspace) -> None:
-    """Put a stack's releases on disk, unless its config names folders; and what goes with them.
+    """Download a stack's releases, unless its config names folders, and its Gateway API CRDs.
 
-    Raises ReleaseError when one can't be had.
+    Raises ReleaseError when one can't be downloaded.
     """
     for version, folder in workspace.releases:
         if folder:
@@ -53,7 +53,7 @@ def get_all(workspace: Workspace) -> None:
 
 
 def get(version: str, *, archives: Sequence[str] = ARCHIVES) -> Path:
-    """Return the folder `releases/<version>`, filling it first when it isn't there.
+    """Return the folder `releases/<version>`, downloading the release if it isn't there.
 
     Raises ReleaseError when neither source has the release.
     """
@@ -61,7 +61,7 @@ def get(version: str, *, archives: Sequence[str] = ARCHIVES) -> Path:
     if not folder.is_dir():
         folder.parent.mkdir(exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix="partial-", dir=folder.parent))
-        # The module comes into the caches of builds, which another set-up may be using.
+        # The Go module goes into the caches of builds, which another set-up may be using.
         with cache.only_one():
             try:
                 urls = [each.format(version=version, arch=ARCHITECTURE) for each in archives]
@@ -77,9 +77,9 @@ def get(version: str, *, archives: Sequence[str] = ARCHIVES) -> Path:
 
 
 def get_gateway_api(bundle: Bundle) -> Path:
-    """Return the bundle's folder, filling it first when it isn't there.
+    """Return the bundle's folder, downloading the CRDs if they aren't there.
 
-    Raises ReleaseError when the Gateway API's Go module can't be had.
+    Raises ReleaseError when the Gateway API's Go module can't be downloaded.
     """
     if not bundle.folder.is_dir():
         bundle.folder.parent.mkdir(exist_ok=True)
@@ -90,7 +90,7 @@ def get_gateway_api(bundle: Bundle) -> Path:
                 )
             except ToolchainError as error:
                 raise ReleaseError(
-                    f"the Gateway API {bundle.version} can't be had: {error} Or put the "
+                    f"the Gateway API {bundle.version} can't be downloaded: {error} Or put the "
                     f"standard-install.yaml of its release into {bundle.folder}"
                 ) from error
             filled = Path(partial, "bundle")
@@ -121,10 +121,11 @@ def _fill(folder: Path, version: str, urls: Sequence[str]) -> str:
     try:
         module = golang.module_folder(ISTIO)
     except ToolchainError as error:
-        raise _not_to_be_had(version, *why_not, f"Istio's Go module neither: {error}") from error
+        reason = f"Istio's Go module isn't available either: {error}"
+        raise _not_to_be_had(version, *why_not, reason) from error
     branch = (module / "VERSION").read_text().strip()
     if branch != minor:
-        raise _not_to_be_had(version, *why_not, f"the pinned Go module of Istio is of {branch}")
+        raise _not_to_be_had(version, *why_not, f"the pinned Go module of Istio is {branch}'s")
     for part in PARTS:
         if (module / part).is_dir():
             shutil.copytree(module / part, folder / part, copy_function=shutil.copyfile)
@@ -148,11 +149,11 @@ def _unpack(packed: Path, folder: Path) -> None:
 
 def _must_have_charts(folder: Path, source: str) -> None:
     if all(layout.missing_from(folder) for layout in LAYOUTS):
-        raise ReleaseError(f"{source} holds no charts of a known layout: nothing of it is used")
+        raise ReleaseError(f"{source} has no charts of a known layout, so it isn't used")
 
 
 def _not_to_be_had(version: str, *reasons: str) -> ReleaseError:
     return ReleaseError(
-        f"Istio {version} can't be had: {'; '.join(reasons)}. Get the release in another way, and "
-        "name its folder: pulumi config set releaseDir FOLDER"
+        f"Istio {version} can't be downloaded: {'; '.join(reasons)}. Get the release in another "
+        "way, and set its folder: pulumi config set releaseDir FOLDER"
     )

@@ -1,4 +1,4 @@
-"""Takes up a stack where an interrupted update left it."""
+"""Recovery of a stack whose update was interrupted."""
 
 import json
 import socket
@@ -12,14 +12,14 @@ from meshctl.workspace.stack import Workspace, WorkspaceError
 
 
 def recover(workspace: Workspace) -> None:
-    """Unlock the stack, and take over what was being created when its update was killed.
+    """Unlock the stack, and import objects that a killed update was creating.
 
-    A killed update leaves its lock, and objects of which the state doesn't know whether they were
-    made: to create those again would fail, for they exist. (`pulumi refresh` has the option
-    --import-pending-creates, and in 3.246 it takes nothing over.)
+    A killed update leaves its lock, and pending operations: the state doesn't say whether their
+    objects were created, and creating an existing one again would fail. (`pulumi refresh` has the
+    option --import-pending-creates, but in 3.246 it imports nothing.)
     """
     if workspace.sandbox is None:
-        # The backend is the person's own: its locks can be somebody else's.
+        # The backend isn't the sandbox's: somebody else's update may hold the lock.
         _tell(workspace)
         return
     if _is_locked_by_the_dead(workspace.sandbox.state, workspace.name):
@@ -40,8 +40,8 @@ def recover(workspace: Workspace) -> None:
         and _exists(workspace, operation["resource"]["inputs"])
     ]
     console.say(
-        f"an update was interrupted in the middle of {len(operations)} objects: "
-        f"{len(made)} of them were made and are taken over"
+        f"an update was interrupted while it changed {len(operations)} objects: "
+        f"{len(made)} of them were created and are imported into the stack's state"
     )
     deployment["resources"] = [*(deployment.get("resources") or []), *made]
     workspace.query(
@@ -50,15 +50,17 @@ def recover(workspace: Workspace) -> None:
     )
     targets = [word for resource in made for word in ("--target", resource["urn"])]
     if targets and workspace.pulumi("refresh", "--yes", "--skip-preview", *targets):
-        raise WorkspaceError("the interrupted update's objects can't be read: see above")
+        raise WorkspaceError(
+            "the objects of the interrupted update can't be refreshed: see Pulumi's errors above"
+        )
 
 
 def _tell(workspace: Workspace) -> None:
-    """Say what an interrupted update left: in the way of an `up`, and overlooked by a destroy."""
+    """Warn of objects of an interrupted update: `up` fails on them, and a destroy misses them."""
     if operations := (_state(workspace)["deployment"] or {}).get("pending_operations"):
         console.say(
-            f"an update was interrupted in the middle of {len(operations)} objects, which may be "
-            "there and the stack doesn't know: docs/upgrades.md says how it takes them over"
+            f"an update was interrupted while it changed {len(operations)} objects: they may exist "
+            "without being in the stack's state; docs/upgrades.md says how to take them over"
         )
 
 

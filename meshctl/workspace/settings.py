@@ -1,4 +1,4 @@
-"""A stack's settings for the commands around Pulumi: read as the program does, with no engine."""
+"""A stack's settings, read as the program reads them, but without an engine."""
 
 from typing import Any
 
@@ -14,13 +14,13 @@ from mesh.validation import config
 from meshctl.workspace.stack import Workspace
 
 ENCRYPTED = "-----BEGIN ENCRYPTED-----"
-"""Stands for what only Pulumi can decrypt, and passes for PEM; nothing that a command prints
-depends on it."""
+"""The placeholder for a value that only Pulumi can decrypt. It passes for PEM, and no command's
+output depends on it."""
 PLACEHOLDERS = {
     "registryCredentials": {ENCRYPTED: {"username": ENCRYPTED, "password": ENCRYPTED}},
     "cacerts": {field.alias: ENCRYPTED for field in CertificateAuthority.model_fields.values()},
 }
-"""The same for what was encrypted as a whole."""
+"""The placeholders for settings that were encrypted as a whole."""
 
 
 def read_settings(workspace: Workspace) -> Settings:
@@ -34,15 +34,15 @@ def read_settings(workspace: Workspace) -> Settings:
 
 
 def project_name() -> str:
-    """Name the project, as every key of its config begins."""
+    """Return the project's name, with which every key of its config begins."""
     return str(project.read(PROJECT)["name"])
 
 
 def load_config(workspace: Workspace) -> None:
-    """Hand the stack's config to the SDK as the engine does, with placeholders for its secrets."""
+    """Pass the stack's config to the SDK as the engine does, with placeholders for its secrets."""
     prefix = f"{project_name()}:"
     found = {key.removeprefix(prefix): value for key, value in workspace.config.items()}
-    # Pulumi's own settings, and those of other providers, bear another prefix.
+    # Pulumi's own settings, and those of other providers, have another prefix.
     given = {key: value for key, value in found.items() if ":" not in key}
     defaults = project.defaults(PROJECT)
     config = {
@@ -55,7 +55,7 @@ def load_config(workspace: Workspace) -> None:
 
 
 def _readable(key: str, value: Any) -> Any:
-    """Put something in the place of what is encrypted, so that all else can be checked."""
+    """Replace encrypted values by placeholders, so that all others can be checked."""
     if not _has_secret(value):
         return value
     if _is_secret(value):

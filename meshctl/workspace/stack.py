@@ -1,4 +1,4 @@
-"""Where a stack's Pulumi runs: its cluster, its backend, its plugin and the programs it needs."""
+"""The workspace of a stack: its cluster, backend, Kubernetes plugin, programs and config file."""
 
 import json
 import os
@@ -30,11 +30,11 @@ from sandbox.programs import ISTIO, PULUMI
 
 
 class WorkspaceError(UserError):
-    """The stack can't be worked on; the message says why and what helps."""
+    """The command can't work on the stack; the message says why and what to do."""
 
 
 def stacks(folder: Path) -> list[str]:
-    """Name the stacks that have a file in a checkout; a name may have dots, as a version has."""
+    """List the stacks that have a config file in a checkout; a name may have dots."""
     files = folder.glob("Pulumi.*.yaml")
     return sorted(file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in files)
 
@@ -48,7 +48,7 @@ class Workspace:
 
     @property
     def name(self) -> str:
-        """The stack's own name, which its file has; `stack` may be ORGANIZATION/PROJECT/STACK."""
+        """The stack's short name, as in its file; `stack` may be ORGANIZATION/PROJECT/STACK."""
         return self.stack.rpartition("/")[2]
 
     @cached_property
@@ -74,19 +74,19 @@ class Workspace:
 
     @property
     def releases(self) -> list[tuple[str, str]]:
-        """The Istio releases that the stack needs: each version, and its folder or nothing."""
+        """The Istio releases that the stack needs: version and folder, which may be empty."""
         if self.setting("mode") == "app":  # its Istio is the platform's
             return []
         canary = self._value("canary")
         named = [(self.setting("istioVersion"), self.setting("releaseDir"))]
-        # What is wrong with a canary is for mesh.settings.schema to say, in the program.
+        # An invalid canary is reported by mesh.settings.schema, in the program.
         if isinstance(canary, dict) and canary.get("istioVersion"):
             named.append((str(canary["istioVersion"]), str(canary.get("releaseDir") or "")))
         return named
 
     @property
     def context(self) -> str:
-        """The context that the stack's config names; empty = the sandbox's.
+        """The kubeconfig context that the stack's config names; empty = the sandbox's.
 
         Raises WorkspaceError for a stack whose context may be in an ESC environment.
         """
@@ -94,16 +94,17 @@ class Workspace:
         if not named and self._content.get("environment"):
             raise WorkspaceError(
                 f"stack {self.stack} takes settings from an ESC environment, which only Pulumi "
-                f"itself can read: put its context into {self.config_file.name}, and with it what "
-                "else differs of istioVersion, releaseDir, kubeconfig and mode; or use plain pulumi"
+                f"itself can read: set its context in {self.config_file.name}, and there also "
+                "istioVersion, releaseDir, kubeconfig and mode if they differ from the defaults; "
+                "or use plain pulumi"
             )
         return named
 
     @property
     def sandbox(self) -> Sandbox | None:
-        """The stack's sandbox, or None when it has a cluster of its own.
+        """The stack's sandbox, or None when it has its own cluster.
 
-        A stack for an older Kubernetes that sandboxes have gets one beside the named one.
+        A stack for an older Kubernetes that sandboxes can run gets its own, such as default-1.15.
         """
         if self.context:
             return None
@@ -119,12 +120,14 @@ class Workspace:
             file = self.setting("kubeconfig")
             return cluster.named(self.context, Path(file) if file else None)
         if not self.sandbox.kubeconfig.exists():
-            raise WorkspaceError(f"sandbox {self.sandbox_name} isn't there: `make up` starts it")
+            raise WorkspaceError(
+                f"sandbox {self.sandbox_name} doesn't exist: run `make up` to start it"
+            )
         return Cluster(kubeconfig=self.sandbox.kubeconfig, context=self.sandbox.context)
 
     @cached_property
     def _tools(self) -> tuple[Plugin, dict[str, Path]]:
-        """Get the Kubernetes plugin, and the programs that the stack needs here."""
+        """The Kubernetes plugin and the stack's programs; missing ones are installed."""
         return kubernetes_plugin.find(
             (
                 *(self.sandbox.control_plane.families if self.sandbox else ()),
@@ -135,14 +138,14 @@ class Workspace:
 
     @property
     def plugin(self) -> Plugin:
-        """The Kubernetes plugin that Pulumi runs with."""
+        """The Kubernetes plugin that Pulumi runs."""
         return self._tools[0]
 
     @cached_property
     def environment(self) -> dict[str, str]:
-        """What a shell needs so that plain `pulumi` and `kubectl` work on the stack.
+        """The environment variables that plain `pulumi` and `kubectl` need to work on the stack.
 
-        Gets the programs that are missing. Raises ToolchainError.
+        Installs missing programs. Raises ToolchainError.
         """
         programs = self._tools[1]
         folders = [Path(sys.executable).parent, programs["pulumi"].parent]
@@ -152,36 +155,36 @@ class Workspace:
             "PATH": os.pathsep.join([*map(str, folders), os.environ["PATH"]]),
             "PULUMI_STACK": self.stack,
             "PULUMI_SKIP_UPDATE_CHECK": "true",
-            # Empty is unset: where it is set, Python compiles the program anew at every preview.
+            # Empty means unset: if it is set, Python compiles the program again at every preview.
             "PYTHONDONTWRITEBYTECODE": "",
             **self.plugin.environment(),
         }
         if self.plugin.version != SDK_VERSION:
             added[PLUGIN_VERSION] = self.plugin.version
         kubernetes = self.setting("kubeVersion")
-        # What isn't a version, the program refuses.
+        # The program refuses a value that isn't a version.
         if re.match(r"\d+\.\d+", kubernetes) and watch_list.is_unknown(kubernetes):
             added |= watch_list.OFF
         if self.sandbox is not None:
             added |= {
                 SANDBOX: str(self.sandbox.kubeconfig),
                 "KUBECONFIG": str(self.sandbox.kubeconfig),
-                # kubectl remembers a server's kinds by its address, which others had before.
+                # kubectl caches a server's kinds by its address, which another one had before.
                 "KUBECACHEDIR": str(self.sandbox.folder / "kubectl"),
-                # A person's own `pulumi login` is left alone.
+                # The user's own `pulumi login` isn't changed.
                 "PULUMI_BACKEND_URL": self.sandbox.state.as_uri(),
                 "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.sandbox.passphrase_file),
             }
         return added
 
     def render_path(self) -> str:
-        """Return a PATH with what renders the stack's sidecars."""
+        """Return a PATH that has istioctl, if a render of the stack's sidecars needs it."""
         wanted = (ISTIO,) if self._lacks_istioctl() else ()
         folders = {program.parent for program in toolchain.ensure(wanted).values()}
         return os.pathsep.join([*map(str, folders), os.environ["PATH"]])
 
     def _lacks_istioctl(self) -> bool:
-        """Whether the program is to inject, and the release on disk brings no istioctl."""
+        """Return whether injection is manual and the release on disk has no istioctl."""
         if self.sandbox is None or self.setting("injection") != "manual":
             return False
         named = self.setting("releaseDir")
@@ -195,7 +198,7 @@ class Workspace:
     def pulumi(self, *arguments: str) -> int:
         """Run a Pulumi command on the stack, and return its exit code."""
         command = self.command(*arguments)
-        # Ctrl-C reaches Pulumi too, and its way of stopping is the one to wait for.
+        # Ctrl-C reaches Pulumi too: wait until Pulumi has stopped in its own way.
         with subprocess.Popen(command, cwd=PROJECT, env=self._full_environment) as process:
             while True:
                 try:
@@ -209,16 +212,16 @@ class Workspace:
         return ["pulumi", *arguments, "--stack", self.stack, *self._config_option(), *asks]
 
     def alone(self) -> AbstractContextManager[None]:
-        """Wait for others who change a sandbox's stack; elsewhere Pulumi's own lock refuses."""
+        """Lock a sandbox's stack against other commands; elsewhere Pulumi's own lock does it."""
         if self.sandbox is None:
             return nullcontext()
         waiting = f"stack {self.stack}: waiting for another command that changes it"
         return lock.held(self._lock_file, waiting)
 
     def query(self, *arguments: str, standard_input: str | None = None) -> str:
-        """Run a program on the stack and return what it prints.
+        """Run a program in the stack's environment and return its output.
 
-        Raises WorkspaceError with what it said when it fails, or when it isn't there.
+        Raises WorkspaceError when it fails, with its error output, or when it isn't installed.
         """
         try:
             answer = subprocess.run(
@@ -239,7 +242,7 @@ class Workspace:
         return answer.stdout
 
     def outputs(self, stack: str = "") -> dict[str, Any]:
-        """Return what the stack, or another of its backend, says: nothing before its first `up`."""
+        """Return the outputs of the stack, or of another in its backend; none before its `up`."""
         if self.sandbox is not None and not self.sandbox.state.exists():
             return {}
         return json.loads(
@@ -247,32 +250,34 @@ class Workspace:
         )
 
     def kubectl(self, *arguments: str, standard_input: str | None = None) -> str:
-        """Ask the stack's cluster, and return what kubectl prints."""
+        """Run kubectl on the stack's cluster, and return its output."""
         at = self.cluster
         file = ("--kubeconfig", *map(str, at.files)) if at.kubeconfig else ()
         where = (*file, "--context", at.context)
         return self.query("kubectl", *where, *arguments, standard_input=standard_input)
 
     def make_stack(self) -> None:
-        """Make the stack in the backend when it isn't there."""
+        """Create the stack in the backend if it isn't there."""
         if self.sandbox is None:
             if not self.is_known:
-                # The backend is the person's own, and so is its way with secrets.
+                # The user chose this backend, and so its secrets provider.
                 self.query("pulumi", "stack", "init", self.stack, "--non-interactive")
             return
         # Another command that finds the stack needs its salt.
-        with lock.held(self.sandbox.folder / "stacks.lock", "waiting for another new stack"):
+        with lock.held(
+            self.sandbox.folder / "stacks.lock", "waiting: another command is creating a stack"
+        ):
             if not self.is_known:
                 if not self.config_file.exists():
                     console.say(
                         f"stack {self.stack} is new, and has no {self.config_file.name}: every "
-                        "setting is the default"
+                        "setting has its default"
                     )
                 self._salt_file.write_text(self._init())
 
     def _init(self) -> str:
-        """Make the stack in the sandbox's backend; return what of it a config file must hold."""
-        # `stack init` writes a salt into Pulumi.<stack>.yaml: not into the one under git.
+        """Create the stack in the sandbox's backend; return the config file with its salt."""
+        # `stack init` writes a salt into Pulumi.<stack>.yaml: keep it out of the file under git.
         with tempfile.TemporaryDirectory() as elsewhere:
             shutil.copy(PROJECT / "Pulumi.yaml", elsewhere)
             self.query(
@@ -282,7 +287,7 @@ class Workspace:
             return Path(elsewhere, self.config_file.name).read_text()
 
     def remove_stack(self) -> None:
-        """Remove the stack from the backend, and what is kept beside it; it must be empty."""
+        """Remove an empty stack from the backend, with its salt, lock and copied config."""
         self.query(
             *("pulumi", "stack", "rm", self.stack, "--yes", "--non-interactive"),
             "--preserve-config",
@@ -306,7 +311,7 @@ class Workspace:
 
     @property
     def config_file(self) -> Path:
-        """The stack's own file, under git."""
+        """The stack's config file, under git."""
         return PROJECT / f"Pulumi.{self.name}.yaml"
 
     @property
@@ -320,13 +325,16 @@ class Workspace:
         return self.sandbox.folder / f"{self.name}.lock"
 
     def _config_option(self) -> list[str]:
-        """Name a config file with the salt, lest Pulumi write one into the file under git."""
+        """Return the option for a config file with the salt.
+
+        Without it Pulumi would write a salt into the file under git.
+        """
         if self.sandbox is None or not self._salt_file.exists():
             return []
         text = self.config_file.read_text() if self.config_file.exists() else ""
         content = yaml.safe_load(text) or {}
         own_salt = yaml.safe_load(self._salt_file.read_text())
-        # A salt that plain pulumi wrote for another sandbox, or on another machine, is of no use
+        # A salt that plain pulumi wrote for another sandbox, or on another machine, is useless
         # here; but secrets can only be read with the salt that they were written with.
         salted = {**own_salt, **content} if "secure:" in text else {**content, **own_salt}
         copy = self.sandbox.folder / self.config_file.name
@@ -336,5 +344,5 @@ class Workspace:
     @property
     def _full_environment(self) -> dict[str, str]:
         ours = os.environ if self.sandbox else {k: v for k, v in os.environ.items() if k != SANDBOX}
-        # Pulumi is over in seconds, and holds the state many times: it may leave more uncollected.
+        # Pulumi runs for seconds and holds many copies of the state: it may collect less garbage.
         return {"GOGC": "400", **ours, **self.environment}

@@ -1,1 +1,1 @@
-"""A data plane for fake pods: real proxies and small servers, in a network of their own."""
+"""A data plane for fake pods: real proxies and small servers, in an isolated network."""

@@ -1,25 +1,25 @@
-"""A network of one command's own: nothing in it reaches outside, and all in it ends with it."""
+"""An isolated network for one command: it can't reach outside, and its processes end with it."""
 
 import shutil
 import subprocess
 from collections.abc import Sequence
 
 PROGRAMS = ("unshare", "setpriv", "ip")
-"""Of util-linux and iproute2."""
+"""The programs that this needs, from util-linux and iproute2."""
 
 NAMESPACES = (
-    # Root in it, and an ordinary user to everything else.
+    # The user is root inside, and an ordinary user outside.
     *("unshare", "--user", "--map-root-user"),
     *("--net", "--mount"),
-    # Its first process takes all others with it, however it ends.
+    # When the first process ends, for any reason, all others end.
     *("--pid", "--fork", "--kill-child", "--mount-proc"),
 )
 PODS = "10.0.0.1/8"
-"""The loopback device's second network: the fake pods' addresses are local in it."""
+"""The loopback device's second network, which makes the fake pods' addresses local."""
 
 
 def why_not() -> str | None:
-    """Say why this user can't have namespaces on this machine; None when it can."""
+    """Return why this user can't create namespaces on this machine, or None."""
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if missing:
         return f"{' and '.join(missing)} not on PATH"
@@ -31,11 +31,11 @@ def why_not() -> str | None:
 
 
 def command(words: Sequence[str]) -> list[str]:
-    """Return a command that runs another one in there; it ends when its parent does."""
+    """Return a command that runs another one isolated, and that ends with its parent."""
     return ["setpriv", "--pdeathsig", "KILL", *NAMESPACES, *words]
 
 
 def set_up() -> None:
-    """Give the network its addresses; called in it, first of all."""
+    """Set up the network's addresses; call it first, inside the network."""
     for change in (("link", "set", "lo", "up"), ("address", "add", PODS, "dev", "lo")):
         subprocess.run(["ip", *change], check=True)

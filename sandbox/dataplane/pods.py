@@ -1,4 +1,4 @@
-"""Small HTTP servers in place of fake pods: each answers with who it is and what it was sent."""
+"""Small HTTP servers in place of fake pods: each answers with its name and the request."""
 
 import asyncio
 import json
@@ -18,27 +18,27 @@ WATCH_SECONDS = 60
 
 @dataclass
 class Pods:
-    """Answers for the Running pods of one namespace, on every port that a Service sends to."""
+    """Servers for the Running pods of one namespace, on every port that a Service sends to."""
 
     client: lightkube.AsyncClient
     namespace: str
     behind_proxy: dict[str, int] = field(default_factory=dict)
-    """Pods by name whose address is a proxy's; the port of 127.0.0.1 where the proxy finds them."""
+    """Names of pods behind a proxy, and the port of 127.0.0.1 on which the proxy reaches each."""
     arrivals: Counter[str] = field(default_factory=Counter)
-    """How many requests each pod was sent, also those whose answers nobody waits for."""
+    """The number of requests that each pod got, including mirrored ones."""
     labels: dict[str, dict[str, str]] = field(default_factory=dict)
-    """The labels of each pod that was ever answered for."""
+    """The labels of each pod that ever had a server."""
     _servers: dict[str, list[asyncio.Server]] = field(default_factory=dict)
     _followed: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Answer for the pods that are there, and follow what comes and goes."""
+        """Start servers for the existing pods, and follow created and deleted pods."""
         async for pod in self.client.list(Pod, namespace=self.namespace):
             await self._serve(pod)
         self._followed = asyncio.create_task(self._follow())
 
     async def end(self) -> None:
-        """Answer no more."""
+        """Stop all servers."""
         if self._followed is not None:
             self._followed.cancel()
             with suppress(asyncio.CancelledError):
@@ -67,7 +67,7 @@ class Pods:
             places = {("127.0.0.1", self.behind_proxy[name])}
         else:
             places = {(status.podIP, port) for port in await self._ports(pod)}
-            # It has no sidecar, whatever the injector wrote: callers must not speak mTLS to it.
+            # It has no real sidecar, even if it was injected: callers must not use mTLS with it.
             await self.client.patch(Pod, name, PLAINTEXT, namespace=self.namespace)
         for address, port in places:
             answer = _Answer(pod, self.arrivals)
@@ -96,7 +96,7 @@ def _number(pod: Pod, port: ServicePort) -> int:
 
 
 class _Answer:
-    """Answers each request on a connection with the pod's name, labels and the headers it got."""
+    """A handler that answers requests with the pod's name and labels, and the request's headers."""
 
     def __init__(self, pod: Pod, arrivals: Counter[str]) -> None:
         self._pod = pod.metadata.name

@@ -22,28 +22,28 @@ from console import UserError
 
 CONTAINER = "istio-proxy"
 ROOT_CERTIFICATE = "istio-ca-root-cert"
-PATIENCE = 30.0  # seconds until a proxy that has no configuration counts as broken
+PATIENCE = 30.0  # seconds until a proxy without configuration counts as broken
 
 
 class ProxyError(UserError):
-    """A proxy doesn't run; the message says what its log ends with."""
+    """A proxy doesn't run; the message has the last lines of its log."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Programs:
-    """What a proxy is made of."""
+    """The files that a proxy needs."""
 
     pilot_agent: Path
     envoy: Path
     bootstrap: Path
-    """Istio's template of Envoy's first configuration."""
+    """Istio's template of Envoy's bootstrap configuration."""
 
 
 class Proxy:
     """The proxy of one pod, in a folder that looks like the pod's file system."""
 
     def __init__(self, pod: Pod, folder: Path, number: int) -> None:
-        """Take the pod, and a number that no other proxy of this network has: for its ports."""
+        """Set the pod, and a number, unique in this network, that determines the proxy's ports."""
         self._pod = pod
         self.folder = folder
         self._status_port, self._admin_port, self._health_port, self._metrics_port = (
@@ -59,14 +59,14 @@ class Proxy:
     def start(
         self, client: lightkube.Client, programs: Programs, *, intercepts: bool = True
     ) -> None:
-        """Start it as the pod's own container would; without interception it binds its ports."""
+        """Start it as the pod's container would; without interception it binds its ports itself."""
         container = _container(self._pod)
         environment = dict(self._environment(container))
         environment |= {
             "PROXY_CONFIG": json.dumps(self._proxy_config(environment, programs)),
             "ENVOY_STATUS_PORT": str(self._health_port),
             "ENVOY_PROMETHEUS_PORT": str(self._metrics_port),
-            # There is no cloud to ask what it is.
+            # Don't ask for the cloud's metadata: there is no cloud.
             "CLOUD_PLATFORM": "none",
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
@@ -89,11 +89,11 @@ class Proxy:
 
     @property
     def log(self) -> Path:
-        """What pilot-agent and Envoy say."""
+        """The log of pilot-agent and Envoy."""
         return self.folder / "log"
 
     def await_ready(self) -> None:
-        """Wait until it has its whole first configuration, as a kubelet would.
+        """Wait until the proxy has its first configuration, as a kubelet would.
 
         Raises ProxyError when it ends or takes too long.
         """
@@ -107,12 +107,12 @@ class Proxy:
         raise ProxyError(f"the proxy of pod {self._pod.metadata.name} doesn't get ready:\n{tail}")
 
     def versions(self) -> str:
-        """Return the versions of all configuration that it has from istiod."""
+        """Return the versions of all configuration that the proxy has from istiod."""
         url = f"http://127.0.0.1:{self._admin_port}/stats"
         return httpx2.get(url, params={"filter": r"(lds|rds|cds)\..*version$"}, timeout=5).text
 
     def end(self) -> None:
-        """End it at once, and Envoy with it."""
+        """Kill the proxy, and Envoy with it."""
         if self._process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -129,7 +129,7 @@ class Proxy:
             source = variable.valueFrom
             if source is None:
                 yield variable.name, variable.value or ""
-            # What else there is are the limits of the container, and there is no container.
+            # Other sources are the container's limits, and there is no container.
             elif source.fieldRef is not None:
                 yield variable.name, str(_field(self._pod, source.fieldRef.fieldPath) or "")
 
@@ -167,7 +167,7 @@ class Proxy:
 
 
 def name_services(client: lightkube.Client, hosts: Path) -> None:
-    """Write what a cluster's DNS would say of its Services into a file for /etc/hosts."""
+    """Write a file with the DNS names of a cluster's Services, and mount it as /etc/hosts."""
     lines = ["127.0.0.1 localhost"]
     for service in client.list(Service, namespace="*"):
         name = f"{service.metadata.name}.{service.metadata.namespace}.svc"

@@ -1,1 +1,1 @@
-"""The keeper: what a kubelet and a cloud do in a cluster of fake nodes."""
+"""The keeper: does the work of a kubelet and a cloud in a cluster of fake nodes."""

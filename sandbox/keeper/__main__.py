@@ -1,7 +1,7 @@
-"""The keeper's process: gives addresses and volumes, and has the injectors run.
+"""The keeper's process: provides addresses, volumes and running injectors.
 
-LoadBalancer Services get an address and claims a volume; every Deployment of the injector (istiod,
-of any revision) gets a real process.
+LoadBalancer Services get an address, claims get a volume, and every Deployment of the injector
+(istiod, of any revision) gets a real process.
 """
 
 import logging
@@ -42,22 +42,22 @@ from sandbox.keeper.sidecar_injector import SidecarInjector
 log = logging.getLogger("keeper")
 
 RESYNC_SECONDS = 5.0
-"""How often all is looked at when no event came."""
+"""The time between two rounds without an event."""
 PROBE_SECONDS = 0.2
-"""How often a process that isn't ready is asked."""
+"""The time between two rounds while a process isn't ready."""
 WATCH_SECONDS = 60
-"""How long one watch lasts; the next one takes over."""
+"""The time after which a watch is replaced by a new one."""
 
 
 @dataclass
 class Keeper:
-    """Compares what the cluster asks for with what is there, and mends the difference."""
+    """A controller that compares what the cluster asks for with what exists, and corrects it."""
 
     client: lightkube.Client
     injectors: Servers
 
     def mend(self) -> bool:
-        """Make one round; returns whether every injector is ready."""
+        """Correct all differences once; return whether every injector is ready."""
         self._give_addresses()
         self._give_volumes()
         return self.injectors.mend()
@@ -85,7 +85,7 @@ class Keeper:
                     self.client.delete(PersistentVolume, str(volume.metadata.name))
 
     def _give_volume(self, claim: PersistentVolumeClaim) -> None:
-        """Make a volume for a claim alone, with nothing behind it: pods here write nothing."""
+        """Create a volume for one claim, without storage: fake pods write nothing."""
         metadata = claim.metadata
         volume = PersistentVolume(
             metadata=ObjectMeta(name=f"{metadata.namespace}-{metadata.name}"),
@@ -100,14 +100,14 @@ class Keeper:
                 storageClassName=claim.spec.storageClassName,
             ),
         )
-        with expecting(409):  # made already, and being bound
+        with expecting(409):  # created already, and being bound
             self.client.create(volume)
 
 
 def _wake_on_events(
     config: lightkube.KubeConfig, wake: threading.Event, label: dict[str, str]
 ) -> None:
-    """Set `wake` whenever something changed that the keeper looks at."""
+    """Set `wake` on every change of an object that the keeper handles."""
     client = lightkube.Client(config=config, timeout=httpx2.Timeout(10, read=2 * WATCH_SECONDS))
 
     def follow(kind: type, labels: dict[str, str] | None) -> None:
@@ -119,7 +119,7 @@ def _wake_on_events(
                 for _ in events:
                     wake.set()
             except (ApiError, httpx2.HTTPError) as error:
-                # When the last event is old by now, all is listed anew: that is no news.
+                # After a long time without events a watch expires; that isn't worth a log entry.
                 if not (isinstance(error, ApiError) and error.status.code == HTTPStatus.GONE):
                     log.info("watching %s again: %s", kind.__name__, error)
                 time.sleep(1)
@@ -134,10 +134,10 @@ def _wake_on_events(
 
 
 def _prepare_decoding() -> None:
-    """Let msgspec study the kinds before there are threads.
+    """Prepare msgspec's decoding of all kinds before there are threads.
 
-    It does so at the first object of a kind, and two threads at once end in a segmentation fault
-    (seen with 0.22, when watches find objects that are older than the keeper).
+    msgspec does it at the first object of a kind, and two threads at the same time cause a
+    segmentation fault (seen with 0.22, when watches find objects that are older than the keeper).
     """
     volumes = (PersistentVolume, PersistentVolumeClaim)
     for kind in (ConfigMap, Deployment, Pod, Secret, Service, Status, *volumes):
@@ -145,7 +145,10 @@ def _prepare_decoding() -> None:
 
 
 def main(folder: Path, binary: Path) -> None:
-    """Keep, with a program for injectors, until SIGTERM or until the sandbox's folder is gone."""
+    """Run the keeper until SIGTERM or until the sandbox's folder is deleted.
+
+    `binary` is the program for the injectors.
+    """
     _prepare_decoding()
     config = lightkube.KubeConfig.from_file(folder / "kubeconfig")
     # A request that hangs while the API server starts must not stop the keeper for ever.
@@ -166,7 +169,7 @@ def main(folder: Path, binary: Path) -> None:
             try:
                 all_ready = keeper.mend()
             except (ApiError, httpx2.HTTPError) as error:
-                log.warning("the cluster didn't do as asked: %r", error)
+                log.warning("a request to the API server failed: %r", error)
             wake.wait(RESYNC_SECONDS if all_ready else PROBE_SECONDS)
         injectors.end()
 

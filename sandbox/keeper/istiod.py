@@ -1,4 +1,4 @@
-"""istiod for real: how the keeper starts the process of an istiod Deployment, of any revision."""
+"""Real istiods: how the keeper starts the process of an istiod Deployment, of any revision."""
 
 import json
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ class Istiod:
         )
 
     def is_ready(self, deployment: Deployment, spec: Spec, folder: Path) -> bool:
-        """Tell whether it answers; it writes what else is needed into the cluster itself."""
+        """Return whether istiod answers; it writes all else that it needs into the cluster."""
         try:
             return httpx2.get(f"http://{spec.address}:8080/ready", timeout=1).is_success
         except httpx2.HTTPError:
@@ -61,7 +61,7 @@ class Istiod:
         for service in self.client.list(Service, namespace=deployment.metadata.namespace):
             selector = service.spec.selector or {}
             is_istiod = selector.get("app") == "istiod" and selector.items() <= labels.items()
-            # Several can match: a revision's own, and the one of its tag.
+            # Several can match: a revision's own Service, and that of its tag.
             if is_istiod and service.metadata.name == deployment.metadata.name:
                 return service
         return None
@@ -75,7 +75,7 @@ def _environment(container: Container, deployment: Deployment) -> Iterator[tuple
     }
     for variable in container.env or []:
         source = variable.valueFrom
-        if variable.name == "KUBECONFIG":  # a path in the container; ours is an argument
+        if variable.name == "KUBECONFIG":  # a path in the container; here it is an argument
             continue
         if source is None:
             yield variable.name, variable.value or ""

@@ -1,4 +1,4 @@
-"""The Secrets that a pod mounts, as files: a kubelet's work at the start of a pod."""
+"""Files of the Secrets that a pod mounts: a kubelet's work when a pod starts."""
 
 import base64
 import shutil
@@ -11,9 +11,9 @@ from lightkube.resources.core_v1 import Secret
 
 
 def write(client: lightkube.Client, pod: PodSpec, namespace: str, root: Path) -> None:
-    """Write the Secrets that are there below a folder, where the first container mounts them.
+    """Write the existing Secrets below a folder, at the mount paths of the first container.
 
-    Those of an earlier start are gone then.
+    Files of an earlier start are removed first.
     """
     secrets = {
         volume.name: volume.secret.secretName

@@ -6,7 +6,7 @@ from lightkube.resources.core_v1 import Pod
 
 
 def of(pod: Pod, *, ready: bool, address: str | None) -> dict[str, object] | None:
-    """Return the status that the pod should have, or None when it has it."""
+    """Return the status that the pod should have, or None if it already has it."""
     conditions = {c.type: c.status for c in (pod.status.conditions if pod.status else []) or []}
     phase = pod.status.phase if pod.status else None
     if phase == "Running" and conditions.get("Ready") == str(ready):

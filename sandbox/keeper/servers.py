@@ -1,4 +1,4 @@
-"""Real processes behind Deployments whose pods are fake: what answers a cluster's webhooks."""
+"""Real processes for Deployments whose pods are fake: they answer the cluster's webhooks."""
 
 import logging
 import os
@@ -22,7 +22,7 @@ from sandbox.keeper import mounts, pod_status
 log = logging.getLogger("keeper")
 
 BACKOFF_SECONDS = 1.0
-"""How long a process that died stays down, as a kubelet would have it."""
+"""The time until a process that ended is restarted, as by a kubelet."""
 
 Key = tuple[str, str]
 """A Deployment's namespace and name."""
@@ -30,10 +30,10 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Spec:
-    """All that decides how a process is started; a change of it is a restart."""
+    """The settings by which a process is started; a change restarts the process."""
 
     address: str
-    """The ClusterIP of its Service: where the API server dials its webhooks."""
+    """The ClusterIP of its Service, where the API server calls its webhooks."""
     arguments: tuple[str, ...]
     environment: tuple[tuple[str, str], ...] = ()
     template: str = ""
@@ -41,17 +41,17 @@ class Spec:
 
 
 class Program(Protocol):
-    """What is run for a Deployment."""
+    """The program that runs for a Deployment."""
 
     name: str
     label: dict[str, str]
-    """Of the Deployments and of their pods."""
+    """The label of the Deployments and of their pods."""
 
     def spec(self, deployment: Deployment, folder: Path) -> Spec | None:
         """Return how to start the Deployment's process, or None while something is missing."""
 
     def is_ready(self, deployment: Deployment, spec: Spec, folder: Path) -> bool:
-        """Do what a running process needs, and tell whether it answers."""
+        """Provide what a running process needs, and return whether it answers."""
 
 
 @dataclass
@@ -65,7 +65,7 @@ class Server:
     died: float | None = None
 
     def end(self) -> None:
-        """End the process, politely first."""
+        """Terminate the process, and kill it if it doesn't end."""
         if self.process.poll() is None:
             self.process.terminate()
             try:
@@ -78,18 +78,18 @@ class Server:
 
 @dataclass
 class Servers:
-    """A process for every Deployment of a program, and its pods Ready only while it is."""
+    """The processes of a program, one for each Deployment; they decide whether pods are Ready."""
 
     program: Program
     binary: Path
     folder: Path
     client: lightkube.Client
     wake: threading.Event
-    """Set when a process ended, so that its pods are shown as not ready at once."""
+    """An event that is set when a process ended, so that its pods become not Ready at once."""
     running: dict[Key, Server] = field(default_factory=dict)
 
     def mend(self) -> bool:
-        """Make one round; returns whether every process is ready."""
+        """Start, restart and end processes as needed; return whether every one is ready."""
         deployments = {
             (d.metadata.namespace, d.metadata.name): d
             for d in self.client.list(Deployment, namespace="*", labels=self.program.label)
@@ -132,7 +132,7 @@ class Servers:
         server.ready = self.program.is_ready(deployment, wanted, folder)
 
     def _start(self, key: Key, spec: Spec, folder: Path, deployment: Deployment) -> Server:
-        # It looks for what is mounted below its working folder, a container's being the root.
+        # The process looks for mounts below its working folder, which in a container is the root.
         folder.mkdir(parents=True, exist_ok=True)
         mounts.write(self.client, deployment.spec.template.spec, key[0], folder)
         with (folder / "log").open("ab") as output:
@@ -151,7 +151,7 @@ class Servers:
         return Server(spec, process, folder)
 
     def _show(self, deployments: dict[Key, Deployment]) -> None:
-        """Set the status of the fake pods to what the process's is."""
+        """Set the status of the fake pods to that of their process."""
         for pod in self.client.list(Pod, namespace="*", labels=self.program.label):
             namespace, name = pod.metadata.namespace, pod.metadata.name
             if pod.metadata.deletionTimestamp is not None:
@@ -187,7 +187,7 @@ def _selects(key: Key, deployment: Deployment, pod: Pod) -> bool:
 
 @contextmanager
 def expecting(code: int) -> Generator[None]:
-    """Take an error as done: the object is gone already (404), or there already (409)."""
+    """Ignore an error: the object is already deleted (404), or already exists (409)."""
     try:
         yield
     except ApiError as error:

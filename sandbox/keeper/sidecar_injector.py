@@ -1,6 +1,6 @@
-"""Istio 1.0's sidecar injector: how the keeper starts the sandbox's own in its place.
+"""The sandbox's replacement of Istio 1.0's sidecar injector, and how the keeper starts it.
 
-The program of that time can't be built any more. Ours (`builds/sidecar-injector`) answers the
+The program of that time can't be built any more. This one (`builds/sidecar-injector`) answers the
 chart's webhook by the chart's template; the keeper mounts the ConfigMaps that it reads.
 """
 
@@ -26,7 +26,7 @@ Webhooks: type[GenericGlobalResource] = create_global_resource(
 CA_FILE = "ca.pem"
 CONTAINER = "sidecar-injector-webhook"
 OPTIONS = {"--injectConfig": "--inject-config", "--meshConfig": "--mesh-config"}
-"""What the chart calls the injector with, and what ours is called with."""
+"""The options of the injector in the chart, and those of the sandbox's injector."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,12 @@ class SidecarInjector:
         )
 
     def is_ready(self, deployment: Deployment, spec: Spec, folder: Path) -> bool:
-        """Mount its ConfigMaps, let the API server trust it, and tell whether it answers."""
+        """Mount its ConfigMaps, let the API server trust it, and return whether it answers."""
         service = self._service(deployment)
         if service is None or not self._mount(deployment, folder):
             return False
         try:
-            # As a kubelet's probe does, without verifying: that is for the API server.
+            # As in a kubelet's probe, TLS isn't verified: the API server does that.
             answer = httpx2.get(f"https://{spec.address}/ready", verify=False, timeout=1)
         except httpx2.HTTPError:
             return False
@@ -79,7 +79,7 @@ class SidecarInjector:
         return None
 
     def _mount(self, deployment: Deployment, folder: Path) -> bool:
-        """Write the files of its ConfigMaps as a kubelet does; False while one isn't there."""
+        """Write the files of its ConfigMaps as a kubelet does; return False if one is missing."""
         namespace = deployment.metadata.namespace
         for name, path in _mounts(deployment):
             found = self.client.list(ConfigMap, namespace=namespace, fields={"metadata.name": name})
@@ -120,7 +120,7 @@ def _dns_name(service: Service) -> str:
 
 
 def _mounts(deployment: Deployment) -> Iterator[tuple[str, str]]:
-    """List the ConfigMaps that the pod mounts, and where."""
+    """Yield the name and the mount path of each ConfigMap that the pod mounts."""
     container = _container(deployment)
     volumes = {
         volume.name: str(volume.configMap.name)

@@ -58,7 +58,7 @@ def test_helms_istio_is_taken_over(taken: Checkout) -> None:
         taken.mesh("up")
         said = taken.mesh("destroy")
     assert "left by istiod: ConfigMap istio-ca-root-cert in default" in said
-    assert "kept, for others" not in said
+    assert "kept, because others" not in said
     assert taken.kubectl("get", "crds")["items"] == []
 
 

@@ -48,8 +48,8 @@ def stacks(team: Checkout, first: str) -> Checkout:
 
 def test_a_developer_goes_from_nothing_to_a_url(team: Checkout, first: str) -> None:
     """The platform comes first, the name is made fit, and the last line is where to look."""
-    assert "Ann is made fit for a stack and for Kubernetes: ann" in first
-    assert "has no platform: bringing it up" in first
+    assert "Ann isn't a valid name for a stack and for Kubernetes: using ann" in first
+    assert "has no platform: deploying it takes half a minute" in first
     last = first.rstrip().splitlines()[-1]
     assert last.startswith("ann's Bookinfo: http://bookinfo.ann.localhost/productpage (")
     assert (team.folder / "Pulumi.ann.yaml").exists()
@@ -138,7 +138,7 @@ def test_a_platform_in_use_is_not_destroyed(stacks: Checkout) -> None:
     """It names who stands on it."""
     said = stacks.fails("destroy", stack="platform")
 
-    assert "platform of mesh/ann, mesh/bob, mesh/cy: remove those first" in said
+    assert "platform of mesh/ann, mesh/bob, mesh/cy: destroy those first" in said
 
 
 def test_the_render_of_an_app_is_what_up_applied(stacks: Checkout, tmp_path: Path) -> None:

@@ -43,4 +43,4 @@ def test_a_newer_engine_on_path_does_the_main_job(checkout: Checkout, path: str)
     assert f"{PULUMI_NEWEST.version} on PATH" in said
     assert said.count("2/2") == 6
     assert "unchanged" in checkout.mesh("up", "--", "--refresh", "--expect-no-changes", PATH=path)
-    assert "kept, for others" in checkout.mesh("destroy", PATH=path)
+    assert "kept, because others" in checkout.mesh("destroy", PATH=path)

@@ -134,7 +134,7 @@ def test_rendered_yaml_that_breaks_a_mandatory_rule(folder: Path) -> None:
     assert code == 1
     assert "[mandatory] images-pinned: " in said
     assert TOLD in said
-    assert said.endswith("2 objects: violations: 1 mandatory, 2 advisory\n")
+    assert said.endswith("2 objects checked, violations: 1 mandatory, 2 advisory\n")
 
 
 def test_rendered_yaml_is_judged_by_the_team_s_config(folder: Path, tmp_path: Path) -> None:
@@ -166,15 +166,23 @@ def test_rendered_yaml_of_an_app_is_judged_as_one(
     assert told in _run(str(folder), "--stack", "ann")[1]
     assert told not in _run(str(folder), "--stack", "none")[1]
     assert told in _run(str(folder), "--stack", "none", "--mode", "app")[1]
-    with pytest.raises(rendered.RenderedError, match=r"Pulumi.bob.yaml: mode is apps: one of plat"):
+    with pytest.raises(
+        rendered.RenderedError, match=r"Pulumi.bob.yaml: mode is apps, but must be one of plat"
+    ):
         rendered.check(folder, "bob", None, None)
 
 
 @pytest.mark.parametrize(
     ("config", "rule"),
     [
-        ({"image-pinned": "disabled"}, "there is no rule image-pinned: one of images-pinned"),
-        ({"images-pinned": "off"}, "images-pinned is off: one of mandatory, advisory, disabled"),
+        (
+            {"image-pinned": "disabled"},
+            "there is no rule image-pinned; the rules are images-pinned",
+        ),
+        (
+            {"images-pinned": "off"},
+            "images-pinned is off, but must be one of mandatory, advisory, disabled",
+        ),
         ({"gateway-ports-allowed": {"ports": ["80"]}}, "'80' is not of type 'integer'"),
         ({"images-pinned": {"digests": True}}, "'digests' was unexpected"),
     ],
@@ -185,7 +193,7 @@ def test_a_policy_config_with_a_mistake(config: dict[str, Any], rule: str) -> No
         rendered.configured(config)
 
 
-@pytest.mark.parametrize(("text", "rule"), [(None, "make render"), ("a: [", "is no YAML")])
+@pytest.mark.parametrize(("text", "rule"), [(None, "make render"), ("a: [", "isn't valid YAML")])
 def test_a_folder_that_cannot_be_judged(tmp_path: Path, text: str | None, rule: str) -> None:
     """An empty folder passes nothing."""
     if text is not None:

@@ -84,7 +84,7 @@ def test_an_image_without_a_version(image: str) -> None:
 def test_a_tag_is_not_enough_where_digests_are_asked_for() -> None:
     """The policy config may ask for digests."""
     assert _broken(PINNED, _deployment("a/b:1"), digest=True) == [
-        "container main has image a/b:1, with no digest"
+        "container main has image a/b:1, without digest"
     ]
 
 
@@ -176,7 +176,7 @@ def test_production_without_strict_mutual_tls() -> None:
     """The mesh's own mode is asked for where its istiod is, and nothing may weaken it."""
     istiod = _deployment(name="istiod", namespace="istio-system", pod={"labels": {"app": "istiod"}})
     of_port = {"8080": {"mode": "DISABLE"}}
-    lacks = ["no PeerAuthentication in istio-system makes the mesh's mode STRICT"]
+    lacks = ["no PeerAuthentication in istio-system sets the mesh's mode to STRICT"]
 
     assert _broken(STRICT, istiod, stack=PROD) == lacks
     assert _broken(STRICT, istiod, _authentication("STRICT", selector={"a": "b"}), stack=PROD) == (
@@ -299,7 +299,7 @@ def test_crds_that_a_destroy_deletes() -> None:
     deleting = Stack(name="staging", deletes_crds=True)
 
     assert _broken(RETAINED, *crds, stack=deleting) == [
-        "deleteCrds is true in the stack staging, which has 2 of them"
+        "deleteCrds is true in the stack staging, which has 2 CRDs"
     ]
     assert _broken(RETAINED, *crds, stack=Stack(name="dev-1", deletes_crds=True)) == []
     assert _broken(RETAINED, *crds, stack=Stack(name="staging")) == []

@@ -23,7 +23,7 @@ def test_a_sandbox_runs_what_its_name_ends_in(name: str, version: str) -> None:
 @pytest.mark.parametrize("name", ["default-1.20", "default-1.36"])
 def test_a_version_that_cannot_be_run_is_refused(name: str) -> None:
     """With those that can be."""
-    with pytest.raises(SandboxError, match=r"Kubernetes 1\.36\.\d+, or one of 1\.15 "):
+    with pytest.raises(SandboxError, match=r"Kubernetes 1\.36\.\d+, or 1\.15 if "):
         Sandbox(name)
 
 
@@ -58,7 +58,7 @@ def test_the_sandbox_of_an_older_kubernetes_is_named(
     beside = CliRunner().invoke(app, [command, "--name", "default"])
     other = CliRunner().invoke(app, [command, "--name", "team"])
 
-    line = "sandbox default-1.15 is there too; its commands take SANDBOX=default-1.15"
+    line = "sandbox default-1.15 exists, too: for its commands, set SANDBOX=default-1.15"
     assert line in beside.output
     assert "there too" not in other.output
 

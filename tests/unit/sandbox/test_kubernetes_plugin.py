@@ -63,7 +63,7 @@ def test_a_plugin_on_path_that_does_not_fit_is_one_error(
     """It names the file, its version and the remedy: Pulumi would have used it in silence."""
     put_on_path(monkeypatch, tmp_path, version)
 
-    with pytest.raises(ToolchainError, match=rf"{PROGRAM} is version .*4.25.* take it off PATH"):
+    with pytest.raises(ToolchainError, match=rf"{PROGRAM} is version .*4.25.* remove it from PATH"):
         kubernetes_plugin.find()
 
 
@@ -74,7 +74,7 @@ def test_a_plugin_on_path_that_does_not_start_is_one_error(tmp_path: Path) -> No
     program.write_text("#!/bin/sh\necho exec format error >&2\nexit 1\n")
     program.chmod(0o755)
 
-    with pytest.raises(ToolchainError, match=r"doesn't start: exec format error; .* off PATH"):
+    with pytest.raises(ToolchainError, match=r"doesn't start: exec format error; .* from PATH"):
         kubernetes_plugin.find()
 
 

@@ -123,7 +123,7 @@ def test_a_wrong_checksum_is_refused(
     packed = _tar({"helm": b"evil"})
     address = serve({"helm.tar.gz": packed, "helm.tar.gz.sha256sum": _sum(b"good", "helm.tar.gz")})
 
-    with pytest.raises(ToolchainError, match="nothing of it is used"):
+    with pytest.raises(ToolchainError, match="the file isn't used"):
         toolchain.ensure((_family(address),))
 
     assert list((tmp_path / "cache" / "programs").iterdir()) == []
@@ -196,7 +196,7 @@ def test_a_full_disk_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(golang, "compiler", lambda: "go")
     cache.FOLDER.mkdir()
 
-    with pytest.raises(ToolchainError, match=r"GiB free, and building helm may need"):
+    with pytest.raises(ToolchainError, match=r"GiB free, but building helm may need"):
         golang.build(HELM, tmp_path)
 
 
@@ -388,7 +388,7 @@ def test_a_release_with_a_wrong_checksum_is_refused(serve: Serve, project: Path)
     """An archive that isn't what Istio published leaves no folder."""
     address = serve({"istio.tar.gz": _archive(), "istio.tar.gz.sha256": _sum(b"", "istio.tar.gz")})
 
-    with pytest.raises(ToolchainError, match="nothing of it is used"):
+    with pytest.raises(ToolchainError, match="the file isn't used"):
         download.get("1.30.3", archives=[f"{address}/istio.tar.gz"])
 
     assert list((project / "releases").iterdir()) == []
@@ -456,7 +456,7 @@ def test_the_gateway_api_is_put_beside_the_release(
 @pytest.mark.parametrize(
     ("checksum", "code", "why"),
     [
-        ("h1:wrong", 0, "h1:right is expected: nothing of it is used"),
+        ("h1:wrong", 0, "h1:right is expected: it isn't used"),
         ("h1:right", 1, "can't be downloaded: no such host"),
     ],
 )

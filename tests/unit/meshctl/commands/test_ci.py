@@ -56,7 +56,7 @@ def test_nothing_touched_is_nothing_to_preview(
 
     assert result.exit_code == 0
     assert not commands
-    assert "No stack with a cluster of its own is touched" in (tmp_path / "comment.md").read_text()
+    assert "No stack that has its own cluster is affected" in (tmp_path / "comment.md").read_text()
 
 
 @pytest.mark.usefixtures("commands")
@@ -83,4 +83,4 @@ def test_no_token_is_no_comment_and_no_failure(tmp_path: Path) -> None:
     result = CliRunner().invoke(ci.app, arguments, env={"MR_TOKEN": None})
 
     assert result.exit_code == 0
-    assert "MR_TOKEN isn't set: no comment is posted; its text is in c.md" in result.output
+    assert "MR_TOKEN isn't set: no comment is posted, and its text is in c.md" in result.output

@@ -18,11 +18,10 @@ DEPLOYMENTS = {
     "bookinfo": f"details-v1\t\nratings-v1\t{REFUSED}\nreviews-v1\texceeded quota: pods=1\n",
 }
 
-NOW = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 SERVICES = {
     "istio-system": (
         'public\t2026-01-01T00:00:00Z\t{"ip":"192.0.2.1"}\n'
-        f"new\t{NOW}\t\n"
+        "new\tNOW\t\n"
         "internal\t2026-01-01T00:00:00Z\t\n"
     )
 }
@@ -34,7 +33,9 @@ def workspace(monkeypatch: pytest.MonkeyPatch) -> Workspace:
 
     def kubectl(_: Workspace, *arguments: str) -> str:
         kind, namespace = arguments[1], arguments[3]
-        return {"deployments": DEPLOYMENTS, "services": SERVICES}[kind].get(namespace, "")
+        now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        printed = {"deployments": DEPLOYMENTS, "services": SERVICES}[kind].get(namespace, "")
+        return printed.replace("NOW", now)
 
     monkeypatch.setattr(Workspace, "kubectl", kubectl)
     monkeypatch.setattr(Workspace, "config", {})
@@ -45,16 +46,16 @@ def test_the_reason_is_the_api_servers(workspace: Workspace) -> None:
     """With where to look when it is a webhook that doesn't answer."""
     ratings, reviews, _ = progress.reasons(workspace, NAMESPACES)
 
-    assert ratings.startswith(f"bookinfo/ratings-v1 gets no pods: {REFUSED}\n")
+    assert ratings.startswith(f"Deployment bookinfo/ratings-v1 gets no pods: {REFUSED}\n")
     assert "kubectl get pods --namespace istio-system" in ratings
-    assert reviews == "bookinfo/reviews-v1 gets no pods: exceeded quota: pods=1"
+    assert reviews == "Deployment bookinfo/reviews-v1 gets no pods: exceeded quota: pods=1"
 
 
 def test_a_gateway_that_gets_no_address_is_told(workspace: Workspace) -> None:
     """Of those that have waited for more than a minute, with what a cluster without any can do."""
     *_, gateway = progress.reasons(workspace, NAMESPACES)
 
-    assert gateway.startswith("istio-system/internal has no address")
+    assert gateway.startswith("gateway istio-system/internal has no address")
     assert gateway.endswith("pulumi config set --path 'gateways[0].serviceType' NodePort")
 
 

@@ -279,7 +279,7 @@ def test_a_preview_that_ends_early_has_failed() -> None:
 
 def test_an_empty_output_is_a_failure() -> None:
     """Not a preview without changes."""
-    assert "there is no output at all" in write("")
+    assert "the preview printed nothing" in write("")
 
 
 def test_the_stream_says_the_same_as_the_digest() -> None:

@@ -93,7 +93,7 @@ def test_others_comments_are_left_alone(post: Callable[..., None], login: str, b
 
 def test_a_refusal_says_what_the_job_needs(post: Callable[..., None]) -> None:
     """A fork's token may only read."""
-    with pytest.raises(CommentError, match="with 403; the job needs `permissions"):
+    with pytest.raises(CommentError, match="with status 403: the job needs `permissions"):
         post(lambda request: httpx2.Response(403, request=request))
 
 

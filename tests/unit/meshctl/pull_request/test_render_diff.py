@@ -98,7 +98,7 @@ def test_a_stack_with_a_mistake_fails_after_all_others(project: Path, tmp_path: 
     (out / "before" / "broken").mkdir(parents=True)
     (out / "before" / "broken" / "service.yaml").write_text("version: 1.30.3\n")
 
-    with pytest.raises(WorkspaceError, match="not rendered, for what is said above: broken"):
+    with pytest.raises(WorkspaceError, match="not rendered, for the reasons above: broken"):
         render_diff.write("main", out)
 
     found = (out / "diff.patch").read_text()
@@ -143,7 +143,7 @@ def test_a_mistake_of_the_base_is_no_fault_of_the_branch(project: Path, tmp_path
     found = render_diff.write("main", tmp_path / "out")
 
     assert re.match(
-        "# stack left shows as new, for [0-9a-f]{12} doesn't render it: error: old", found
+        "# stack left is shown as new, because [0-9a-f]{12} can't render it: error: old", found
     )
     assert "+version: 1.30.4\n+stack: left\n" in found
 

@@ -87,7 +87,7 @@ def test_a_folder_with_other_yaml_is_refused(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "mine.yaml").touch()
 
-    with pytest.raises(FolderError, match="somebody else's"):
+    with pytest.raises(FolderError, match="`make render` didn't write"):
         files.write([obj("Namespace", "b")], tmp_path)
 
     assert [path.name for path in tmp_path.rglob("*.yaml")] == ["mine.yaml"]

@@ -42,5 +42,5 @@ def test_a_stack_that_asks_no_other_is_run_alone(checkout: Path, config: str) ->
 @pytest.mark.parametrize("name", ["prod", "team/other/platform"])
 def test_a_platform_of_another_repository_is_one_message(checkout: Path, name: str) -> None:
     """With what helps; a file of the same name, of another project, isn't it."""
-    with pytest.raises(RenderError, match=f"ann stands on {name}, .* by platformContract"):
+    with pytest.raises(RenderError, match=f"ann uses the platform {name}, .* by platformContract"):
         stacks(checkout, f"mesh:mode: app, mesh:platformStack: {name}")

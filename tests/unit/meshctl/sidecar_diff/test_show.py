@@ -70,7 +70,7 @@ def test_the_summary_counts_and_names_each_kind() -> None:
         "env of istio-proxy": ("CA_ADDR", "POD_NAME"),
         "security context": (
             "the pod: fsGroup 1337",
-            "istio-init: user 0, may NET_ADMIN, privileged",
+            "istio-init: user 0, capability NET_ADMIN, privileged",
             "istio-proxy: user 1337, read-only root",
         ),
         "changed": ("metadata.annotations.prometheus.io/port: 9080 -> 15020",),
@@ -141,7 +141,9 @@ def test_a_stack_without_sidecars_shows_what_one_would_add(workspace: Workspace)
 
 def test_an_unknown_deployment_is_refused(workspace: Workspace) -> None:
     """With those that there are, the stack's own variants among them."""
-    with pytest.raises(pulumi.RunError, match=r"no Deployment carts in Bookinfo, .* details-v2"):
+    with pytest.raises(
+        pulumi.RunError, match=r"Bookinfo has no Deployment carts: choose one of .* details-v2"
+    ):
         show.show(workspace, "carts")
 
 

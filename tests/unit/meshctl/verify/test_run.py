@@ -201,7 +201,7 @@ def test_a_release_before_istiod_has_none(configure: Callable[..., None]) -> Non
     ("replicas", "found", "remedy"),
     [
         (1, "0 of 1 pods ready", "kubectl describe pods -n istio-system -l app=istiod"),
-        (0, "0 of 0 pods ready", "start what was scaled to 0: make up STACK=test"),
+        (0, "0 of 0 pods ready", "start Deployments that are scaled to 0: make up STACK=test"),
     ],
 )
 def test_an_istiod_without_pods_is_wrong(
@@ -218,14 +218,14 @@ def test_a_webhook_without_a_ca_bundle_is_wrong(stack: Settings) -> None:
     webhook = copy.deepcopy(WEBHOOK)
     del webhook["webhooks"][0]["clientConfig"]["caBundle"]
 
-    assert wrong(snapshot(webhooks=[webhook]), stack)[2] == "a caBundle in 0 of 1"
+    assert wrong(snapshot(webhooks=[webhook]), stack)[2] == "0 of 1 webhooks have a caBundle"
 
 
 def test_a_webhook_whose_service_is_gone_is_a_leftover(stack: Settings) -> None:
     """It fails every pod that it is asked about."""
     _, _, found, remedy = wrong(snapshot(services=SERVICES[1:]), stack)
 
-    assert found == "no Service istio-system/istiod: left by an install that is gone"
+    assert found == "no Service istio-system/istiod: left by an earlier installation"
     assert remedy == "kubectl delete mutatingwebhookconfiguration istio-sidecar-injector"
 
 
@@ -251,10 +251,10 @@ def test_a_missing_injector_is_named_with_what_brings_it_back(stack: Settings) -
 
     missing, sidecar = bare
     assert missing.subject == "injector default"
-    assert "asked for by namespace bookinfo, istio-system: new pods" in missing.found
+    assert "ask for it in namespace bookinfo, istio-system: new pods" in missing.found
     assert "python -m meshctl up --stack test -- --refresh" in missing.remedy
     assert (sidecar.subject, sidecar.remedy) == ("bookinfo/details-v1-5b4f-x2x2x", "")
-    assert sidecar.found == "no istio-proxy: nothing injects what asks for default"
+    assert sidecar.found == "no istio-proxy: default has no injector"
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ def test_a_revision_that_is_nobodys_is_asked_for_in_vain(stack: Settings) -> Non
     (finding,) = injectors.check(found, stack)
 
     assert finding.subject == "injector gone"
-    assert "(default), and not with istio.io/rev=gone" in finding.remedy
+    assert "(default) instead of istio.io/rev=gone" in finding.remedy
 
 
 def test_an_apps_injector_is_its_platforms(configure: Callable[..., None]) -> None:
@@ -344,7 +344,7 @@ def test_a_deployment_that_is_gone_is_named(stack: Settings) -> None:
     ("replicas", "remedy"),
     [
         (2, "kubectl describe pods -n bookinfo -l app=details"),
-        (0, "start what was scaled to 0: bring back what is gone: "),
+        (0, "start Deployments that are scaled to 0: bring back what is gone: "),
     ],
 )
 def test_a_deployment_that_lacks_pods_is_named(stack: Settings, replicas: int, remedy: str) -> None:
@@ -393,7 +393,7 @@ def test_a_gateway_without_a_ready_pod_is_wrong(stack: Settings) -> None:
 
     assert (subject, found) == (
         "istio-system/istio-ingressgateway",
-        "no pod behind it is ready",
+        "none of its pods is ready",
     )
     assert remedy == "kubectl get deployments,pods -n istio-system -l istio=ingressgateway"
 
@@ -426,7 +426,7 @@ def test_a_proxy_whose_istiod_is_gone_is_wrong(stack: Settings) -> None:
     """It keeps what it was told last, until it starts anew."""
     _, _, found, remedy = wrong(snapshot(istiods=()), stack)
 
-    assert found == "its proxy asks an istiod of revision default, and there is none"
+    assert found == "its proxy needs an istiod of revision default, and there is none"
     assert remedy == RESTART
 
 
@@ -449,7 +449,7 @@ def test_a_revision_that_the_stack_lacks_is_a_warning(stack: Settings) -> None:
     assert subject == "istiod-old"
     assert found.endswith("by helm: the stack has no revision or tag old")
     # A revision that was refused to go, while pods use it, is the stack's own.
-    assert "what the stack made goes with make up" in remedy
+    assert "once nothing uses it: make up" in remedy
 
 
 def test_two_injectors_of_one_name_are_a_warning(stack: Settings) -> None:
@@ -459,7 +459,7 @@ def test_two_injectors_of_one_name_are_a_warning(stack: Settings) -> None:
     found = list(control_plane.leftovers(snapshot(injectors=injectors), stack))
 
     assert {finding.subject for finding in found} == {"istio-revision-tag-default", "istio"}
-    assert all(each.found.endswith("2 injectors answer to default") for each in found)
+    assert all(each.found.endswith("2 injectors serve revision default") for each in found)
 
 
 class FakeClient(Client):

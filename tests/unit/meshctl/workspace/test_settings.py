@@ -69,7 +69,7 @@ def test_what_is_encrypted_is_stood_in_for(
 
 def test_a_sandbox_that_is_not_up_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the command that starts it."""
-    with pytest.raises(WorkspaceError, match="sandbox nowhere isn't there: `make up`"):
+    with pytest.raises(WorkspaceError, match="sandbox nowhere doesn't exist: run `make up`"):
         _ = workspace(monkeypatch).cluster
 
 

@@ -118,7 +118,7 @@ def test_the_tables_of_a_stack_that_was_never_up(monkeypatch: pytest.MonkeyPatch
     """Say so, and what helps, before any program is asked."""
     monkeypatch.setattr(Workspace, "config", {})
 
-    with pytest.raises(WorkspaceError, match="stack dev has nothing deployed: `make up`"):
+    with pytest.raises(WorkspaceError, match="stack dev isn't deployed: run `make up`"):
         tables.show(Workspace("dev", "a-sandbox-that-never-was"))
 
 
@@ -145,7 +145,7 @@ def test_a_context_in_an_esc_environment_is_not_overlooked(
     monkeypatch.setattr(Workspace, "config_file", file)
 
     file.write_text("environment: [mesh/prod]\n")
-    with pytest.raises(WorkspaceError, match=r"ESC environment.* into Pulumi.prod.yaml"):
+    with pytest.raises(WorkspaceError, match=r"ESC environment.* context in Pulumi.prod.yaml"):
         _ = Workspace("prod", "default").sandbox
     file.write_text("environment: [mesh/prod]\nconfig: {mesh:context: eu-1}\n")
     assert Workspace("prod", "default").sandbox is None
@@ -205,7 +205,7 @@ def test_an_update_that_was_cut_off_on_ones_own_cluster_is_told(
 
     recovery.recover(Workspace("prod", "default"))
 
-    assert ("in the middle of 1 objects" in capsys.readouterr().err) == bool(operations)
+    assert ("while it changed 1 objects" in capsys.readouterr().err) == bool(operations)
 
 
 def test_a_destroy_names_the_pods_of_others_in_the_mesh(
@@ -223,7 +223,7 @@ def test_a_destroy_names_the_pods_of_others_in_the_mesh(
 
     destroy.check(Workspace("prod", "default"))
 
-    assert "pods of others, which will miss their istiod: shop/a\n" in capsys.readouterr().err
+    assert "pods of others, which will lose their istiod: shop/a\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("kubernetes", "named"), [("1.15.12", True), ("1.36.0", False)])
