@@ -119,16 +119,20 @@ def _password(name: str, settings: Settings, opts: pulumi.ResourceOptions) -> Se
         metadata={"name": secrets.MYSQL_SECRET, "namespace": settings.bookinfo_namespace},
         type="Opaque",
         data=data,
-        opts=opts,
+        # A new object has a new UID, which the preview knows nothing of: see _restarting_with.
+        opts=pulumi.ResourceOptions.merge(
+            opts, pulumi.ResourceOptions(replace_on_changes=["data"], delete_before_replace=True)
+        ),
     )
 
 
 def _restarting_with(secret: Secret, spec: dict[str, Any] | pulumi.Output[dict[str, Any]]) -> Any:
     """Have pods restart when a Secret changes that they read when they start only.
 
-    Its resourceVersion tells; a hash of the password could be guessed from.
+    Its UID tells, and the preview shows them as updates. From a hash of the password one could
+    guess it, and the resourceVersion changes with every label that somebody adds.
     """
-    version = secret.metadata.apply(lambda live: live.resource_version)
+    version = secret.metadata.apply(lambda live: live.uid)
 
     def annotated(spec: dict[str, Any], version: Any) -> dict[str, Any]:
         metadata = spec["template"]["metadata"]

@@ -88,6 +88,8 @@ def provider(
         # Else a change of meshConfig deletes the ConfigMap and makes it anew, and in between
         # istiod falls back to its built-in mesh config.
         enable_config_map_mutable=True,
+        # Likewise cacerts: an istiod that starts without it signs with a root of its own making.
+        enable_secret_mutable=True,
         # The charts' hooks are tests, which Pulumi doesn't run.
         suppress_helm_hook_warnings=True,
         # Which API versions its objects have is the release's choice, for any Kubernetes that

@@ -18,10 +18,11 @@ def test_validators_fail_closed_from_the_start(deployed: RecordingEngine) -> Non
         assert values["base"]["validationFailurePolicy"] == "Fail"
 
 
-def test_a_config_map_changes_in_place(deployed: RecordingEngine) -> None:
-    """A replaced ConfigMap `istio` is gone for a moment, and the mesh falls back to defaults."""
+def test_config_maps_and_secrets_change_in_place(deployed: RecordingEngine) -> None:
+    """Replaced, they are gone for a moment, and istiod has neither mesh config nor CA."""
     for provider in ("kubernetes/cluster", "kubernetes/cluster-crds"):
         assert deployed.inputs(provider)["enableConfigMapMutable"] == "true"
+        assert deployed.inputs(provider)["enableSecretMutable"] == "true"
 
 
 def test_a_moved_kubeconfig_replaces_nothing(deployed: RecordingEngine) -> None:
