@@ -79,7 +79,11 @@ def test_istioctls_istio_is_taken_over(taken: Checkout) -> None:
         assert taken.changes("--refresh") == gateway, "only shown"
         assert taken.mesh("handover", "--yes").startswith(shown.rpartition("nothing")[0])
         assert taken.changes("--refresh") == {}
-    left = [line.split()[1] for line in shown.splitlines() if line.endswith("has its own")]
+    left = [
+        line.split()[1]
+        for line in shown.splitlines()
+        if line.endswith("has its own object instead")
+    ]
     assert "istio-revision-tag-default" in left
     injectors = taken.kubectl("get", "mutatingwebhookconfigurations")["items"]
     assert [found["metadata"]["name"] for found in injectors] == ["istio-sidecar-injector"]
