@@ -14,6 +14,7 @@ EVERY = "all"
 HEADER = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 # Istio has fields of their own for these, and ignores them among headers.
 IGNORED_HEADERS = frozenset({"authority", "method", "scheme", "uri"})
+MOST_MILLISECONDS = (2**63 - 1) // 10**6  # Go counts nanoseconds in 64 bits
 MILLISECONDS = {"h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(ms|[hms])", re.ASCII)
 
@@ -37,8 +38,10 @@ def _duration(value: str) -> str:
     quantities = QUANTITY.findall(value)
     total = sum(Decimal(number) * MILLISECONDS[unit] for number, unit in quantities)
     whole = "".join(number + unit for number, unit in quantities) == value
-    if not whole or total < 1 or total % 1:
-        raise ValueError("must be a duration in h, m, s and ms, whole ms, such as 7s or 1m30s")
+    if not whole or not 1 <= total <= MOST_MILLISECONDS or total % 1:
+        raise ValueError(
+            "must be a duration in h, m, s and ms, whole ms, at most 292 years, such as 7s or 1m30s"
+        )
     return value
 
 

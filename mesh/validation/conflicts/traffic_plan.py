@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from mesh.bookinfo.services import VERSIONS, Versions, versions_of
 from mesh.settings.schema import Settings
-from mesh.settings.traffic_plan import EVERY, Handling
+from mesh.settings.traffic_plan import EVERY, Handling, Plan, rules
 from mesh.validation.mistake import Mistake, unknown
 
 
@@ -25,6 +25,22 @@ def conflicts(settings: Settings) -> Iterator[Mistake]:
         for number, case in enumerate(part.when):
             for mistake in _handling(case, deployed, faults=faults):
                 yield mistake.below(*path, "when", number)
+        yield from _mirrored_to_itself(settings.traffic_plan, service)
+
+
+def _mirrored_to_itself(plan: Plan, service: str) -> Iterator[Mistake]:
+    """List mirrors to the version that answers, where the plan says both of the same requests."""
+    *cases, otherwise = rules(plan, service)
+    places = [("trafficPlan", service, "when", number) for number in range(len(cases))]
+    levels = zip((*plan[service].when, plan[service]), (*cases, otherwise), strict=True)
+    for path, (level, rule) in zip((*places, ("trafficPlan", service)), levels, strict=True):
+        if level.mirror and rule.to == {level.mirror.to: 100}:
+            yield Mistake(
+                (*path, "mirror", "to"),
+                "is the version that answers all of these requests, and would get them twice: "
+                "name another version, or drop the mirror",
+                level.mirror.to,
+            )
 
 
 def _handling(handling: Handling, deployed: Versions, *, faults: bool) -> Iterator[Mistake]:
