@@ -55,6 +55,7 @@ class KubernetesGateway(pulumi.ComponentResource):
                     "listeners": [
                         _listener(*port, args.route_namespaces) for port in _ports(args.gateway)
                     ],
+                    **_addresses(args.gateway),
                     # Without these istiod would copy the Gateway's own, Pulumi's among them.
                     "infrastructure": {"annotations": dict(args.gateway.annotations)},
                 },
@@ -82,6 +83,12 @@ class _Gateway(pulumi.CustomResource):
             {**kind, **manifest, "status": None},
             opts,
         )
+
+
+def _addresses(gateway: Gateway) -> dict[str, Any]:
+    """Return the static address that is asked for; istiod sets it as the Service's own."""
+    address = gateway.load_balancer.ip
+    return {"addresses": [{"type": "IPAddress", "value": address}]} if address else {}
 
 
 def _ports(gateway: Gateway) -> Sequence[tuple[str, int]]:

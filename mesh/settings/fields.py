@@ -11,6 +11,12 @@ DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?")
 HUB = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:\d+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*")
 TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
+QUALIFIED_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+
+KUBERNETES_OWN = frozenset({"default", "kube-node-lease", "kube-public", "kube-system"})
+"""Namespaces that every cluster has, and that can't be deleted."""
+MOST_REPLICAS = 2**31 - 1
+"""Kubernetes keeps a number of replicas in 32 bits."""
 
 
 class Model(BaseModel):
@@ -24,6 +30,26 @@ def _namespace(value: str) -> str:
         raise ValueError(
             "a namespace is 1 to 63 lower-case letters, digits and '-', "
             "and starts and ends with a letter or digit"
+        )
+    return value
+
+
+def _own_namespace(value: str) -> str:
+    if value in KUBERNETES_OWN:
+        raise ValueError(
+            "is a namespace of Kubernetes itself; the stack creates and deletes the namespaces "
+            "that it names here: give it another name"
+        )
+    return value
+
+
+def _metadata_key(value: str) -> str:
+    prefix, slash, name = value.rpartition("/")
+    has_prefix = len(prefix) <= 253 and all(map(DNS_LABEL.fullmatch, prefix.split(".")))
+    if not QUALIFIED_NAME.fullmatch(name) or (slash and not has_prefix):
+        raise ValueError(
+            "a key is up to 63 letters, digits, '-', '_' and '.', after a domain and '/' if any, "
+            "such as service.beta.kubernetes.io/aws-load-balancer-type"
         )
     return value
 
@@ -67,7 +93,11 @@ def _kubeconfig_path(value: str) -> str:
 empty_is_unset = BeforeValidator(lambda value: value or None)
 
 Namespace = Annotated[str, AfterValidator(_namespace)]
+OwnNamespace = Annotated[Namespace, AfterValidator(_own_namespace)]
+"""One that the stack creates, and deletes when it is destroyed."""
 Name = Annotated[str, AfterValidator(_name)]
+Annotations = dict[Annotated[str, AfterValidator(_metadata_key)], str]
+Replicas = Annotated[int, Field(ge=1, le=MOST_REPLICAS)]
 Percentage = Annotated[float, Field(ge=0, le=100)]
 Version = Annotated[str, AfterValidator(_version)]
 Hub = Annotated[str, AfterValidator(_hub)]

@@ -6,12 +6,25 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from mesh.settings.fields import Model, Namespace
+from mesh.settings.fields import Annotations, Model, OwnNamespace, Replicas
 
 RoutingApi = Literal["istio", "gateway-api"]
 
 STATUS_PORT = {"name": "status-port", "port": 15021, "targetPort": 15021, "protocol": "TCP"}
 """The proxy's health; load balancers check the first port of a Service."""
+
+NODE_PORTS = range(30000, 32768)
+"""Kubernetes' default range of node ports."""
+
+PROXY_PORTS = {
+    15000: "Envoy's administration",
+    15004: "debugging",
+    15020: "the agent's metrics",
+    15021: "the health check",
+    15053: "DNS",
+    15090: "Envoy's metrics",
+}
+"""Ports that the proxy listens on already (istio.io, Application Requirements)."""
 
 HTTP_PORT = 80
 """The chart's own port for plain HTTP, and the one that a URL needn't name."""
@@ -57,6 +70,29 @@ def _network(value: str) -> str:
     return value
 
 
+def _address(value: str) -> str:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError as error:
+        raise ValueError(f"an address is an IP, such as 192.0.2.10: {error}") from error
+    return value
+
+
+def _node_port(value: int) -> int:
+    if value not in NODE_PORTS:
+        raise ValueError(
+            f"must be in {NODE_PORTS[0]} to {NODE_PORTS[-1]}; for a cluster with another "
+            "--service-node-port-range, write the ports into the gateway's values.service.ports"
+        )
+    return value
+
+
+def _target_port(value: int) -> int:
+    if value in PROXY_PORTS:
+        raise ValueError("is a port of the proxy's own, for " + PROXY_PORTS[value])
+    return value
+
+
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -65,10 +101,10 @@ class Port(Model):
 
     name: Annotated[str, AfterValidator(_port_name)]
     port: PortNumber
-    target_port: PortNumber | None = None
+    target_port: Annotated[PortNumber, AfterValidator(_target_port)] | None = None
     """The port that the proxy listens on; None = the same."""
     protocol: Literal["TCP", "UDP"] = "TCP"
-    node_port: PortNumber | None = None
+    node_port: Annotated[PortNumber, AfterValidator(_node_port)] | None = None
 
     @property
     def is_http(self) -> bool:
@@ -79,7 +115,7 @@ class Port(Model):
 class LoadBalancer(Model):
     """What is asked of the cloud's load balancer."""
 
-    ip: str | None = None
+    ip: Annotated[str, AfterValidator(_address)] | None = None
     class_name: Annotated[str | None, Field(alias="class")] = None
     source_ranges: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
 
@@ -87,8 +123,8 @@ class LoadBalancer(Model):
 class Autoscaling(Model):
     """How many proxies there are, by their load."""
 
-    min_replicas: Annotated[int, Field(ge=1)] = 1
-    max_replicas: Annotated[int, Field(ge=1)] = 5
+    min_replicas: Replicas = 1
+    max_replicas: Replicas = 5
     target_cpu: Annotated[int, Field(ge=1, alias="targetCPUUtilizationPercentage")] = 80
 
 
@@ -97,15 +133,15 @@ class Gateway(Model):
 
     direction: Literal["ingress", "egress"] = "ingress"
     name: Annotated[str, AfterValidator(_name)]
-    namespace: Namespace | None = None
+    namespace: OwnNamespace | None = None
     """None = the mesh's own."""
     service_type: Literal["LoadBalancer", "NodePort", "ClusterIP"]
     ports: Annotated[tuple[Port, ...], Field(min_length=1)] | None = None
     """Beside the status port; None = 80 and 443, and with the Gateway API 80."""
-    annotations: dict[str, str] = Field(default_factory=dict)
+    annotations: Annotations = Field(default_factory=dict)
     """Of the Service: what clouds read."""
     load_balancer: LoadBalancer = LoadBalancer()
-    replicas: Annotated[int, Field(ge=1)] | None = None
+    replicas: Replicas | None = None
     autoscaling: Autoscaling | None = None
     """None = the chart's own, from 1 to 5, unless `replicas` is set."""
     values: dict[str, Any] = Field(default_factory=dict)

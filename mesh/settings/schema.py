@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Json, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Json, SecretStr
 from pydantic.alias_generators import to_camel
 
 from mesh import project
@@ -21,7 +21,9 @@ from mesh.settings.fields import (
     OptionalName,
     OptionalPath,
     OptionalTag,
+    OwnNamespace,
     Percentage,
+    Replicas,
     Version,
     empty_is_unset,
 )
@@ -80,7 +82,7 @@ class Settings(Model):
     context: Annotated[OptionalName, Facts(EVERY_MODE)]
     kubeconfig: Annotated[KubeconfigPath, Facts(EVERY_MODE, is_hidden=True)]
     kube_version: Annotated[Version, Facts(PLATFORM)]
-    istio_namespace: Annotated[Namespace, Facts(PLATFORM)]
+    istio_namespace: Annotated[OwnNamespace, Facts(PLATFORM)]
     gateways: Annotated[
         Json[tuple[Gateway, ...]],
         Facts(PLATFORM, before_1_5="its chart has them: set values.istio.gateways"),
@@ -89,14 +91,14 @@ class Settings(Model):
     gateway_api_crds: Annotated[
         Literal["stack", "cluster"], Facts(PLATFORM, before_1_5=_NO_GATEWAY_API)
     ]
-    bookinfo_namespace: Annotated[Namespace, BeforeValidator(app_names.namespace), Facts(APP)]
+    bookinfo_namespace: Annotated[OwnNamespace, BeforeValidator(app_names.namespace), Facts(APP)]
     bookinfo_host: Annotated[str, AfterValidator(app_names.host), Facts(APP)]
     bookinfo_ratings: Annotated[Database | None, empty_is_unset, Facts(APP, before_1_5=_SAMPLE)]
     bookinfo_mysql_password: Annotated[SecretStr | None, empty_is_unset, Facts(APP, is_secret=True)]
     bookinfo_details_v2: Annotated[bool, Facts(APP, before_1_5=_SAMPLE)]
     bookinfo_hub: Annotated[OptionalHub, Facts(APP)]
     bookinfo_tag: Annotated[OptionalTag, Facts(APP)]
-    bookinfo_replicas: Annotated[int, Field(ge=1), Facts(APP)]
+    bookinfo_replicas: Annotated[Replicas, Facts(APP)]
     bookinfo_resources: Annotated[Json[Resources], Facts(APP)]
     bookinfo_probes: Annotated[bool, Facts(APP)]
     traffic_plan: Annotated[PlanSetting, Facts(APP)]
@@ -155,7 +157,7 @@ class Settings(Model):
         Injection, BeforeValidator(lambda v: "off" if v == "false" else v), Facts(EVERY_MODE)
     ]
     cni: Annotated[bool, Facts(PLATFORM, before_1_5="it ships no chart of istio-cni")]
-    node_agents_namespace: Annotated[Namespace, Facts(PLATFORM)]
+    node_agents_namespace: Annotated[OwnNamespace, Facts(PLATFORM)]
     pod_security: Annotated[
         Level | None,
         empty_is_unset,

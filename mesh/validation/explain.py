@@ -30,8 +30,15 @@ def explain(model: type[BaseModel], config: Mapping[str, str], detail: ErrorDeta
             rule = "must be set"
         case "missing":
             return Mistake(path, "has neither a value nor a default in Pulumi.yaml")
+        case "string_too_short" | "too_short":
+            rule = "must not be empty"
         case "value_error":
             rule = str(detail["ctx"]["error"])
+        case "string_type" if steps and got is not None:
+            rule = (
+                "must be text, in quotes: pulumi config set --type string --path "
+                f"'{path_of(path)}' VALUE"
+            )
         case (
             "json_invalid"
             | "json_type"

@@ -9,9 +9,10 @@ from mesh.validation.mistake import Mistake, unknown
 FILES = {
     "platform": re.compile(r"profile-platform-(.+)\.yaml"),
     "compatibilityVersion": re.compile(r"profile-compatibility-version-(.+)\.yaml"),
-    # "remote" is for a cluster whose istiod is in another one.
     "profile": re.compile(r"profile-(?!platform-|compatibility-version-|remote\.)(.+)\.yaml"),
 }
+REMOTE = "remote"
+"""The profile of a cluster whose istiod runs in another one."""
 
 
 def conflicts(settings: Settings, chart: Path) -> list[Mistake]:
@@ -25,7 +26,13 @@ def conflicts(settings: Settings, chart: Path) -> list[Mistake]:
     found = []
     for setting, choice in chosen.items():
         shipped = [match[1] for name in names if (match := FILES[setting].fullmatch(name))]
-        if choice and choice not in shipped:
+        if setting == "profile" and choice == REMOTE:
+            rule = (
+                "is for a cluster whose istiod runs in another one, and this stack waits for its "
+                "own istiod: drop it, or render it by istioctl for such a cluster"
+            )
+            found.append(Mistake((setting,), rule, choice))
+        elif choice and choice not in shipped:
             what = f"one in the release, which has {', '.join(shipped) or 'none'}"
             found.append(unknown((setting,), choice, shipped, choice, what=what))
     return found

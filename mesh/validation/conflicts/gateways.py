@@ -11,6 +11,8 @@ from mesh.validation.mistake import Mistake
 
 CHART_ONLY = {"loadBalancer", "replicas", "autoscaling", "values"}
 """Fields that only the gateway chart can fulfil."""
+ADDRESS_ONLY = {"ip"}
+"""What the Gateway API has of loadBalancer: spec.addresses."""
 
 
 def conflicts(settings: Settings) -> Iterator[Mistake]:
@@ -24,7 +26,7 @@ def _all(settings: Settings) -> Iterator[Mistake]:
     if all(gateway.direction == "egress" for gateway in gateways):
         yield Mistake((), "must hold an ingress gateway: Bookinfo is reached by it", len(gateways))
     ingress = next((each for each in gateways if each.direction == "ingress"), None)
-    names, labels = Counter[str](), Counter[str]()
+    names, labels, node_ports = Counter[str](), Counter[str](), Counter[tuple[str, int]]()
     for index, gateway in enumerate(gateways):
         if gateway is ingress and gateway.http_port is None:
             yield Mistake(
@@ -43,6 +45,12 @@ def _all(settings: Settings) -> Iterator[Mistake]:
                 "labels of their pods lack",
                 gateway.name,
             )
+        for number, port in enumerate(gateway.ports or ()):
+            if port.node_port:
+                node_ports[port.protocol, port.node_port] += 1
+                if node_ports[port.protocol, port.node_port] > 1:
+                    rule = "must be unique: a node has each port once"
+                    yield Mistake((index, "ports", number, "nodePort"), rule, port.node_port)
         for mistake in _one(gateway, api, settings.bookinfo_namespace):
             yield mistake.below(index)
 
@@ -68,16 +76,46 @@ def _one(gateway: Gateway, api: RoutingApi, bookinfo_namespace: str) -> Iterator
     yield from _ports(gateway, api)
     if api == "gateway-api":
         given = gateway.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        only_an_address = given.get("loadBalancer", {}).keys() <= ADDRESS_ONLY
         for field in sorted(CHART_ONLY & given.keys()):
+            if field == "loadBalancer" and only_an_address:
+                continue
             yield Mistake(
                 (field,),
                 "is for the gateway chart, which routingApi gateway-api doesn't use",
                 given[field],
             )
         return
+    yield from _void(gateway)
     for path in _paths(typed_gateway_values(gateway)):
         if (value := _at(gateway.values, path)) is not None:
             yield Mistake(("values", *path), "is set by a field of the gateway", value)
+
+
+def _void(gateway: Gateway) -> Iterator[Mistake]:
+    """List fields that the chart ignores because of a raw value (its templates, Istio 1.29)."""
+    network = gateway.values.get("networkGateway")
+    if network and gateway.ports is not None:
+        yield Mistake(
+            ("ports",),
+            f"has no effect beside values.networkGateway {network}: the chart then has the ports "
+            "of values.networkGatewayPorts only; drop one of them",
+            [port.port for port in gateway.ports],
+        )
+    if gateway.values.get("kind") == "DaemonSet":
+        for field in ("replicas", "autoscaling"):
+            if getattr(gateway, field) is not None:
+                rule = "has no effect beside values.kind DaemonSet, one pod to a node: drop one"
+                yield Mistake((field,), rule)
+    lowest = gateway.replicas or (gateway.autoscaling or Autoscaling()).min_replicas
+    has_own_scale = {"replicaCount", "autoscaling"} & gateway.values.keys()
+    if gateway.values.get("podDisruptionBudget") and lowest == 1 and not has_own_scale:
+        yield Mistake(
+            ("values", "podDisruptionBudget"),
+            "has no effect with one replica, for which the chart makes no such budget: set "
+            "replicas, or autoscaling.minReplicas, to 2 or more",
+            gateway.values["podDisruptionBudget"],
+        )
 
 
 def _ports(gateway: Gateway, api: RoutingApi) -> Iterator[Mistake]:

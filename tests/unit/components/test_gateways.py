@@ -424,6 +424,62 @@ def test_an_istio_whose_gateway_api_is_unknown_is_refused(configure: Configure) 
             "gateways[0].values.service.type: is set by a field of the gateway, got 'None'",
         ),
         ({"direction": "egress"}, "gateways: must hold an ingress gateway"),
+        (
+            {"ports": [{"name": "http2", "port": 80, "nodePort": 80}]},
+            "gateways[0].ports[0].nodePort: must be in 30000 to 32767; for a cluster with another "
+            "--service-node-port-range, write the ports into the gateway's values.service.ports, "
+            "got 80",
+        ),
+        (
+            {
+                "ports": [
+                    {"name": "http2", "port": 80, "nodePort": 30080},
+                    {"name": "https", "port": 443, "nodePort": 30080},
+                ]
+            },
+            "gateways[0].ports[1].nodePort: must be unique: a node has each port once, got 30080",
+        ),
+        (
+            {"ports": [{"name": "http2", "port": 80, "targetPort": 15090}]},
+            "gateways[0].ports[0].targetPort: is a port of the proxy's own, for Envoy's metrics",
+        ),
+        (
+            {"loadBalancer": {"ip": "198.51.100.300"}},
+            "gateways[0].loadBalancer.ip: an address is an IP, such as 192.0.2.10",
+        ),
+        (
+            {"replicas": 2**31},
+            "gateways[0].replicas: must be less than or equal to 2147483647, got 2147483648",
+        ),
+        (
+            {"namespace": "kube-system"},
+            "gateways[0].namespace: is a namespace of Kubernetes itself",
+        ),
+        (
+            {"annotations": {"internal load balancer": "true"}},
+            'gateways[0].annotations["internal load balancer"]: a key is up to 63 letters, digits',
+        ),
+        (
+            {"annotations": {"service.beta.kubernetes.io/azure-load-balancer-internal": True}},
+            'gateways[0].annotations["service.beta.kubernetes.io/azure-load-balancer-internal"]: '
+            "must be text, in quotes: pulumi config set --type string --path 'gateways[0]"
+            '.annotations["service.beta.kubernetes.io/azure-load-balancer-internal"]\' VALUE, '
+            "got True",
+        ),
+        (
+            {"ports": [{"name": "http2", "port": 80}], "values": {"networkGateway": "network1"}},
+            "gateways[0].ports: has no effect beside values.networkGateway network1: the chart "
+            "then has the ports of values.networkGatewayPorts only; drop one of them, got [80]",
+        ),
+        (
+            {"replicas": 2, "values": {"kind": "DaemonSet"}},
+            "gateways[0].replicas: has no effect beside values.kind DaemonSet",
+        ),
+        (
+            {"values": {"podDisruptionBudget": {"minAvailable": 1}}},
+            "gateways[0].values.podDisruptionBudget: has no effect with one replica, for which the "
+            "chart makes no such budget: set replicas, or autoscaling.minReplicas, to 2 or more",
+        ),
     ],
 )
 def test_a_gateway_that_kubernetes_or_the_chart_would_refuse(
@@ -467,6 +523,28 @@ def test_routes_come_in_by_the_gateways_own_port(
     assert engine.outputs["bookinfoUrl"] == "http://bookinfo.test.localhost:8080/productpage"
 
 
+def test_two_gateways_have_no_node_port_in_common(configure: Configure) -> None:
+    """Kubernetes would refuse the second Service, in the middle of an update."""
+    ports = [{"name": "http2", "port": 80, "nodePort": 30080}]
+
+    message = refusal(configure, [{"ports": ports}, {"name": "edge", "ports": ports}])
+
+    assert "mesh:gateways[1].ports[0].nodePort: must be unique" in message
+
+
+def test_a_static_address_is_asked_for_by_the_gateway_api_too(
+    run_program: Callable[..., RecordingEngine],
+) -> None:
+    """In spec.addresses, which istiod sets as the address of the load balancer."""
+    gateway = {"loadBalancer": {"ip": "192.0.2.10"}}
+    engine = run_program(
+        gateways=json.dumps([gateway]), routingApi="gateway-api", gatewayApiCrds="cluster"
+    )
+
+    spec = engine.inputs("Gateway/istio-ingressgateway")["spec"]
+    assert spec["addresses"] == [{"type": "IPAddress", "value": "192.0.2.10"}]
+
+
 def test_two_gateways_have_two_names(configure: Configure) -> None:
     """In two namespaces too: the stack's resources are named by them."""
     message = refusal(configure, [{}, {"namespace": "edge"}])
@@ -491,7 +569,8 @@ def test_two_gateways_have_two_labels(configure: Configure) -> None:
         ({"replicas": 2}, "replicas"),
         ({"autoscaling": {}}, "autoscaling"),
         ({"values": {"kind": "DaemonSet"}}, "values"),
-        ({"loadBalancer": {"ip": "192.0.2.1"}}, "loadBalancer"),
+        ({"loadBalancer": {"class": "internal"}}, "loadBalancer"),
+        ({"loadBalancer": {"ip": "192.0.2.1", "sourceRanges": []}}, "loadBalancer"),
         ({"ports": [{"name": "tcp-x", "port": 9000}]}, "ports[0].name"),
         ({"ports": [{"name": "https", "port": 443}]}, "ports[0].name"),
         ({"ports": [{"name": "http", "port": 80, "targetPort": 8080}]}, "ports[0]"),

@@ -158,7 +158,7 @@ def test_a_secret_in_plain_text_is_refused(configure: Callable[..., None], key: 
         (
             "registryCredentials",
             {"r": {"username": "u", "password": ""}},
-            "mesh:registryCredentials.r.password: value should have at least 1 item",
+            "mesh:registryCredentials.r.password: must not be empty",
         ),
         ("cacerts", {"ca-cert.pem": PEM}, 'mesh:cacerts["ca-key.pem"]: must be set'),
         (

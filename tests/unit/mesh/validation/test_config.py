@@ -98,6 +98,25 @@ def test_a_namespace_that_kubernetes_refuses_is_refused(configure: Configure, na
     assert f"got {name!r}" in message
 
 
+@pytest.mark.parametrize("key", ["istioNamespace", "bookinfoNamespace", "nodeAgentsNamespace"])
+@pytest.mark.parametrize("name", ["default", "kube-node-lease", "kube-public", "kube-system"])
+def test_a_namespace_of_kubernetes_itself_is_refused(
+    configure: Configure, key: str, name: str
+) -> None:
+    """The stack would create it, and delete it when it is destroyed."""
+    message = refusal(configure, **{key: name})
+
+    assert f"mesh:{key}: is a namespace of Kubernetes itself" in message
+    assert "give it another name" in message
+
+
+def test_more_replicas_than_kubernetes_can_count_are_refused(configure: Configure) -> None:
+    """It keeps the number in 32 bits."""
+    message = refusal(configure, bookinfoReplicas="1000000000000")
+
+    assert "mesh:bookinfoReplicas: must be less than or equal to 2147483647" in message
+
+
 @pytest.mark.parametrize("name", ["b", "bookinfo", "b2", "book-info", "2b", "b" * 63])
 def test_a_namespace_that_kubernetes_takes_is_taken(configure: Configure, name: str) -> None:
     """The rule is Kubernetes' own, no stricter."""

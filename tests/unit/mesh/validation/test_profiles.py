@@ -38,7 +38,6 @@ def test_what_the_release_ships_can_be_chosen(
     [
         ("profile", "dmo", "did you mean demo?"),
         ("profile", "platform-gke", "which has ambient, demo, preview, stable"),
-        ("profile", "remote", "which has ambient, demo, preview, stable"),
         ("platform", "demo", "gke, k3d, k3s, microk8s, minikube, openshift"),
         ("compatibilityVersion", "1.30", "1.25, 1.26, 1.27, 1.28, 1.29"),
     ],
@@ -46,8 +45,16 @@ def test_what_the_release_ships_can_be_chosen(
 def test_anything_else_is_refused_with_the_list(
     release_dir: Path, setting: str, choice: str, listed: str
 ) -> None:
-    """The charts would fail in the middle of a render; and `remote` brings no istiod."""
+    """The charts would fail in the middle of a render."""
     (found,) = mistakes(release_dir, setting, choice)
 
     assert found.startswith(f"{setting}: no such one in the release")
     assert listed in found
+
+
+def test_a_mesh_whose_istiod_is_elsewhere_is_refused_with_the_reason(release_dir: Path) -> None:
+    """The release has the profile, but its charts create no istiod to wait for."""
+    (found,) = mistakes(release_dir, "profile", "remote")
+
+    assert found.startswith("profile: is for a cluster whose istiod runs in another one")
+    assert "drop it" in found
