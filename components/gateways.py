@@ -107,6 +107,7 @@ def _from_chart(
             namespace=namespace,
             kube_version=args.settings.kube_version,
             values=gateway_values(args.settings, gateway, args.proxies),
+            setting=f"gateways[{args.settings.gateways.index(gateway)}].values",
             scaled_to_zero=args.scaled_to_zero,
         ),
         opts,

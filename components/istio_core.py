@@ -159,6 +159,7 @@ def _chart(
         namespace=args.settings.istio_namespace,
         kube_version=args.settings.kube_version,
         values=values,
+        setting="values.base" if path == args.control_planes.newest.base_chart else "values.istiod",
         scaled_to_zero=args.scaled_to_zero,
     )
     return chart.make(name, rendered, opts)

@@ -54,6 +54,7 @@ class NodeAgents(pulumi.ComponentResource):
                     namespace=args.settings.node_agents_namespace,
                     kube_version=args.settings.kube_version,
                     values=node_agent_values(args.settings, agent, args.control_plane),
+                    setting=f"values.{agent.removeprefix('istio-')}",
                 ),
                 pulumi.ResourceOptions(parent=self, depends_on=self.ready),
             )

@@ -49,6 +49,7 @@ class UmbrellaChart(pulumi.ComponentResource):
             namespace=args.settings.istio_namespace,
             kube_version=args.settings.kube_version,
             values=umbrella.values(args.settings, args.control_plane.release),
+            setting=f"values.{umbrella.NAME}",
             scaled_to_zero=args.scaled_to_zero,
         )
         # Before the chart, so that on a destroy they run after all of it is gone.

@@ -9,7 +9,7 @@ import pulumi
 from pulumi_kubernetes.helm.v3 import Chart, LocalChartOpts
 
 from mesh.kubernetes import apis
-from mesh.resources import early_deployments
+from mesh.resources import early_deployments, string_maps
 from mesh.resources.ready import Ready, all_ready
 
 WORKLOADS = ("DaemonSet", "Deployment", "StatefulSet")
@@ -40,6 +40,8 @@ class ChartArgs:
     namespace: str
     kube_version: str
     values: Mapping[str, Any]
+    setting: str
+    """The setting that holds the stack's raw values of this chart."""
     scaled_to_zero: Mapping[str, int] = field(default_factory=dict)
     """Deployments that somebody scaled to nothing, by name: the generation that this made."""
 
@@ -60,6 +62,7 @@ def make(name: str, args: ChartArgs, opts: pulumi.ResourceOptions) -> Chart:
 
     options = _options(args)
     options.transformations = [
+        lambda manifest, _opts: string_maps.refuse_others(manifest, args.values, args.setting),
         leave_out_deletion_hooks,
         wait_for_address_only,
         gate_on_injector,

@@ -1,7 +1,11 @@
 """Checks of a stack's settings against an Istio release on disk."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from mesh.charts import required_apis, umbrella, values
 from mesh.istio.release import Release, has_chart
+from mesh.settings.paths import Step
 from mesh.settings.schema import Settings
 from mesh.validation import chart_values, mesh_config, profiles
 from mesh.validation import umbrella as umbrella_checks
@@ -63,15 +67,28 @@ def _node_agents(settings: Settings, release: Release) -> list[Mistake]:
 
 
 def _chart_values(settings: Settings, release: Release) -> list[Mistake]:
-    found = [
-        *chart_values.conflicts(release.base_chart, settings.values.base, ("values", "base")),
-        *chart_values.conflicts(release.istiod_chart, settings.values.istiod, ("values", "istiod")),
-    ]
+    charts = {
+        "values.base": release.base_chart,
+        "values.istiod": release.istiod_chart,
+        "gateways[].values": release.gateway_chart,
+        **{
+            f"values.{agent.split('-')[-1]}": chart
+            for agent in values.raw_node_agent_values(settings)
+            if has_chart(chart := release.node_agent_chart(agent))
+        },
+    }
+
+    def found(
+        setting: str, given: dict[str, Any], path: tuple[Step, ...], owned: Mapping[str, str]
+    ) -> list[Mistake]:
+        others = {other: chart for other, chart in charts.items() if other != setting}
+        return chart_values.conflicts(charts[setting], given, path, owned, others)
+
+    mistakes = []
+    for chart, given in settings.values.model_dump().items():
+        if f"values.{chart}" in charts:
+            mistakes += found(f"values.{chart}", given, ("values", chart), chart_values.OWNED)
     for index, gateway in enumerate(settings.gateways):
         path = ("gateways", index, "values")
-        found += chart_values.conflicts(release.gateway_chart, gateway.values, path, GATEWAY_OWNED)
-    for agent, given in values.raw_node_agent_values(settings).items():
-        chart = release.node_agent_chart(agent)
-        if has_chart(chart):
-            found += chart_values.conflicts(chart, given, ("values", agent.split("-")[-1]))
-    return found
+        mistakes += found("gateways[].values", gateway.values, path, GATEWAY_OWNED)
+    return mistakes

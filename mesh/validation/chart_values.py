@@ -1,11 +1,13 @@
 """Raw values of a chart, checked before helm renders it: helm takes any key, and says nothing."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mesh.istio.chart_files import DEFAULTS, ChartFiles, Keys
-from mesh.validation.mistake import Mistake, Step, unknown
+from mesh.settings.paths import Step
+from mesh.validation.mistake import Mistake, unknown
 
 # What the program decides itself, and how: a raw value would be overwritten, or fight with it.
 OWNED: Mapping[str, str] = {
@@ -25,6 +27,9 @@ OWNED: Mapping[str, str] = {
     "istioNamespace": "is the setting istioNamespace",
     "imagePullPolicy": "is the setting imagePullPolicy",
     "imagePullSecrets": "is the setting imagePullSecrets",
+    "revision": "is the setting revision",
+    "revisionTags": "is the setting revisionTags",
+    "defaultRevision": "is decided by the program: the stack's own control plane",
     "cni.enabled": "is the setting cni",
     "ambient.enabled": "is the setting injection",
     "trustedZtunnelNamespace": "is the setting nodeAgentsNamespace",
@@ -34,6 +39,16 @@ OWNED: Mapping[str, str] = {
     DEFAULTS: "holds the chart's own defaults: set the keys below it without it",
     "defaults": "is refused by the chart: set the keys below it without it",
 }
+BEFORE_1_5: Mapping[str, str] = {
+    "galley": "its checks are istiod's since 1.5",
+    "mixer": "its policies and telemetry are the proxies' own since 1.8",
+    "nodeagent": "istiod hands out certificates since 1.5",
+    "security": "the CA is istiod's since 1.5: the setting cacerts",
+    "istio_cni": "is the setting cni",
+    "tracing": "is the setting addons, with jaeger",
+    **{name: f"is the setting addons, with {name}" for name in ("grafana", "kiali", "prometheus")},
+}
+"""Values of the one chart of releases before 1.5, and what has become of them."""
 KINDS = {
     bool: "must be true or false",
     dict: "must be an object",
@@ -46,36 +61,61 @@ def conflicts(
     values: Mapping[str, Any],
     path: tuple[Step, ...],
     owned: Mapping[str, str] = OWNED,
+    others: Mapping[str, Path] | None = None,
 ) -> list[Mistake]:
-    """List values that a chart would ignore or fail on; `path` is, say, ("values", "istiod")."""
+    """List values that a chart would ignore or fail on; `path` is, say, ("values", "istiod").
+
+    `others` are charts that a value may be meant for instead, by the setting of their values.
+    """
     if not values:
         return []
     known = ChartFiles(chart)
-    found = list(_below(known, (), values, path, owned))
+    found = list(_Check(known, owned, others or {}).below((), values, path))
     return found or list(_against_schema(known, values, path))
 
 
-def _below(
-    chart: ChartFiles,
-    above: Keys,
-    values: Mapping[str, Any],
-    path: tuple[Step, ...],
-    owned: Mapping[str, str],
-) -> Iterator[Mistake]:
-    known = chart.known(above)
-    for key, value in values.items():
-        keys, at = (*above, key), (*path, key)
-        if reason := owned.get(".".join(keys)):
-            yield Mistake(at, reason)
-        elif not above and key in chart.prefixes and isinstance(value, dict):
-            yield from _below(chart, (), value, at, owned)
-        elif key not in known:
-            offered = {other for other in known if ".".join((*above, other)) not in owned}
-            yield unknown(at, key, offered, value, what=f"value in the chart {chart.name}")
-        elif rule := _rule(chart.default(keys), value):
-            yield Mistake(at, f"{rule}, as in the chart's values.yaml", value)
-        elif isinstance(value, dict) and not chart.is_free(keys):
-            yield from _below(chart, keys, value, at, owned)
+@dataclass(frozen=True)
+class _Check:
+    """The check of one chart's values."""
+
+    chart: ChartFiles
+    owned: Mapping[str, str]
+    others: Mapping[str, Path]
+
+    def below(
+        self, above: Keys, values: Mapping[str, Any], path: tuple[Step, ...]
+    ) -> Iterator[Mistake]:
+        known = self.chart.known(above)
+        for key, value in values.items():
+            keys, at = (*above, key), (*path, key)
+            if reason := self.owned.get(".".join(keys)):
+                yield Mistake(at, reason)
+            elif not above and key in self.chart.prefixes and isinstance(value, dict):
+                yield from self.below((), value, at)
+            elif key not in known:
+                offered = {each for each in known if ".".join((*above, each)) not in self.owned}
+                what = f"value in the chart {self.chart.name}"
+                place = "" if above else self._elsewhere(key)
+                yield (
+                    Mistake(at, f"no such {what}: {place}", value)
+                    if place
+                    else unknown(at, key, offered, value, what=what)
+                )
+            elif rule := _rule(self.chart.default(keys), value):
+                yield Mistake(at, f"{rule}, as in the chart's values.yaml", value)
+            elif isinstance(value, dict) and not self.chart.is_free(keys):
+                yield from self.below(keys, value, at)
+
+    def _elsewhere(self, key: str) -> str:
+        """Say where a value belongs that another chart, or an earlier release, has."""
+        places = [
+            f"{setting}.{key}"
+            for setting, chart in self.others.items()
+            if key in ChartFiles(chart).known(())
+        ]
+        if places:
+            return f"set {' or '.join(places)}"
+        return f"it is of releases before 1.5; {BEFORE_1_5[key]}" if key in BEFORE_1_5 else ""
 
 
 def _rule(default: Any, value: Any) -> str | None:

@@ -13,7 +13,15 @@ from mesh.istio.control_planes import ControlPlanes
 from mesh.project import PROJECT
 from mesh.settings import app_names
 from mesh.settings.schema import SECRETS, Settings
-from mesh.validation import against_release, credentials, modes, platform, renamed, retired_hosts
+from mesh.validation import (
+    against_release,
+    credentials,
+    istio_operator,
+    modes,
+    platform,
+    renamed,
+    retired_hosts,
+)
 from mesh.validation.conflicts import (
     bookinfo,
     cluster,
@@ -79,6 +87,8 @@ def read_settings(outputs_of: OutputsOf = platform.engine_outputs) -> Settings:
 def _read(outputs_of: OutputsOf) -> tuple[Settings, list[Mistake]]:
     """Return the settings, and the mistakes in them that no release is needed for."""
     config = _config()
+    if pasted := list(istio_operator.pasted(config)):
+        refuse(pasted)
     settings, invalid, mistakes = _parse(config)
     mistakes += _secrecy(config)
     if settings is None:

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from mesh import redaction
+from mesh.settings.paths import Step
 from mesh.settings.schema import Settings
-from mesh.validation.mistake import Mistake, Step
+from mesh.validation.mistake import Mistake
 
 Path = tuple[Step, ...]
 

@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from mesh.validation.mistake import Mistake, Step, path_of, unknown
+from mesh.settings.paths import Step, path_of
+from mesh.validation.mistake import Mistake, unknown
 
 
 def explain(model: type[BaseModel], config: Mapping[str, str], detail: ErrorDetails) -> Mistake:

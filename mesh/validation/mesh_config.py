@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mesh.settings.paths import Step
 from mesh.validation.mesh_config_rules import ROOT, RULES
-from mesh.validation.mistake import Mistake, Step, unknown
+from mesh.validation.mistake import Mistake, unknown
 
 FIELDS = Path(__file__).parent / "mesh_config_fields"
 """A table for each minor version; scripts/mesh_config_fields.py makes them."""

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
@@ -10,12 +10,10 @@ import pulumi
 from pulumi.runtime.config import is_config_secret
 
 from mesh import redaction
+from mesh.settings.paths import Step, path_of
 from mesh.settings.schema import FACTS
 
-PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 SHOWN = 200  # characters of a value; a mistake deep in a large one has its own line
-
-Step = str | int
 
 
 class _NoValue:
@@ -55,21 +53,6 @@ class Mistake:
             shown = "a secret" if hidden else redaction.text(repr(redaction.manifest(self.got)))
             text += f", got {shown if len(shown) <= SHOWN else shown[:SHOWN] + '...'}"
         return text + "".join(f"\n      {detail}" for detail in self.details)
-
-
-def path_of(steps: Sequence[Step]) -> str:
-    """Spell a path as `pulumi config set --path` does: gateways[0].name."""
-    path = ""
-    for step in steps:
-        if isinstance(step, int):
-            path += f"[{step}]"
-        elif not path:
-            path = step
-        elif PLAIN_KEY.fullmatch(step):
-            path += f".{step}"
-        else:
-            path += f'["{step}"]'
-    return path
 
 
 def unknown(

@@ -6,7 +6,7 @@ from typing import Any
 
 import console
 from mesh.istio.running_mesh import ISTIOCTL
-from mesh.validation.mistake import Step, path_of
+from mesh.settings.paths import Step, path_of
 from meshctl.workspace.stack import Workspace, WorkspaceError
 
 Manifest = dict[str, Any]

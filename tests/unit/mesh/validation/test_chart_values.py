@@ -45,6 +45,11 @@ def istiod(charts: Path) -> Path:
         ({"meshConfig": {}}, ".meshConfig: is the setting meshConfig"),
         ({"global": {"hub": "x"}}, ".global.hub: is the setting hub"),
         ({"pilot": {"tag": "x"}}, ".pilot.tag: is the setting tag"),
+        ({"revision": "x"}, ".revision: is the setting revision"),
+        (
+            {"galley": {}},
+            ".galley: no such value in the chart istiod: it is of releases before 1.5; its checks",
+        ),
     ],
 )
 def test_a_mistake_is_named(istiod: Path, values: dict[str, Any], mistake: str) -> None:
@@ -106,6 +111,20 @@ def test_a_charts_schema_is_honoured(charts: Path, values: dict[str, Any], mista
     (found,) = chart_values.conflicts(charts / "gateway", values, ("values",))
 
     assert found.line().startswith(f"values{mistake}")
+
+
+def test_a_value_of_another_chart_is_sent_there(charts: Path, istiod: Path) -> None:
+    """Whoever pasted the values.yaml of a gateway gets the setting that takes them."""
+    others = {"values.ztunnel": charts / "ztunnel", "gateways[].values": charts / "gateway"}
+
+    (found,) = chart_values.conflicts(
+        istiod, {"networkGateway": "one"}, ("values", "istiod"), others=others
+    )
+
+    assert found.line() == (
+        "values.istiod.networkGateway: no such value in the chart istiod: "
+        "set gateways[].values.networkGateway, got 'one'"
+    )
 
 
 def test_a_caller_may_own_more(charts: Path) -> None:

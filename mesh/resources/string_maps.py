@@ -1,0 +1,63 @@
+"""Maps of strings in rendered objects: labels, annotations, selectors, variables of containers."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pulumi
+
+from mesh.settings.paths import Step, path_of
+
+MAPS = frozenset(("annotations", "labels", "matchLabels", "nodeSelector"))
+LISTS_OF_PAIRS = frozenset(("env",))
+ISTIO = ".istio.io"
+
+
+def refuse_others(manifest: Mapping[str, Any], values: Mapping[str, Any], setting: str) -> None:
+    """Refuse an object whose map of strings has another value, which the API server would refuse.
+
+    `values` are those that its chart was rendered with, `setting` the one that they come from.
+    Raises pulumi.RunError.
+    """
+    found = list(_others(manifest))
+    if not found:
+        return
+    metadata = manifest.get("metadata") or {}
+    keys = {path[-1] for path, _ in found}
+    settings = [path_of((setting, *path)) for path, _ in _others(values) if path[-1] in keys]
+    raise pulumi.RunError(
+        f"{manifest.get('kind')} {metadata.get('name')} has "
+        + " and ".join(f"{value!r} at {path_of(path)}" for path, value in found)
+        + ", where Kubernetes takes text only: write it in quotes in "
+        + " and ".join(f"mesh:{each}" for each in settings or [setting])
+        + ", or set it with `pulumi config set --type string --path`"
+    )
+
+
+def _others(value: Any, path: tuple[Step, ...] = ()) -> Iterator[tuple[tuple[Step, ...], Any]]:
+    """List values that are no text where Kubernetes has maps of strings."""
+    if isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _others(each, (*path, index))
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            at = (*path, key)
+            if _is_map(key) and isinstance(each, Mapping):
+                yield from ((((*at, k)), v) for k, v in each.items() if not _is_text(v))
+            elif key in LISTS_OF_PAIRS and isinstance(each, list):
+                yield from _pairs(each, at)
+            else:
+                yield from _others(each, at)
+
+
+def _is_map(key: str) -> bool:
+    return key in MAPS or key.endswith(("Annotations", "Labels"))
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) or value is None
+
+
+def _pairs(pairs: list[Any], path: tuple[Step, ...]) -> Iterator[tuple[tuple[Step, ...], Any]]:
+    for index, pair in enumerate(pairs):
+        if isinstance(pair, Mapping) and not _is_text(pair.get("value")):
+            yield (*path, index, "value"), pair["value"]
