@@ -30,6 +30,13 @@ RESTRICTED_VALUES: dict[str, Any] = {
 }
 
 
+GKE = "-gke"
+"""What Google's Kubernetes has in its version, such as v1.34.1-gke.2037000."""
+GKE_CNI_BIN_DIR = "/home/kubernetes/bin"
+"""Where GKE's nodes look for CNI plugins. The chart asks the cluster for its version, which a
+render for a pinned kubeVersion never shows it (istio-cni/templates/daemonset.yaml)."""
+CNI_PREFIX = "cni"
+
 READ_AT_START = ("configSources", "ingressService", "rootNamespace", "trustDomain")
 """Fields of MeshConfig that istiod reads when it starts only (pilot/pkg/bootstrap/server.go)."""
 STARTED_WITH = "mesh.pulumi.com/started-with"
@@ -67,7 +74,8 @@ def istiod_values(settings: Settings, plane: ControlPlane) -> dict[str, Any]:
         "base": VALIDATORS,
         "podAnnotations": restart_annotations(settings),
     }
-    return merged(RESTRICTED_VALUES, settings.values.istiod, common_values(settings), decided)
+    raw = _above_presets(settings.values.istiod, "pilot")
+    return merged(RESTRICTED_VALUES, raw, common_values(settings), decided)
 
 
 def restart_annotations(settings: Settings) -> dict[str, str]:
@@ -103,13 +111,28 @@ def runs_istiod(settings: Settings, plane: ControlPlane) -> bool:
 def node_agent_values(settings: Settings, agent: NodeAgent, plane: ControlPlane) -> dict[str, Any]:
     """Return the values of a node agent's chart."""
     common = common_values(settings)
+    raw = raw_node_agent_values(settings)[agent]
+    if agent == "istio-cni":
+        gke = {CNI_PREFIX: {"cniBinDir": GKE_CNI_BIN_DIR}} if is_gke(settings) else {}
+        raw = merged(gke, _above_presets(raw, CNI_PREFIX))
     return merged(
-        raw_node_agent_values(settings)[agent],
+        raw,
         common,
         # What the other charts read below `global`, ztunnel's reads at the top.
         common["global"],
         {"revision": plane.chart_value},
     )
+
+
+def is_gke(settings: Settings) -> bool:
+    """Tell whether the stack says that its nodes are Google's, by platform or by kubeVersion."""
+    return settings.platform == "gke" or GKE in settings.kube_version
+
+
+def sets_cni_bin_dir(settings: Settings) -> bool:
+    """Tell whether the stack itself says where the nodes look for CNI plugins."""
+    raw = settings.values.cni
+    return "cniBinDir" in raw or "cniBinDir" in (raw.get(CNI_PREFIX) or {})
 
 
 def raw_node_agent_values(settings: Settings) -> dict[NodeAgent, dict[str, Any]]:
@@ -196,6 +219,16 @@ def mesh_config(settings: Settings) -> dict[str, Any]:
         }
         config["extensionProviders"] = [*config.get("extensionProviders", ()), jaeger]
     return config
+
+
+def _above_presets(raw: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """Have raw values win over a profile's or a platform's, as they do over the defaults.
+
+    The charts copy what stands below their prefix over the rest, at last, and the presets' values
+    stand there (templates/zzy_descope_legacy.yaml).
+    """
+    own = {key: value for key, value in raw.items() if key not in (prefix, "global")}
+    return merged(raw, {prefix: merged(own, raw.get(prefix) or {})}) if own else raw
 
 
 def _presets(settings: Settings) -> dict[str, str]:

@@ -19,6 +19,7 @@ from mesh.preflight import (
     immutable,
     in_use,
     injection,
+    node_agents,
     remedies,
     upgrades,
 )
@@ -68,6 +69,10 @@ def check(
         f"{cluster} is Kubernetes {kubernetes.removeprefix('v')}, which lacks APIs that stack "
         f"{stack} needs",
         _unserved(settings, planes, kubernetes),
+    )
+    refuse(
+        f"{cluster} has nodes on which istio-cni needs another folder than stack {stack} says",
+        node_agents.misplaced(running.kubernetes, settings),
     )
     refuse(f"{cluster} has what the gateways of stack {stack} would fail on", obstacles)
     refuse(
