@@ -25,8 +25,6 @@ from mesh.resources import secrets
 from mesh.resources.ready import Ready
 from mesh.settings.schema import Settings
 
-PASSWORD_VERSION = "mesh.pulumi.com/password-version"  # noqa: S105 - an annotation
-"""Of pods that read the database's password: the version of the Secret that they started with."""
 DEPLOYMENTS = {"apps/v1": apps.v1, "extensions/v1beta1": extensions.v1beta1}
 
 
@@ -69,15 +67,13 @@ class Bookinfo(pulumi.ComponentResource):
                 # A pod is refused, and retried ever later, until its account exists.
                 needed: list[pulumi.Resource] = []
                 needed += [accounts[each.account]] if each.account in accounts else []
-                spec = manifest["spec"]
                 if each.password and password is not None:
                     needed.append(password)
-                    spec = _restarting_with(password, spec)
                 deployments.append(
                     DEPLOYMENTS[args.sample.deployments].Deployment(
                         f"{name}-{service.name}-{version}",
                         metadata=manifest["metadata"],
-                        spec=spec,
+                        spec=manifest["spec"],
                         opts=pulumi.ResourceOptions(parent=self, depends_on=needed),
                     )
                 )
@@ -119,30 +115,8 @@ def _password(name: str, settings: Settings, opts: pulumi.ResourceOptions) -> Se
         metadata={"name": secrets.MYSQL_SECRET, "namespace": settings.bookinfo_namespace},
         type="Opaque",
         data=data,
-        # A new object has a new UID, which the preview knows nothing of: see _restarting_with.
-        opts=pulumi.ResourceOptions.merge(
-            opts, pulumi.ResourceOptions(replace_on_changes=["data"], delete_before_replace=True)
-        ),
+        opts=opts,
     )
-
-
-def _restarting_with(secret: Secret, spec: dict[str, Any] | pulumi.Output[dict[str, Any]]) -> Any:
-    """Have pods restart when a Secret changes that they read when they start only.
-
-    Its UID tells, and the preview shows them as updates. From a hash of the password one could
-    guess it, and the resourceVersion changes with every label that somebody adds.
-    """
-    version = secret.metadata.apply(lambda live: live.uid)
-
-    def annotated(spec: dict[str, Any], version: Any) -> dict[str, Any]:
-        metadata = spec["template"]["metadata"]
-        annotations = {**(metadata.get("annotations") or {}), PASSWORD_VERSION: version}
-        template = {**spec["template"], "metadata": {**metadata, "annotations": annotations}}
-        return {**spec, "template": template}
-
-    if isinstance(spec, pulumi.Output):  # with sidecars that are injected by hand
-        return pulumi.Output.all(spec, version).apply(lambda both: annotated(*both))
-    return annotated(spec, version)
 
 
 def _make_service(

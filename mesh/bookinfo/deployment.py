@@ -21,7 +21,13 @@ def make(
     """Describe a version's Deployment as the stack wants it, without a sidecar."""
     labels = {"app": service.name, "version": version}
     mark = revision_mark if settings.data_plane.has_sidecars else {}
-    annotations = {**service.annotations, **settings.data_plane.pod_annotations, **mark}
+    password = secrets.password_mark(settings) if service.password else {}
+    annotations = {
+        **service.annotations,
+        **settings.data_plane.pod_annotations,
+        **mark,
+        **password,
+    }
     whole = {
         "apiVersion": sample.deployments,
         "kind": "Deployment",

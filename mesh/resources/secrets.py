@@ -1,6 +1,7 @@
 """The data of Kubernetes Secrets, made from a stack's secret settings and kept secret by Pulumi."""
 
 import base64
+import hashlib
 import json
 from collections.abc import Mapping
 
@@ -11,6 +12,7 @@ from mesh.settings.secrets import CertificateAuthority
 
 MYSQL_SECRET = "mysql-credentials"  # noqa: S105 - the name that the sample has for it
 MYSQL_KEY = "rootpasswd"
+PASSWORD_MARK = "mesh.pulumi.com/password-mark"  # noqa: S105 - an annotation
 CA_SECRET = "cacerts"  # noqa: S105 - the name that istiod looks for
 
 Data = pulumi.Output[Mapping[str, str]]
@@ -50,6 +52,21 @@ def mysql_secret(settings: Settings) -> Data | None:
     if password is None:
         return None
     return pulumi.Output.secret({MYSQL_KEY: _base64(password.get_secret_value())})
+
+
+def password_mark(settings: Settings) -> dict[str, str]:
+    """Return an annotation for pods that read the password at their start: it restarts them.
+
+    Slow to compute, and salted, since whoever may read the pods could guess the password by it.
+    """
+    password = settings.bookinfo_mysql_password
+    if password is None:
+        return {}
+    salt = f"{settings.bookinfo_namespace}/{MYSQL_SECRET}".encode()
+    digest = hashlib.scrypt(
+        password.get_secret_value().encode(), salt=salt, n=2**14, r=8, p=1, dklen=8
+    )
+    return {PASSWORD_MARK: digest.hex()}
 
 
 def _base64(text: str) -> str:

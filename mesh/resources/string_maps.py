@@ -22,8 +22,10 @@ def refuse_others(manifest: Mapping[str, Any], values: Mapping[str, Any], settin
     if not found:
         return
     metadata = manifest.get("metadata") or {}
-    keys = {path[-1] for path, _ in found}
-    settings = [path_of((setting, *path)) for path, _ in _others(values) if path[-1] in keys]
+    # The same value may stand below a chart's prefix too: the shortest path is the stack's own.
+    given = sorted((path for path, _ in _others(values)), key=len, reverse=True)
+    by_key = {path[-1]: path_of((setting, *path)) for path in given}
+    settings = [by_key[path[-1]] for path, _ in found if path[-1] in by_key]
     raise pulumi.RunError(
         f"{manifest.get('kind')} {metadata.get('name')} has "
         + " and ".join(f"{value!r} at {path_of(path)}" for path, value in found)

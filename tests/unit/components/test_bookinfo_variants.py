@@ -13,6 +13,7 @@ import yaml
 
 from mesh.bookinfo.services import DATABASES, MICROSERVICES, VARIANTS, VERSIONS, versions_of
 from mesh.kubernetes.pod_security import RESTRICTED_CONTAINER
+from mesh.resources import secrets
 from mesh.settings.schema import Settings
 from mesh.validation import config
 from tests.fakes.engine import RecordingEngine
@@ -140,6 +141,30 @@ def test_the_password_is_in_the_secret_only(variants: dict[str, RecordingEngine]
     assert encoded in str(engine.requests[name])
     for needle in (PASSWORD, encoded):
         assert not [text for text in elsewhere if needle in text]
+
+
+def test_another_password_restarts_those_who_read_it(run_program: Run) -> None:
+    """They read it when they start only; the preview shows both, and nothing of the password."""
+
+    def marks(password: str) -> dict[str, str | None]:
+        engine = run_program(
+            bookinfoRatings="mysql",
+            bookinfoMysqlPassword=password,
+            concealed="bookinfoMysqlPassword",
+        )
+        templates = {
+            name: engine.inputs(f"Deployment/bookinfo-{name}")["spec"]["template"]["metadata"]
+            for name in ("mysqldb-v1", "ratings-v2-mysql", "ratings-v1")
+        }
+        return {
+            name: (metadata.get("annotations") or {}).get(secrets.PASSWORD_MARK)
+            for name, metadata in templates.items()
+        }
+
+    before, after = marks(PASSWORD), marks("another")
+
+    assert before["mysqldb-v1"] == before["ratings-v2-mysql"] != after["mysqldb-v1"]
+    assert before["ratings-v1"] is None
 
 
 @pytest.mark.parametrize("deployment", ["mysqldb-v1", "ratings-v2-mysql"])
