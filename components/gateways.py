@@ -10,9 +10,10 @@ from pulumi_kubernetes.core.v1.outputs import ServiceStatus
 
 from components.injected_namespace import InjectedNamespace, InjectedNamespaceArgs
 from components.kubernetes_gateway import NO_ADDRESS, KubernetesGateway, KubernetesGatewayArgs
-from mesh.charts.values import gateway_values
+from mesh.charts.values import gateway_values, image_tag, template_mark
 from mesh.istio.control_planes import Proxies
 from mesh.kubernetes import ownership
+from mesh.kubernetes.cluster import Cluster
 from mesh.resources import chart, secrets
 from mesh.resources.ready import Ready, all_ready
 from mesh.settings.data_plane import DataPlane
@@ -25,6 +26,7 @@ class GatewaysArgs:
     """What a stack decides about its gateways."""
 
     settings: Settings
+    cluster: Cluster
     proxies: Proxies
     """Whose proxies they run."""
     umbrella_services: Mapping[str, pulumi.Output[Service | None]] = field(default_factory=dict)
@@ -137,7 +139,11 @@ def _from_gateway_api(
         KubernetesGatewayArgs(
             gateway=gateway,
             namespace=args.settings.namespace_of(gateway),
-            revision=args.proxies.label,
+            label=args.proxies.label,
+            revision=args.proxies.revision,
+            version=image_tag(args.settings, args.proxies),
+            template=template_mark(args.settings),
+            cluster=args.cluster,
             route_namespaces=_route_namespaces(args.settings),
         ),
         opts,

@@ -6,6 +6,8 @@ from typing import Any
 
 import pulumi
 
+from mesh.kubernetes.cluster import Cluster
+from mesh.resources.proxy_rollout import ProxyRollout
 from mesh.resources.ready import Ready
 from mesh.settings.gateway import CLASS, HTTP_PORT, Gateway
 from mesh.settings.labels import REVISION
@@ -19,8 +21,15 @@ class KubernetesGatewayArgs:
 
     gateway: Gateway
     namespace: str
-    revision: str | None
-    """The revision or tag of the istiod that deploys it; None = the default one."""
+    label: str | None
+    """The revision or tag by which it asks for its istiod; None = the default one."""
+    revision: str
+    """The revision of that istiod."""
+    version: str
+    """The tag of its proxy's image; empty where raw values decide it."""
+    template: str
+    """Changes with what istiod makes the pods' template of."""
+    cluster: Cluster
     route_namespaces: Mapping[str, Any]
     """A selector of the namespaces whose routes may attach to it."""
 
@@ -31,7 +40,7 @@ class KubernetesGateway(pulumi.ComponentResource):
     address: pulumi.Output[str]
     """Where it is reached: an IP or a host name."""
     ready: Ready
-    """The Gateway, programmed: its proxy has an address and its listeners."""
+    """The Gateway, programmed, and all pods of its proxy."""
 
     def __init__(
         self, name: str, args: KubernetesGatewayArgs, opts: pulumi.ResourceOptions | None = None
@@ -44,7 +53,7 @@ class KubernetesGateway(pulumi.ComponentResource):
                 "metadata": {
                     "name": args.gateway.name,
                     "namespace": args.namespace,
-                    **({"labels": {REVISION: args.revision}} if args.revision else {}),
+                    **({"labels": {REVISION: args.label}} if args.label else {}),
                     "annotations": {
                         "networking.istio.io/service-type": args.gateway.service_type,
                         "pulumi.com/waitFor": "condition=Programmed",
@@ -63,8 +72,20 @@ class KubernetesGateway(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
 
+        # A Gateway stays programmed by its old pods while istiod replaces them (istio#59959).
+        rollout = ProxyRollout(
+            f"{name}-rollout",
+            args.cluster,
+            deployment=args.gateway.proxy_name("gateway-api"),
+            namespace=args.namespace,
+            revision=args.revision,
+            version=args.version,
+            template=args.template,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[gateway]),
+        )
+
         self.address = gateway.status.apply(_address)
-        self.ready = pulumi.Output.from_input([gateway])
+        self.ready = pulumi.Output.from_input([rollout])
         self.register_outputs({"address": self.address})
 
 

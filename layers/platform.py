@@ -104,6 +104,7 @@ def deploy(settings: Settings, control_planes: ControlPlanes, cluster: Cluster) 
         "gateways",
         GatewaysArgs(
             settings=settings,
+            cluster=cluster,
             proxies=control_planes.proxies(settings.gateway_revision),
             umbrella_services=core.gateways,
             scaled_to_zero=scaled_to_zero,

@@ -37,6 +37,9 @@ GKE_CNI_BIN_DIR = "/home/kubernetes/bin"
 render for a pinned kubeVersion never shows it (istio-cni/templates/daemonset.yaml)."""
 CNI_PREFIX = "cni"
 
+TEMPLATE_VALUES = ("gateways", "global", "sidecarInjectorWebhook")
+"""Values of the istiod chart that istiod's templates of proxies read (files/kube-gateway.yaml)."""
+
 READ_AT_START = ("configSources", "ingressService", "rootNamespace", "trustDomain")
 """Fields of MeshConfig that istiod reads when it starts only (pilot/pkg/bootstrap/server.go)."""
 STARTED_WITH = "mesh.pulumi.com/started-with"
@@ -150,6 +153,20 @@ def gateway_values(settings: Settings, gateway: Gateway, proxies: Proxies) -> di
         typed_gateway_values(gateway),
         proxies.gateway_values,
     )
+
+
+def image_tag(settings: Settings, proxies: Proxies) -> str:
+    """Return the tag of the images that an istiod gives its proxies; empty where values say it."""
+    proxy = (settings.values.istiod.get("global") or {}).get("proxy") or {}
+    return "" if "image" in proxy else proxies.tag
+
+
+def template_mark(settings: Settings) -> str:
+    """Return a text that changes with the values that istiod fills its proxies' templates with."""
+    raw = {key: settings.values.istiod.get(key) for key in TEMPLATE_VALUES}
+    used = {**raw, **common_values(settings), "meshConfig": mesh_config(settings)}
+    used["global"] = merged(raw["global"] or {}, {**common_values(settings)["global"], "tag": ""})
+    return hashlib.sha256(json.dumps(used, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def typed_gateway_values(gateway: Gateway) -> dict[str, Any]:

@@ -38,6 +38,8 @@ class Proxies(Choice):
 
     release: Release
     """The release that the proxies are of."""
+    tag: str
+    """Of their images."""
 
     @property
     def gateway_values(self) -> dict[str, Any]:
@@ -78,6 +80,7 @@ class ControlPlanes:
         choice = revisions.choose(known, self.own.revision, name)
         return Proxies(
             release=self.names[choice.revision].release,
+            tag=self.names[choice.revision].tag,
             revision=choice.revision,
             label=choice.label,
             mark=choice.mark,

@@ -1,14 +1,17 @@
-"""Checks of the stack's gateways: a Service, a ready pod, an address."""
+"""Checks of the stack's gateways: a Service, a ready pod of the wanted revision, an address."""
 
 from collections.abc import Iterator, Sequence
 
 from mesh.preflight import remedies
+from mesh.settings.labels import REVISION
+from mesh.settings.revisions import DEFAULT
 from mesh.settings.schema import Settings
 from meshctl.verify.snapshot import Finding, Manifest, Snapshot, Status, key, selector
 
 
 def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
-    """Check that each gateway has a Service, a ready pod, and an address if it asks for one."""
+    """Check that each has a Service, a ready pod, its revision, and an address if it wants one."""
+    revision = _revision(settings)
     services = {key(service): service for service in snapshot.services}
     for gateway in settings.gateways:
         namespace = settings.namespace_of(gateway)
@@ -22,6 +25,9 @@ def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
         elif pods := _deserted(service, snapshot.pods):
             found = "none of its pods is ready"
             remedy = f"kubectl get deployments,pods -n {namespace} -l {pods}"
+        elif others := _of_other_revisions(service, snapshot.pods, revision):
+            found = f"has proxies of revision {' and '.join(others)}, not of {revision}"
+            remedy = f"kubectl describe deployment {name} -n {namespace}"
         elif service["spec"].get("type") != "LoadBalancer":
             status, found = "ok", f"{service['spec'].get('type')}: needs no external address"
         elif address := _address(service):
@@ -37,16 +43,38 @@ def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
         )
 
 
+def _revision(settings: Settings) -> str:
+    """Return the revision that the gateways' proxies are to be of."""
+    name = settings.gateway_revision or settings.revision or DEFAULT
+    return settings.revision_tags.get(name, name)
+
+
+def _of_other_revisions(service: Manifest, pods: Sequence[Manifest], wanted: str) -> list[str]:
+    """List the revisions of a Service's pods other than the wanted one, each once."""
+    found = {
+        (pod["metadata"].get("annotations") or {}).get(REVISION, wanted)
+        for pod in _pods_of(service, pods)
+    }
+    return sorted(found - {wanted})
+
+
+def _pods_of(service: Manifest, pods: Sequence[Manifest]) -> list[Manifest]:
+    labels = service["spec"].get("selector") or {}
+    return [
+        pod
+        for pod in pods
+        if pod["metadata"]["namespace"] == service["metadata"]["namespace"]
+        and labels.items() <= (pod["metadata"].get("labels") or {}).items()
+    ]
+
+
 def _deserted(service: Manifest, pods: Sequence[Manifest]) -> str:
     """Return the selector of a Service without a ready pod, else an empty text."""
-    labels = service["spec"].get("selector") or {}
-    for pod in pods:
-        metadata, conditions = pod["metadata"], pod.get("status", {}).get("conditions", ())
-        is_ready = any((c["type"], c["status"]) == ("Ready", "True") for c in conditions)
-        is_here = metadata["namespace"] == service["metadata"]["namespace"]
-        if is_ready and is_here and labels.items() <= (metadata.get("labels") or {}).items():
+    for pod in _pods_of(service, pods):
+        conditions = pod.get("status", {}).get("conditions", ())
+        if any((c["type"], c["status"]) == ("Ready", "True") for c in conditions):
             return ""
-    return selector(labels)
+    return selector(service["spec"].get("selector") or {})
 
 
 def _address(service: Manifest) -> str:

@@ -141,6 +141,36 @@ def test_a_canary_upgrade(upgrading: Checkout) -> None:
         assert variables["XDS_ADDRESS"] == f"istiod-{NEW}.istio-system.svc:15012"
 
 
+def test_a_gateway_that_istiod_deploys_follows_its_tag(upgrading: Checkout) -> None:
+    """A moved tag rolls it: the preview says so, and the update waits for its new pods."""
+    tagged: dict[str, Any] = {
+        "mode": "platform",
+        "routingApi": "gateway-api",
+        "revision": OLD,
+        **_release("1.29.3"),
+        "revisionTags": {"stable": OLD},
+        "gatewayRevision": "stable",
+        "canary": {"revision": NEW, **_release("1.30.3")},
+    }
+    with upgrading.configured(**tagged):
+        upgrading.mesh("up")
+        assert set(_revisions(upgrading).values()) == {OLD}
+        assert upgrading.changes() == {}
+
+    moved: dict[str, Any] = {**tagged, "revisionTags": {"stable": NEW}}
+    with upgrading.configured(**moved):
+        assert upgrading.changes()["istio-ingressgateway-rollout"] == "update"
+        upgrading.mesh("up")
+        gateway = upgrading.kubectl(
+            "get", "deployment", "istio-ingressgateway-istio", "-n", "istio-system"
+        )
+        (container,) = gateway["spec"]["template"]["spec"]["containers"]
+        assert container["image"] == "docker.io/istio/proxyv2:1.30.3"
+        assert gateway["status"]["updatedReplicas"] == gateway["status"]["availableReplicas"] == 1
+        assert set(_revisions(upgrading).values()) == {NEW}
+        assert upgrading.changes("--refresh") == {}
+
+
 def _release(version: str) -> dict[str, Any]:
     return {"istioVersion": version, "releaseDir": str(find_release(version))}
 

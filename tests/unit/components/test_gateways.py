@@ -264,7 +264,9 @@ def test_the_gateway_apis_crds_are_there_before_istiod(
     assert "Deployment/istio-system/istiod" in kubernetes_gateways.waits_for("Gateway/internal")
     namespace = "Namespace/gateways-edge-namespace"
     assert namespace in kubernetes_gateways.waits_for("Gateway/internal")
-    assert "Gateway/internal" in kubernetes_gateways.waits_for("Deployment/bookinfo-reviews-v1")
+    rollout = "ProxyRollout/internal-rollout"
+    assert "Gateway/internal" in kubernetes_gateways.waits_for(rollout)
+    assert rollout in kubernetes_gateways.waits_for("Deployment/bookinfo-reviews-v1")
 
 
 def test_the_gateway_apis_crds_belong_to_all(kubernetes_gateways: RecordingEngine) -> None:

@@ -398,6 +398,17 @@ def test_a_gateway_without_a_ready_pod_is_wrong(stack: Settings) -> None:
     assert remedy == "kubectl get deployments,pods -n istio-system -l istio=ingressgateway"
 
 
+def test_a_gateway_of_another_revision_is_wrong(stack: Settings) -> None:
+    """A tag was moved, and istiod or somebody keeps the gateway where it was."""
+    behind = changed(GATEWAY)
+    behind["metadata"]["annotations"] = {"istio.io/rev": "1-29-3"}
+    found = snapshot(pods=[POD, behind])
+
+    findings = [each.found for each in gateways.check(found, stack)]
+
+    assert findings == ["has proxies of revision 1-29-3, not of default"]
+
+
 def test_a_load_balancer_without_an_address_is_wrong(stack: Settings) -> None:
     """Nobody reaches the mesh by it."""
     waiting = changed(SERVICES[1], status={"loadBalancer": {}})

@@ -1,0 +1,125 @@
+"""The rollout of a proxy that istiod deploys: part of the preview, and waited for by an update."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+
+from mesh.kubernetes.cluster import Cluster
+from mesh.settings.labels import REVISION
+
+PATIENCE = 300.0  # seconds until an update gives up
+PAUSE = 0.5  # seconds
+SETTLE = 3.0  # seconds in which istiod notices that its template's values have changed
+NOT_FOUND = 404
+DECIDE = ("revision", "version", "template", "deployment", "namespace")
+"""Inputs by which the pods change; where the cluster is to be found may change without them."""
+
+
+class ProxyRolloutProvider(ResourceProvider):
+    """Waits where Pulumi itself can't: the Deployment is istiod's, and no resource of the stack."""
+
+    serialize_as_secret_always = False
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Wait for the first pods."""
+        _wait(props)
+        return CreateResult("proxy-rollout", props)
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """Show a change of the revision, of Istio's version, or of what fills the template."""
+        keys = (*DECIDE, "kubeconfig", "context")
+        return DiffResult(changes=any(_olds.get(key) != _news.get(key) for key in keys))
+
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        """Wait for the new pods."""
+        if _olds.get("template") != _news["template"]:
+            time.sleep(SETTLE)
+        if any(_olds.get(key) != _news.get(key) for key in DECIDE):
+            _wait(_news)
+        return UpdateResult(_news)
+
+
+class ProxyRollout(Resource, module="mesh", name="ProxyRollout"):
+    """Comes after the Gateway, and before what needs its proxy."""
+
+    def __init__(
+        self,
+        name: str,
+        cluster: Cluster,
+        *,
+        deployment: str,
+        namespace: str,
+        revision: str,
+        version: str,
+        template: str,
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        """Wait for a Deployment.
+
+        `version` is the tag of the proxy's image, empty where it isn't known; `template` changes
+        with what istiod makes the pods' template of.
+        """
+        super().__init__(
+            ProxyRolloutProvider(),
+            name,
+            {
+                "kubeconfig": str(cluster.kubeconfig or ""),
+                "context": cluster.context if cluster.is_there else "",
+                "deployment": deployment,
+                "namespace": namespace,
+                "revision": revision,
+                "version": version,
+                "template": template,
+            },
+            opts,
+        )
+
+
+def _wait(props: dict[str, Any]) -> None:
+    """Wait until all pods are of the wanted revision and version, and ready.
+
+    Raises RuntimeError when they aren't in time.
+    """
+    if not props["context"]:  # made for no cluster
+        return
+    from mesh.kubernetes.client import checked, plain  # noqa: PLC0415 - a client for updates only
+
+    file, namespace, name = props["kubeconfig"], props["namespace"], props["deployment"]
+    at = Cluster(kubeconfig=Path(file) if file else None, context=props["context"])
+    lacks = ""
+    deadline = time.monotonic() + PATIENCE
+    with plain(at) as client:
+        while time.monotonic() < deadline:
+            answer = client.get(f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}")
+            if answer.status_code == NOT_FOUND:
+                lacks = "istiod hasn't created it"
+            elif not (
+                lacks := lacking(checked(answer).json(), props["revision"], props["version"])
+            ):
+                return
+            time.sleep(PAUSE)
+    raise RuntimeError(
+        f"Deployment {name} in namespace {namespace}, which istiod creates for a Gateway, isn't "
+        f"done after {PATIENCE:.0f} s: {lacks}. `kubectl describe gateway,deployment,pods -n "
+        f"{namespace}` tells why; then run the update again"
+    )
+
+
+def lacking(live: dict[str, Any], revision: str, version: str) -> str:
+    """Say what a Deployment lacks to be rolled out; nothing once it is."""
+    template, status = live["spec"]["template"], live.get("status") or {}
+    of = (template["metadata"].get("annotations") or {}).get(REVISION, revision)
+    if of != revision:
+        return f"it has proxies of revision {of}, not of {revision} yet"
+    images = [container["image"] for container in template["spec"]["containers"]]
+    if version and not any(image.rpartition(":")[2].startswith(version) for image in images):
+        return f"it has {' and '.join(images)}, not {version} yet"
+    wanted = live["spec"].get("replicas", 1)
+    is_seen = status.get("observedGeneration", 0) >= live["metadata"]["generation"]
+    done = min(status.get(key, 0) for key in ("updatedReplicas", "availableReplicas"))
+    if not is_seen or done < wanted or status.get("replicas", 0) > wanted:
+        return f"{done if is_seen else 0} of {wanted} new pods are ready"
+    return ""
