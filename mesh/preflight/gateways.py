@@ -8,10 +8,15 @@ from lightkube.resources.apiextensions_v1 import CustomResourceDefinition
 from lightkube.resources.core_v1 import Namespace
 
 from mesh.istio import versions
+from mesh.istio.control_planes import ControlPlanes
 from mesh.istio.gateway_api_crds import CHANNEL, KNOWN_BY, VERSION, Bundle
 from mesh.settings.labels import INJECTION
 from mesh.settings.schema import Settings
 
+NEEDS_NEWER_CRDS = (1, 30)
+"""The first Istio that reads TLSRoutes and ReferenceGrants by the API's version v1 only."""
+OLDEST_CRDS = (1, 5)
+"""The first Gateway API that has them there."""
 REMEDY = "let the cluster bring it: pulumi config set gatewayApiCrds cluster"
 
 
@@ -28,21 +33,42 @@ def obstacles(client: Client, settings: Settings, bundle: Bundle | None) -> Iter
         yield from _gateway_api(client, bundle)
 
 
-def _gateway_api(client: Client, bundle: Bundle | None) -> Iterator[str]:
+def outdated_crds(client: Client, planes: ControlPlanes, bundle: Bundle | None) -> Iterator[str]:
+    """Name CRDs of the Gateway API that are too old for an Istio of the stack, as warnings."""
+    notes = _notes(client)
+    found = versions.parse((notes or {}).get(VERSION, "")) or ()
+    brought = versions.parse(bundle.version) if bundle else None
+    for istio in planes.releases:
+        if (versions.parse(istio.version) or ())[:2] < NEEDS_NEWER_CRDS:
+            continue
+        if found and max(found, brought or ()) < OLDEST_CRDS:
+            yield (
+                f"the cluster's CRDs of the Gateway API are {'.'.join(map(str, found))}, and Istio "
+                f"{istio.version} reads TLSRoutes and ReferenceGrants from 1.5 on only (upgrade "
+                "notes of 1.30): gateways would lose those; install the CRDs of 1.5 or newer first"
+            )
+
+
+def _notes(client: Client) -> dict[str, str] | None:
+    """Return the annotations of the cluster's CRDs of the Gateway API; None without CRDs."""
     try:
         crd = client.get(CustomResourceDefinition, KNOWN_BY)
     except ApiError as error:
         if error.status.code != 404:
             raise
-        if bundle is None:
-            yield (
-                f"there is no CRD {KNOWN_BY}, and gatewayApiCrds leaves it to the cluster: "
-                "pulumi config set gatewayApiCrds stack"
-            )
+        return None
+    return (crd.metadata.annotations if crd.metadata else None) or {}
+
+
+def _gateway_api(client: Client, bundle: Bundle | None) -> Iterator[str]:
+    notes = _notes(client)
+    if notes is None and bundle is None:
+        yield (
+            f"there is no CRD {KNOWN_BY}, and gatewayApiCrds leaves it to the cluster: "
+            "pulumi config set gatewayApiCrds stack"
+        )
+    if notes is None or bundle is None:
         return
-    if bundle is None:
-        return
-    notes = (crd.metadata.annotations if crd.metadata else None) or {}
     version, channel = notes.get(VERSION, "unknown"), notes.get(CHANNEL, "unknown")
     if channel != "standard":
         yield (

@@ -52,7 +52,10 @@ def check(
             foreign = existing_objects.find(cluster, own)
         # All pods of a cluster are many: asked for only when they can matter.
         pods = list(injected_pods(client)) if removed else []
-        warnings = list(certificates.changes(client, running, settings))
+        warnings = [
+            *certificates.changes(client, running, settings),
+            *gateways.outdated_crds(client, planes, bundle),
+        ]
 
     adoption.check(cluster, running, settings, planes)
     if foreign is not None:

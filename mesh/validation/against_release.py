@@ -1,9 +1,10 @@
 """Checks of a stack's settings against an Istio release on disk."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mesh.charts import required_apis, umbrella, values
+from mesh.istio import versions
 from mesh.istio.release import Release, has_chart
 from mesh.settings.paths import Step
 from mesh.settings.schema import Settings
@@ -11,6 +12,8 @@ from mesh.validation import chart_values, mesh_config, profiles
 from mesh.validation import umbrella as umbrella_checks
 from mesh.validation.mistake import Mistake
 
+GONE_VARIABLES = {"PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY": (1, 31)}
+"""Variables of istiod that a minor no longer reads (its upgrade notes)."""
 GATEWAY_OWNED = {
     **chart_values.OWNED,
     "name": "is the gateway's own name",
@@ -32,6 +35,7 @@ def conflicts(settings: Settings, release: Release) -> list[Mistake]:
         *profiles.conflicts(settings, release.istiod_chart),
         *_node_agents(settings, release),
         *_chart_values(settings, release),
+        *gone_variables(settings, release),
     ]
 
 
@@ -64,6 +68,21 @@ def _node_agents(settings: Settings, release: Release) -> list[Mistake]:
         for agent in settings.data_plane.node_agents
         if not has_chart(chart := release.node_agent_chart(agent))
     ]
+
+
+def gone_variables(settings: Settings, release: Release) -> Iterator[Mistake]:
+    """List variables of istiod that its release no longer reads."""
+    raw = settings.values.istiod
+    below = {("env",): raw.get("env"), ("pilot", "env"): (raw.get("pilot") or {}).get("env")}
+    minor = (versions.parse(release.version) or ())[:2]
+    for steps, variables in below.items():
+        for name, gone in GONE_VARIABLES.items():
+            if name in (variables or {}) and minor >= gone:
+                yield Mistake(
+                    ("values", "istiod", *steps, name),
+                    f"is no longer read since Istio {gone[0]}.{gone[1]} (upgrade notes): remove it",
+                    (variables or {})[name],
+                )
 
 
 def _chart_values(settings: Settings, release: Release) -> list[Mistake]:

@@ -97,7 +97,7 @@ def test_an_injector_that_does_not_answer_is_named(old: Checkout) -> None:
     finally:
         os.killpg(process.pid, signal.SIGINT)
         process.communicate(timeout=120)
-    assert said.startswith("bookinfo/")
+    assert said.startswith("Deployment bookinfo/")
     assert 'failed calling webhook "sidecar-injector.istio.io"' in said
 
     old.mesh("up", "--", "--refresh", stack=STACK)

@@ -363,6 +363,34 @@ def test_a_gateways_namespace_without_injection_is_refused(
     assert "shop" not in message
 
 
+@pytest.mark.parametrize(
+    ("version", "istio", "warned"),
+    [
+        ("v1.4.1", "1.30.3", True),
+        ("v1.4.1", "1.29.3", False),
+        ("v1.5.0", "1.30.3", False),
+        ("unreadable", "1.30.3", False),
+    ],
+)
+def test_a_gateway_api_that_an_istio_ignores_is_warned_of(
+    api: FakeAPIServer,
+    kubeconfig: Kubeconfig,
+    monkeypatch: pytest.MonkeyPatch,
+    version: str,
+    istio: str,
+    *,
+    warned: bool,
+) -> None:
+    """Istio 1.30 drops the TLSRoutes of CRDs before 1.5 in silence."""
+    api.gateway_api = gateway_api(version)
+    warnings: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+
+    check(kubeconfig(api.url), wanted=planes(plane(version=istio)))
+
+    assert any("Gateway API are 1.4.1, and Istio 1.30.3" in each for each in warnings) is warned
+
+
 @pytest.mark.parametrize("version", ["v1.4.1", "v1.5.1", "v1.5.1-rc.1", "unreadable"])
 def test_an_older_gateway_api_is_taken_over(
     api: FakeAPIServer, kubeconfig: Kubeconfig, configure: Callable[..., None], version: str

@@ -12,8 +12,9 @@ from pydantic import BaseModel, ConfigDict, Json
 from pydantic.alias_generators import to_camel
 
 from mesh.charts.values import common_values
+from mesh.istio.release import TODAY, Release
 from mesh.settings import schema
-from mesh.validation import config
+from mesh.validation import against_release, config
 from tests.fakes.engine import defaults
 
 Configure = Callable[..., None]
@@ -585,6 +586,23 @@ def test_one_message_has_the_releases_mistakes_too(configure: Configure, release
         *("values.istiod.autoscaleMim", "values.base.defaultRevison"),
     ):
         assert f"\n  - mesh:{place}: " in message
+
+
+def test_a_variable_that_istiod_no_longer_reads_is_refused(configure: Configure) -> None:
+    """From the minor on whose upgrade notes say so, wherever the chart takes it."""
+    gone = "PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY"
+    configure(values=json.dumps({"istiod": {"env": {gone: "false"}}}))
+    settings = config.read_settings()
+
+    def found(version: str) -> list[str]:
+        release = Release(version=version, folder=Path(), layout=TODAY)
+        return [each.line() for each in against_release.gone_variables(settings, release)]
+
+    assert found("1.30.8") == []
+    assert found("1.31.0") == [
+        f"values.istiod.env.{gone}: is no longer read since Istio 1.31 (upgrade notes): remove it, "
+        "got 'false'"
+    ]
 
 
 def test_the_release_is_asked_when_all_else_is_right(
