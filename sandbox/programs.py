@@ -232,8 +232,9 @@ PULUMI_NEWEST = replace(
 KUBERNETES_PLUGIN_RELEASE = "4.25.0"
 """The release whose commit is in pulumi-kubernetes' go.mod."""
 
-# The module proxy refused the commits of later releases (docs/decisions/14). Of the 916 s of
-# processor time that the whole build takes, 581 go into the packages that replacements/ leaves out.
+# The module proxy refused the commits of later releases
+# (docs/decisions/14-official-plugin-from-its-module.md). Of the 916 s of processor time that the
+# whole build takes, 581 go into the packages that replacements/ leaves out.
 KUBERNETES_PLUGIN = VendoredFamily(
     name="pulumi-kubernetes",
     module="github.com/pulumi/pulumi-kubernetes/provider/v4",
