@@ -36,6 +36,7 @@ def conflicts(settings: Settings, release: Release) -> list[Mistake]:
         *_node_agents(settings, release),
         *_chart_values(settings, release),
         *gone_variables(settings, release),
+        *_proxy_configs(settings, release),
     ]
 
 
@@ -83,6 +84,15 @@ def gone_variables(settings: Settings, release: Release) -> Iterator[Mistake]:
                     f"is no longer read since Istio {gone[0]}.{gone[1]} (upgrade notes): remove it",
                     (variables or {})[name],
                 )
+
+
+def _proxy_configs(settings: Settings, release: Release) -> Iterator[Mistake]:
+    places = {("values",): settings.values.model_dump()}
+    for index, gateway in enumerate(settings.gateways):
+        places["gateways", index, "values"] = gateway.values
+        places["gateways", index, "annotations"] = dict(gateway.annotations)
+    for path, given in places.items():
+        yield from mesh_config.annotation_conflicts(release.version, given, path)
 
 
 def _chart_values(settings: Settings, release: Release) -> list[Mistake]:

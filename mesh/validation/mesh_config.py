@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from mesh.settings.paths import Step
 from mesh.validation.mesh_config_rules import ROOT, RULES
 from mesh.validation.mistake import Mistake, unknown
 
 FIELDS = Path(__file__).parent / "mesh_config_fields"
 """A table for each minor version; scripts/mesh_config_fields.py makes them."""
+PROXY_CONFIG = "proxy.istio.io/config"
+"""An annotation of pods: a ProxyConfig as YAML, which their proxy merges over defaultConfig."""
 DURATION = re.compile(r"(0|((\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h))+)")
 
 
@@ -87,6 +91,24 @@ def conflicts(
 ) -> list[Mistake]:
     """List what istiod of a version would ignore, or drop the whole mesh config for."""
     return list(_message(fields(version), ROOT, mesh_config, path)) if mesh_config else []
+
+
+def annotation_conflicts(version: str, values: Any, path: tuple[Step, ...]) -> Iterator[Mistake]:
+    """List what a proxy would ignore or fail on in annotations proxy.istio.io/config of values."""
+    api = fields(version)
+    if isinstance(values, list):
+        for index, part in enumerate(values):
+            yield from annotation_conflicts(version, part, (*path, index))
+    for key, part in values.items() if isinstance(values, Mapping) else ():
+        at = (*path, key)
+        if key != PROXY_CONFIG:
+            yield from annotation_conflicts(version, part, at)
+            continue
+        try:
+            parsed = yaml.safe_load(part) if isinstance(part, str) else part
+        except yaml.YAMLError:
+            parsed = part
+        yield from _message(api, api.messages[ROOT]["defaultConfig"], parsed, at)
 
 
 def _minor(version: str) -> tuple[int, int]:

@@ -145,3 +145,24 @@ def test_the_releases_own_mesh_configs_are_fine(release_dir: Path) -> None:
     assert len(configs) >= 3
     for config in configs:
         assert mistakes(config) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("concurrency: 2", None),
+        ("concurency: 2", ".concurency: no such field in Istio 1.30, did you mean concurrency?"),
+        ("concurrency: many", ".concurrency: must be a whole number of 32 bits"),
+        ("just text", ": must be an object, got 'just text'"),
+        ("{", ": must be an object, got '{'"),
+    ],
+)
+def test_a_proxys_own_config_in_an_annotation_is_checked(text: str, mistake: str | None) -> None:
+    """It is a ProxyConfig as YAML, wherever raw values have the annotation."""
+    values = {"podAnnotations": {"proxy.istio.io/config": text}}
+
+    found = mesh_config.annotation_conflicts("1.30.3", values, ("values", "istiod"))
+
+    lines = [each.line() for each in found]
+    place = 'values.istiod.podAnnotations["proxy.istio.io/config"]'
+    assert lines == [] if mistake is None else lines[0].startswith(f"{place}{mistake}")
