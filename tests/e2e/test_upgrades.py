@@ -12,6 +12,7 @@ from tests.fakes.engine import find_release
 from .checkout import Checkout
 
 OLD, NEW = "1-29-3", "1-30-3"
+NEWEST = "1.31.0-rc.0"
 
 
 @pytest.fixture
@@ -168,6 +169,31 @@ def test_a_gateway_that_istiod_deploys_follows_its_tag(upgrading: Checkout) -> N
         assert container["image"] == "docker.io/istio/proxyv2:1.30.3"
         assert gateway["status"]["updatedReplicas"] == gateway["status"]["availableReplicas"] == 1
         assert set(_revisions(upgrading).values()) == {NEW}
+        assert upgrading.changes("--refresh") == {}
+
+
+def test_the_next_minor_comes_in_place_and_by_a_canary(upgrading: Checkout) -> None:
+    """From 1.30 to 1.31, whose charts have new kinds of objects and other names in templates."""
+    first: dict[str, Any] = {"mode": "platform", "revision": NEW, **_release("1.30.3")}
+    tagged: dict[str, Any] = {**first, "revisionTags": {"prod": NEW}, "gatewayRevision": "prod"}
+    newest = {"revision": "1-31-0", **_release(NEWEST)}
+    moved: dict[str, Any] = {**tagged, "canary": newest, "revisionTags": {"prod": "1-31-0"}}
+    promoted: dict[str, Any] = {**moved, **newest, "canary": {}}
+    with upgrading.configured(**tagged):
+        upgrading.mesh("up")
+    with upgrading.configured(**{**tagged, **_release(NEWEST)}):
+        assert set(upgrading.changes().values()) <= {"update", "create"}, "in place"
+
+    with upgrading.configured(**moved):
+        upgrading.mesh("up")
+        assert _istiod_images(upgrading) == {
+            f"istiod-{NEW}": "docker.io/istio/pilot:1.30.3",
+            "istiod-1-31-0": f"docker.io/istio/pilot:{NEWEST}",
+        }
+        assert set(_revisions(upgrading).values()) == {"1-31-0"}
+    with upgrading.configured(**promoted):
+        upgrading.mesh("up")
+        assert list(_istiod_images(upgrading)) == ["istiod-1-31-0"]
         assert upgrading.changes("--refresh") == {}
 
 

@@ -9,7 +9,7 @@ from tests.fakes.engine import RecordingEngine, find_release, run
 from .helm import PluginCluster
 
 
-@pytest.fixture(scope="session", params=["1.30.3", "1.29.3"])
+@pytest.fixture(scope="session", params=["1.31.0-rc.0", "1.30.3", "1.29.3"])
 def version(request: pytest.FixtureRequest) -> str:
     """Name the releases to render: today's, and the one to upgrade from."""
     return request.param
