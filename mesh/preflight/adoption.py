@@ -1,4 +1,4 @@
-"""Adoption: objects that the stack would create, and that belong to nobody or to another stack."""
+"""Adoption: existing objects that the stack would create, owned by no stack or another one."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ from mesh.settings.schema import Settings
 def check(
     cluster: Cluster, running: RunningMesh, settings: Settings, planes: ControlPlanes
 ) -> None:
-    """Refuse objects that aren't the stack's, unless they are nobody's and `adopt` is set."""
+    """Refuse objects that the stack doesn't own, unless `adopt` is set and they can be adopted."""
     foreign = list(_foreign(running, settings))
     adoptable = [each for each in foreign if _can_be_adopted(each, running, settings, planes)]
     if settings.adopt and len(adoptable) == len(foreign):
@@ -61,7 +61,7 @@ def _foreign(running: RunningMesh, settings: Settings) -> Iterator[IstioObject]:
 def _can_be_adopted(
     found: IstioObject, running: RunningMesh, settings: Settings, planes: ControlPlanes
 ) -> bool:
-    """Tell whether an object is nobody's, and one that the stack creates too."""
+    """Return whether no stack owns the object, and this stack would create it too."""
     if running.owner(found):
         return False
     return found.kind == "Namespace" or (

@@ -20,11 +20,11 @@ OLDEST: tuple[tuple[str, str | None, tuple[int, int], str], ...] = (
     # https://istio.io/latest/blog/2024/ambient-reaches-ga/
     ("injection", "ambient", (1, 24), "ambient mode is for use since Istio 1.24"),
 )
-"""What an app's settings need: key, value, the oldest Istio, and why."""
+"""Minimum Istio versions for settings of an app: key, value, oldest version, and reason."""
 
 
 def check(cluster: Cluster, settings: Settings, platform: PlatformContract) -> None:
-    """Refuse a platform that isn't up or too old, and names that other stacks have."""
+    """Refuse a platform that is down or too old, and a namespace or host that is taken."""
     running = running_mesh.look(cluster)
     if running is None:
         return
@@ -36,7 +36,7 @@ def check(cluster: Cluster, settings: Settings, platform: PlatformContract) -> N
     refuse(
         f"{cluster} has no platform that stack {stack} can use",
         _lacks(running, settings, platform),
-        # Without --refresh Pulumi doesn't notice what somebody deleted.
+        # Without --refresh Pulumi doesn't notice deleted objects.
         f"bring it up: pulumi up --refresh --stack {remedies.platform_of(settings)}",
     )
     refuse(
@@ -95,7 +95,7 @@ def _lacks(running: RunningMesh, settings: Settings, platform: PlatformContract)
 
 
 def _taken(running: RunningMesh, settings: Settings) -> Iterator[str]:
-    """List the namespace and the host, where they are another stack's or nobody's."""
+    """List the app's namespace and host if they exist already and the stack doesn't own them."""
     ours = ownership.stack()
     part = running.namespaces.get(settings.bookinfo_namespace)
     if part is not None and (owner := running.owner(part)) != ours:

@@ -1,4 +1,4 @@
-"""Changes of the mesh's CA, which pods that run don't follow until they restart."""
+"""Changes of the mesh's CA, which running pods don't pick up until they restart."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ PROCEDURE = 'docs/security.md, "Another CA", has the steps that lose no request'
 
 
 def changes(client: Client, running: RunningMesh, settings: Settings) -> Iterator[str]:
-    """Describe what a change of the mesh's root certificates does to the pods that run."""
+    """Describe how a change of the mesh's root certificates affects running pods."""
     had = any(istiod.roots for istiod in running.istiods)
     if settings.cacerts is None and not had:
         return

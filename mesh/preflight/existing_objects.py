@@ -1,8 +1,8 @@
-"""Objects that the stack would create, that the cluster has, and that somebody else made.
+"""Existing objects that the stack would create, but that another tool made.
 
-A create of a newer Kubernetes plugin fails where such an object exists, in the middle of the
-update. One of 4.25 takes it over without a word, and a destroy would then delete it. So the
-preview refuses it, whatever the plugin would do.
+A newer Kubernetes plugin fails to create such an object, in the middle of the update. Version 4.25
+silently takes it over, and a destroy would then delete it. So the preview refuses it, whatever the
+plugin's version.
 """
 
 from collections.abc import Iterable, Iterator
@@ -39,7 +39,7 @@ IN_NAMESPACES = (
     (f"networking.{ISTIO}/v1", "VirtualService", "virtualservices"),
     (f"telemetry.{ISTIO}/v1", "Telemetry", "telemetries"),
 )
-"""What stacks create in namespaces: API, kind, and plural."""
+"""Kinds of objects that stacks create in namespaces: API, kind, and plural."""
 OF_THE_CLUSTER = (
     (f"{RBAC}/v1", "ClusterRole", "clusterroles"),
     (f"{RBAC}/v1", "ClusterRoleBinding", "clusterrolebindings"),
@@ -54,12 +54,12 @@ Managers = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Foreign:
-    """The objects that no Pulumi stack manages, each with the tools that do."""
+    """Objects that no Pulumi stack manages, each with the tools that manage it."""
 
     managers: dict[Key, Managers]
 
     def refuse(self) -> None:
-        """End the program as soon as it registers one of them, by pulumi.RunError."""
+        """Raise pulumi.RunError as soon as the program registers one of these objects."""
         if self.managers:
             pulumi.runtime.register_stack_transformation(self._refuse)
 
@@ -69,17 +69,17 @@ class Foreign:
             return
         _, api, kind = args.type_.split(":")
         name = str(metadata.get("name"))
-        for namespace in (metadata.get("namespace"), None):  # charts give one to ClusterRoles too
+        for namespace in (metadata.get("namespace"), None):  # charts set one on ClusterRoles too
             key = (_group(api), kind, namespace, name)
             if key in self.managers:
                 raise pulumi.RunError(_message(key, self.managers[key]))
 
 
 def find(cluster: Cluster, namespaces: Iterable[str]) -> Foreign:
-    """List what somebody else made in the stack's namespaces that are there, and cluster-wide.
+    """List objects that other tools made, in existing namespaces of the stack and cluster-wide.
 
-    Only the objects' metadata is asked for. Raises what `cluster_client.connect` takes for no
-    answer, inside of whose block it is to be called.
+    Requests only the objects' metadata. Raises the client's errors: call it inside a block of
+    `mesh.kubernetes.client.connect`, which handles them.
     """
     asked = [
         *((api, kind, plural, None) for api, kind, plural in OF_THE_CLUSTER),
@@ -96,11 +96,11 @@ def _foreign(
     root = api.replace("core/", "/api/") if api.startswith("core/") else f"/apis/{api}"
     place = f"/namespaces/{namespace}" if namespace else ""
     answer = client.get(f"{root}{place}/{plural}", headers=ONLY_METADATA)
-    if answer.is_error:  # a kind that the cluster doesn't have, or that one may not list
+    if answer.is_error:  # the cluster lacks the kind, or forbids listing it
         return
     for found in msgspec.json.decode(answer.content, type=_List).items or ():
         managers = tuple(dict.fromkeys(each.manager for each in found.metadata.managedFields))
-        # An object whose fields nobody set, such as a bare ServiceAccount, has no managers: it may
+        # An object without any set field, such as a bare ServiceAccount, has no managers: it may
         # be the stack's own.
         if managers and not any(manager.startswith(PULUMI) for manager in managers):
             yield (_group(api), kind, namespace, found.metadata.name), managers

@@ -1,4 +1,4 @@
-"""What a cluster has that gateways would fail on."""
+"""Obstacles to gateways in the cluster: namespace labels, and CRDs of the Gateway API."""
 
 from collections.abc import Iterator
 
@@ -14,14 +14,14 @@ from mesh.settings.labels import INJECTION
 from mesh.settings.schema import Settings
 
 NEEDS_NEWER_CRDS = (1, 30)
-"""The first Istio that reads TLSRoutes and ReferenceGrants by the API's version v1 only."""
+"""First Istio minor that reads TLSRoutes and ReferenceGrants in the API's version v1 only."""
 OLDEST_CRDS = (1, 5)
-"""The first Gateway API that has them there."""
+"""First Gateway API release that has both in v1."""
 REMEDY = "let the cluster bring it: pulumi config set gatewayApiCrds cluster"
 
 
 def obstacles(client: Client, settings: Settings, bundle: Bundle | None) -> Iterator[str]:
-    """Name each with its remedy; `bundle` is the one that the stack is about to bring."""
+    """List the obstacles with their remedies; `bundle` has the CRDs that the stack will create."""
     for namespace in client.list(Namespace, labels={INJECTION: "disabled"}):
         name = namespace.metadata.name if namespace.metadata else None
         if name in settings.gateway_namespaces and settings.routing_api == "istio":
@@ -34,7 +34,7 @@ def obstacles(client: Client, settings: Settings, bundle: Bundle | None) -> Iter
 
 
 def outdated_crds(client: Client, planes: ControlPlanes, bundle: Bundle | None) -> Iterator[str]:
-    """Name CRDs of the Gateway API that are too old for an Istio of the stack, as warnings."""
+    """List warnings about Gateway API CRDs that are too old for an Istio of the stack."""
     notes = _notes(client)
     found = versions.parse((notes or {}).get(VERSION, "")) or ()
     brought = versions.parse(bundle.version) if bundle else None

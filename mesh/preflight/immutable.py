@@ -10,7 +10,7 @@ from mesh.settings.schema import Settings
 
 
 def changed(running: RunningMesh, cluster: Cluster, settings: Settings) -> Iterator[str]:
-    """List such changes, each with its remedy."""
+    """List changes of these settings, each with its remedy."""
     own = {name for name, owner in running.owners.items() if owner == ownership.stack()}
     known = {running.contexts[name] for name in own & running.contexts.keys()} - {cluster.context}
     for context in sorted(known):

@@ -21,23 +21,23 @@ REMEDY = (
 
 @dataclass(frozen=True, kw_only=True)
 class Removed:
-    """What runs now, and won't after the update."""
+    """Revisions and tags that run now and that the update removes."""
 
     revisions: frozenset[str]
-    """Control planes. A proxy asks the Service of the revision that injected it, and no tag."""
+    """Revisions of control planes. A proxy connects to its revision's Service, never to a tag's."""
     labels: frozenset[str]
-    """Revisions and tags that no injector will serve; pods are injected by a tag as well."""
+    """Revisions and tags that no injector will serve; namespaces and pods may use either."""
 
     def __bool__(self) -> bool:
-        """Tell whether there are any."""
+        """Return whether the update removes any."""
         return bool(self.revisions or self.labels)
 
 
 def removed(running: RunningMesh, settings: Settings, planes: ControlPlanes) -> Removed:
     """Find the stack's control planes and injectors that the update removes.
 
-    A control plane goes when its revision is no longer set, when its revision turns into a tag,
-    and when the chart's values say that istiod runs in another cluster.
+    A control plane is removed when its revision is no longer set, when its revision turns into a
+    tag, or when the chart's values say that istiod runs in another cluster.
     """
     stack = ownership.stack()
     kept = {plane.revision for plane in planes.all if runs_istiod(settings, plane)}
@@ -60,7 +60,7 @@ def users(
 ) -> Iterator[str]:
     """List the pods and the namespaces that use what the update removes.
 
-    `pods` are those with a proxy: the revision that injected each, and its name.
+    `pods` are the pods with a proxy: the revision that injected each, and its name.
     """
     for revision in sorted(gone.revisions):
         if users := sorted(pod for injected_by, pod in pods if injected_by == revision):

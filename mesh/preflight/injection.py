@@ -1,4 +1,4 @@
-"""Checks of what injects sidecars: labels that prevent it, and webhooks that were deleted."""
+"""Checks of sidecar injection: labels that prevent it, and webhooks that were deleted."""
 
 from collections.abc import Iterator, Mapping
 
@@ -14,10 +14,10 @@ Labels = Mapping[str, str | None]
 
 
 def wrong_labels(running: RunningMesh, wanted: Labels) -> Iterator[str]:
-    """List namespaces whose label istio-injection, set by somebody else, prevents injection.
+    """List namespaces where another tool set a label istio-injection that prevents injection.
 
-    Of the two labels istio-injection wins, whatever it says. The stack removes its own one, and
-    leaves one that another field manager set.
+    Any value of istio-injection overrides istio.io/rev. The stack removes the label if it set it,
+    and leaves it if another field manager did.
     """
     for namespace, revision in wanted.items():
         if revision and (value := running.foreign_injection_labels.get(namespace)):
@@ -41,10 +41,10 @@ def labels_of(settings: Settings, planes: ControlPlanes) -> Labels:
 def deleted_injectors(
     running: RunningMesh, settings: Settings, planes: ControlPlanes
 ) -> Iterator[str]:
-    """List revisions and tags whose istiod runs and whose webhook somebody deleted.
+    """List revisions and tags with a running istiod and a deleted injection webhook.
 
-    `pulumi up` without --refresh doesn't recreate it. A revision's webhook comes with its istiod;
-    a tag's may be about to come for the first time, so it counts once a namespace asks for it.
+    `pulumi up` without --refresh doesn't recreate it. A revision's webhook is created with its
+    istiod. A tag's may not have been created yet, so it counts only if a namespace uses the tag.
     """
     with_istiod = {
         istiod.revision
@@ -64,7 +64,7 @@ def deleted_injectors(
 
 
 def _has_injector(plane: ControlPlane, settings: Settings) -> bool:
-    """Whether the release's charts bring one, as the stack sets them."""
+    """Return whether the release's charts create an injector, with the stack's values."""
     if plane.release.is_umbrella:
         charts = umbrella.enabled(settings, plane.release)
         return "sidecarInjectorWebhook" in {chart.name for chart in charts}

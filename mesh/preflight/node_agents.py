@@ -1,4 +1,4 @@
-"""Node agents that a cluster's nodes wouldn't find."""
+"""CNI plugins in a folder where the cluster's nodes wouldn't find them."""
 
 from collections.abc import Iterator
 
@@ -7,10 +7,10 @@ from mesh.settings.schema import Settings
 
 
 def misplaced(kubernetes: str, settings: Settings) -> Iterator[str]:
-    """List a cluster of GKE's that the stack doesn't know as one; `kubernetes` is its version.
+    """Report a GKE cluster if the stack isn't set up for GKE; `kubernetes` is its version.
 
-    GKE's nodes look for CNI plugins in a folder of their own: without the plugin no pod there
-    would get its network (istio.io, Platform-Specific Prerequisites).
+    GKE's nodes look for CNI plugins in another folder: without the plugin no pod there would get
+    its network (istio.io, Platform-Specific Prerequisites).
     """
     needs_cni = "istio-cni" in settings.data_plane.node_agents
     if needs_cni and GKE in kubernetes and not is_gke(settings) and not sets_cni_bin_dir(settings):

@@ -36,9 +36,9 @@ def check(
 ) -> None:
     """Refuse a cluster that doesn't answer, or in which the stack would break something.
 
-    The stack's own namespaces must be absent, or bear its mark, unless it may adopt them.
-    `bundle` are the CRDs of the Gateway API that it creates; `running` is the cluster's mesh,
-    None for a stack that is only rendered.
+    The stack's namespaces must not exist yet, or have the annotation that it owns them, unless
+    `adopt` is set. `bundle` has the CRDs of the Gateway API that the stack creates; `running` is
+    the cluster's mesh, None for a stack that is only rendered.
     """
     if running is None:
         return
@@ -50,7 +50,7 @@ def check(
         if not settings.adopt and applies_server_side(kubernetes):
             own = [name for name in settings.namespaces if name in running.namespaces]
             foreign = existing_objects.find(cluster, own)
-        # All pods of a cluster are many: asked for only when they can matter.
+        # A cluster may have many pods: list them only if the update removes a revision or tag.
         pods = list(injected_pods(client)) if removed else []
         warnings = [
             *certificates.changes(client, running, settings),
@@ -120,7 +120,7 @@ def _missing_namespaces(settings: Settings, running: RunningMesh) -> Iterator[st
 def _warn(
     cluster: Cluster, settings: Settings, planes: ControlPlanes, running: RunningMesh
 ) -> None:
-    """Warn of what the update mends or can't mend."""
+    """Warn of problems that don't stop the update."""
     adoption.warn_of_istioctl(running)
     if watch_list.is_unknown(running.kubernetes) and not watch_list.is_off():
         pulumi.log.warn(watch_list.remedy(running.kubernetes))

@@ -1,4 +1,4 @@
-"""What a person is told to run, with the name of the stack in it."""
+"""Remedies that messages suggest: commands with the name of the stack."""
 
 import pulumi
 
@@ -6,15 +6,15 @@ from mesh.settings.schema import Settings
 
 
 def make_up() -> str:
-    """Name the command that deploys the stack."""
+    """Return the command that deploys the stack."""
     return f"make up STACK={pulumi.get_stack()}"
 
 
 def bring_back(stack: str = "") -> str:
-    """Say how to get back what was deleted behind a stack's back; not named = the running one.
+    """Return the command that recreates a stack's deleted objects; empty = the running stack.
 
-    Its state still has that, so only a refresh finds it gone. Pods aren't part of the state: those
-    that were made meanwhile stay as they are.
+    The stack's state still has the objects, so only a refresh finds that they are gone. Pods
+    aren't part of the state: pods that were created meanwhile stay as they are.
     """
     own = pulumi.get_stack()
     return (
@@ -25,5 +25,5 @@ def bring_back(stack: str = "") -> str:
 
 
 def platform_of(settings: Settings) -> str:
-    """Name the stack that the control plane belongs to; empty = the running one."""
+    """Return the name of the stack that has the control plane; empty = the running stack."""
     return (settings.platform_stack or "PLATFORM") if settings.mode == "app" else ""

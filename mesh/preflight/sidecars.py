@@ -1,4 +1,4 @@
-"""Changes of what sidecars are injected with, which those that run don't follow."""
+"""Changes of the injected configuration, which running sidecars don't pick up."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -25,9 +25,9 @@ def announce(
     planes: ControlPlanes,
     injectors: Mapping[str, Injector],
 ) -> None:
-    """Warn, once the charts are rendered, of injected configuration that differs from today's.
+    """Warn of changes of the injected configuration, once the charts are rendered.
 
-    Raises pulumi.RunError when the cluster can't be asked.
+    Raises pulumi.RunError when the cluster can't be queried.
     """
     if not cluster.is_there or _is_left_out(settings):
         return
@@ -41,12 +41,12 @@ def announce(
 
 
 def _is_left_out(settings: Settings) -> bool:
-    """Tell whether the chart renders no ConfigMap of the injector."""
+    """Return whether the chart leaves out the injector's ConfigMap."""
     return bool((settings.values.istiod.get("global") or {}).get("omitSidecarInjectorConfigMap"))
 
 
 def _live(client: Client, settings: Settings, plane: ControlPlane) -> Config | None:
-    """Read what an istiod injects today; None where it doesn't run, or may not be read."""
+    """Read the live configuration of an injector; None if it isn't there or can't be read."""
     suffix = f"-{plane.chart_value}" if plane.chart_value else ""
     try:
         mesh, injector = (
@@ -70,7 +70,7 @@ def _warn(plane: ControlPlane, before: Config, after: Config) -> None:
 
 
 def _changed(before: Config, after: Config) -> Iterator[str]:
-    """List what differs: fields of the proxy's config and of the injector's values, templates."""
+    """List differences in the proxy's config, in the injector's values, and in the templates."""
     mesh = [fast_yaml.load(config.mesh) or {} for config in (before, after)]
     yield from _paths(*(each.get("defaultConfig") for each in mesh), "meshConfig.defaultConfig")
     yield from _paths(*(json.loads(each.values or "{}") for each in (before, after)), "values")

@@ -1,4 +1,4 @@
-"""The one place where a helm.v3.Chart is made, with its transformations."""
+"""Helm charts: the only place that creates a helm.v3.Chart, with its transformations."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -27,9 +27,9 @@ ISTIO = ".istio.io"
 HOOK = "helm.sh/hook"
 DELETION = ("pre-delete", "post-delete")
 STARTED = "mesh.pulumi.com/started"
-"""A label of what was started again: the generation that the Deployment had at 0 replicas."""
+"""Label of a Deployment that was scaled up from 0 replicas: the generation that it had then."""
 NO_TOKEN_SECRETS = (1, 24)
-"""The first Kubernetes that makes no Secret for each ServiceAccount."""
+"""First Kubernetes version that creates no token Secret for a ServiceAccount."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,17 +43,17 @@ class ChartArgs:
     setting: str
     """The setting that holds the stack's raw values of this chart."""
     scaled_to_zero: Mapping[str, int] = field(default_factory=dict)
-    """Deployments that somebody scaled to nothing, by name: the generation that this made."""
+    """Generation of each Deployment that somebody scaled to 0 replicas, by its name."""
 
 
 def make(name: str, args: ChartArgs, opts: pulumi.ResourceOptions) -> Chart:
     """Render a chart from disk under its helm release name; wait for it with `.ready`."""
 
     def put_in_order(manifest: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
-        """Make an object after what it needs; nothing else orders a v3 Chart.
+        """Create an object after the objects that it needs; nothing else orders a v3 Chart.
 
-        istiod looks for its injection template once: started before the ConfigMap is there, it
-        never injects, nor writes the caBundle that its webhook waits for (seen with 1.30).
+        istiod looks for its injection template once: if it starts before the ConfigMap exists, it
+        never injects, and never writes the caBundle that its webhook waits for (seen with 1.30).
         """
         if needed := _needs(manifest):
             before = chart.resources.apply(lambda made: _pick(made, needed))
@@ -81,7 +81,7 @@ def make(name: str, args: ChartArgs, opts: pulumi.ResourceOptions) -> Chart:
 def deletion_hooks(
     name: str, args: ChartArgs, opts: pulumi.InvokeOptions
 ) -> pulumi.Output[list[dict[str, Any]]]:
-    """Render what helm creates when the release is deleted: `make` leaves it out."""
+    """Render the chart's `pre-delete` and `post-delete` hooks, which `make` leaves out."""
     options = _options(args)
     vars(options)["release_name"] = name  # as the SDK's Chart does
 
@@ -99,22 +99,22 @@ def _options(args: ChartArgs) -> LocalChartOpts:
         path=str(args.path),
         namespace=args.namespace,
         values=dict(args.values),
-        # Else a preview without a cluster renders for Kubernetes 1.20.
+        # Without it, a preview without a cluster renders for Kubernetes 1.20.
         kube_version=args.kube_version,
-        # IstioCRDs owns them; the charts that ship them in templates/ get values for that.
+        # IstioCRDs creates them; charts with CRDs in templates/ get values that omit them.
         skip_crd_rendering=True,
     )
 
 
 Needed = Callable[[str, str], bool]
-"""Tells by an API group and a kind whether something comes after all such objects."""
+"""Predicate on (API group, kind): whether the object must wait for objects of that kind."""
 
 
 def _needs(manifest: Mapping[str, Any]) -> Needed | None:
-    """Tell what of the same chart an object comes after; None is nothing.
+    """Return which kinds of the same chart an object must wait for; None = it waits for nothing.
 
-    What configures the mesh waits for the workloads, as one of them checks it. A helm hook that
-    runs after the installation waits for everything.
+    Objects that configure the mesh wait for the workloads, since one of those validates them. A
+    helm hook that runs after the installation waits for everything.
     """
     group, kind = manifest["apiVersion"].rpartition("/")[0], manifest["kind"]
     if kind in WORKLOADS:
@@ -127,7 +127,7 @@ def _needs(manifest: Mapping[str, Any]) -> Needed | None:
 
 
 def _pick(resources: Mapping[str, pulumi.Resource], needed: Needed) -> list[pulumi.Resource]:
-    """Pick from a chart's resources, by keys such as apps/v1/Deployment:istio-system/istiod."""
+    """Return the needed resources of a chart; keys are like apps/v1/Deployment:NAMESPACE/istiod."""
     picked = []
     for key, resource in resources.items():
         version, _, kind = key.partition(":")[0].rpartition("/")
@@ -143,17 +143,17 @@ def _is_deletion_hook(manifest: Mapping[str, Any]) -> bool:
 
 
 def leave_out_deletion_hooks(manifest: dict[str, Any], _opts: pulumi.ResourceOptions) -> None:
-    """Make none of what helm creates at a deletion only: an installation isn't one."""
+    """Drop `pre-delete` and `post-delete` hooks; `DeletionHooks` runs them on destroy."""
     if _is_deletion_hook(manifest):
         manifest.clear()
-        # How the SDK wants it said that there is no object.
+        # An empty List stands for no object in the SDK.
         manifest |= {"apiVersion": "v1", "kind": "List", "items": [], "metadata": {}}
 
 
 def wait_for_address_only(manifest: dict[str, Any], _opts: pulumi.ResourceOptions) -> None:
-    """Wait for a load balancer's address, and for no other Service.
+    """Wait for the address of a LoadBalancer Service, and for no other Service.
 
-    Pulumi's own wait for a Service sleeps 10 s to say what the Deployment's wait says too.
+    Pulumi's own wait for a Service sleeps 10 s; the wait for its Deployment is enough.
     """
     if manifest["kind"] == "Service":
         if manifest["spec"].get("type") == "LoadBalancer":
@@ -166,32 +166,32 @@ def wait_for_address_only(manifest: dict[str, Any], _opts: pulumi.ResourceOption
 def scale(
     manifest: dict[str, Any], opts: pulumi.ResourceOptions, scaled_to_zero: Mapping[str, int]
 ) -> None:
-    """Leave the replicas to the autoscaler, but start what it never touches again: a 0."""
+    """Leave the replicas to the autoscaler, but set 1 in place of 0, which it never changes."""
     if manifest["kind"] != "Deployment" or "replicas" in manifest["spec"]:
         return
     metadata = manifest["metadata"]
     if generation := scaled_to_zero.get(metadata["name"]):
         manifest["spec"]["replicas"] = 1
-        # Without it there would be nothing to do, as far as the stack's state knows: there an
-        # earlier update's replica still is (provider/pkg/provider/provider.go, Diff).
+        # Without the label Pulumi would see no change: the stack's state still has the replica of
+        # an earlier update (provider/pkg/provider/provider.go, Diff).
         metadata["labels"] = {**(metadata.get("labels") or {}), STARTED: str(generation)}
     else:
-        # What an earlier update started stays as the autoscaler has it.
+        # A Deployment that an earlier update started keeps its label and the current replicas.
         opts.ignore_changes = ["spec.replicas", f'metadata.labels["{STARTED}"]']
 
 
 def never_wait_for_token(manifest: dict[str, Any], _opts: pulumi.ResourceOptions) -> None:
-    """Leave a ServiceAccount's Secret to Kubernetes, which takes milliseconds.
+    """Skip the wait for a ServiceAccount's Secret, which Kubernetes creates in milliseconds.
 
-    Pulumi waits for one more than the account has: a changed one would wait for ever
-    (provider/pkg/await/awaiters.go, untilCoreV1ServiceAccountInitialized).
+    Pulumi waits for one more Secret than the account has, so the update of an account would never
+    end (provider/pkg/await/awaiters.go, untilCoreV1ServiceAccountInitialized).
     """
     if manifest["kind"] == "ServiceAccount":
         _annotate(manifest, "pulumi.com/skipAwait", "true")
 
 
 def gate_on_injector(manifest: dict[str, Any], _opts: pulumi.ResourceOptions) -> None:
-    """Call the injector ready when istiod has signed it: until then pods get no sidecar."""
+    """Wait until istiod has written the injector's caBundle: until then pods get no sidecar."""
     if manifest["kind"] == "MutatingWebhookConfiguration":
         _annotate(
             manifest,
@@ -201,9 +201,9 @@ def gate_on_injector(manifest: dict[str, Any], _opts: pulumi.ResourceOptions) ->
 
 
 def fail_closed(manifest: dict[str, Any], _opts: pulumi.ResourceOptions) -> None:
-    """Render what istiod makes of its validators, so that they never conflict over the field.
+    """Render the failurePolicy that istiod sets on its validators, so that the two never conflict.
 
-    Charts since 1.28.6 and 1.29.2 do so by a value of their own; older ones can't.
+    Charts since 1.28.6 and 1.29.2 have a value for that; older ones don't.
     """
     if manifest["kind"] == "ValidatingWebhookConfiguration":
         for webhook in manifest["webhooks"]:
@@ -211,7 +211,7 @@ def fail_closed(manifest: dict[str, Any], _opts: pulumi.ResourceOptions) -> None
 
 
 def leave_out_empty_ca(manifest: dict[str, Any], _opts: pulumi.ResourceOptions) -> None:
-    """Leave the field to the injector, which writes it: an update would empty it again."""
+    """Leave out an empty caBundle, which the injector fills: an update would empty it again."""
     if manifest["kind"].endswith("WebhookConfiguration"):
         for webhook in manifest["webhooks"]:
             if webhook.get("clientConfig", {}).get("caBundle") == "":

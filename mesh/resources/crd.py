@@ -1,4 +1,4 @@
-"""The one place where a CustomResourceDefinition is made: established before `ready` says so."""
+"""CustomResourceDefinitions: the only place that creates one, and waits for `Established`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ def make(crd: Mapping[str, Any], opts: pulumi.ResourceOptions) -> pulumi.CustomR
             **crd["metadata"],
             "annotations": {
                 **crd["metadata"].get("annotations", {}),
-                # Pulumi doesn't wait for a CRD by itself, and then its kinds don't exist.
+                # By itself Pulumi doesn't wait for a CRD, and objects of its kind would fail.
                 "pulumi.com/waitFor": "condition=Established",
             },
         },

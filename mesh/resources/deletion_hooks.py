@@ -1,4 +1,4 @@
-"""Helm's hooks for a deletion, run where helm would: when all of the release is gone."""
+"""Helm's deletion hooks, run after all other objects of the release are deleted."""
 
 from pathlib import Path
 from typing import Any
@@ -10,25 +10,25 @@ from mesh.kubernetes.cluster import Cluster
 
 
 class DeletionHooksProvider(ResourceProvider):
-    """Keeps the hooks' manifests while the release is there; deleting them is running them."""
+    """Provider that keeps the hooks' manifests in the state, and runs the hooks on delete."""
 
     serialize_as_secret_always = False
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Keep them."""
+        """Keep the manifests."""
         return CreateResult("deletion-hooks", props)
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Never replace: that would run them while the release is there."""
+        """Report an update, never a replacement, which would run the hooks before a destroy."""
         keys = ("kubeconfig", "context", "manifests")
         return DiffResult(changes=any(_olds.get(key) != _news.get(key) for key in keys))
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        """Keep the new ones."""
+        """Keep the new manifests."""
         return UpdateResult(_news)
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """Run them, unless they were made for no cluster."""
+        """Run the hooks, unless they were rendered without a cluster."""
         if not _props["context"]:
             return
         from mesh.resources import hook_run  # noqa: PLC0415 - a client that only a destroy needs
@@ -39,7 +39,7 @@ class DeletionHooksProvider(ResourceProvider):
 
 
 class DeletionHooks(Resource, module="mesh", name="DeletionHooks"):
-    """Comes before what they clean up after, and so goes after it."""
+    """Deletion hooks of a chart, created before it, so that Pulumi deletes them after it."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Deployments of extensions/v1beta1, as releases before Istio 1.5 have them: how they are awaited.
+"""Deployments of extensions/v1beta1, which releases before Istio 1.5 have, and the wait for them.
 
 Pulumi's own wait reads a Deployment as apps/v1 and keeps that in the state: the next update shows a
 change of apiVersion, and ends the plugin with "expected APIVersion" (provider/pkg/await/await.go,
@@ -12,9 +12,9 @@ EARLY = ("extensions/v1beta1", "Deployment")
 
 
 def await_pods(manifest: dict[str, Any]) -> None:
-    """Wait until as many pods as wanted are of the newest template and ready.
+    """Wait until all wanted pods have the newest template and are ready.
 
-    Where an autoscaler decides how many, until enough are ready to count as available.
+    If an autoscaler sets their number, wait until the Deployment is available.
     """
     if (manifest["apiVersion"], manifest["kind"]) != EARLY:
         return

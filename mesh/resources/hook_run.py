@@ -1,4 +1,4 @@
-"""Run helm's hooks: make what they consist of, wait for their jobs, take it all away again."""
+"""Run of helm's hooks: create their objects, wait for their Jobs, delete all of them."""
 
 import time
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ CONFLICT, NOT_FOUND = 409, 404
 
 
 def run(cluster: Cluster, hooks: Sequence[Manifest], *, patience: float = PATIENCE) -> None:
-    """Run them by their weights, each job until it has succeeded, and delete them then.
+    """Run the hooks by weight, wait until each Job has succeeded, then delete all of them.
 
-    Raises RuntimeError when a job fails or isn't done in time; what was made stays to be looked at.
+    Raises RuntimeError when a Job fails or isn't done in time; its objects then stay for debugging.
     """
     with plain(cluster) as client:
         in_order = sorted(hooks, key=_weight)
@@ -40,13 +40,13 @@ def _path(hook: Manifest) -> str:
     version, namespace = hook["apiVersion"], hook["metadata"].get("namespace")
     api = f"/apis/{version}" if "/" in version else f"/api/{version}"
     place = f"{api}/namespaces/{namespace}" if namespace else api
-    # The plural of all kinds that run a job: ServiceAccount, ClusterRole, ConfigMap, ...
+    # The right plural of every kind that a Job needs: ServiceAccount, ClusterRole, ConfigMap, ...
     return f"{place}/{hook['kind'].lower()}s"
 
 
 def _create(client: httpx2.Client, hook: Manifest) -> None:
     answer = client.post(_path(hook), json=hook)
-    if answer.status_code != CONFLICT:  # left by a run that was cut off: the job goes on
+    if answer.status_code != CONFLICT:  # left by an interrupted run: its Job goes on
         checked(answer)
 
 
@@ -74,7 +74,7 @@ def _wait(client: httpx2.Client, job: Manifest, patience: float) -> None:
 
 
 def _delete(client: httpx2.Client, hook: Manifest) -> None:
-    # What the job's pods were made from goes with the job.
+    # Without it, a Job's pods would stay.
     options = {"propagationPolicy": "Background"}
     answer = client.delete(f"{_path(hook)}/{hook['metadata']['name']}", params=options)
     if answer.status_code != NOT_FOUND:

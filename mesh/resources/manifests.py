@@ -1,4 +1,4 @@
-"""What a release ships as YAML, made into resources in the order that the objects need."""
+"""YAML manifests of a release, registered as resources in the order that they need."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ WORKLOADS = ("DaemonSet", "Deployment", "Job", "StatefulSet")
 
 
 def make(prefix: str, text: str, opts: pulumi.ResourceOptions) -> list[pulumi.Resource]:
-    """Register every object of a text, and what runs pods after what the pods are made from.
+    """Register every object of a text, the workloads after all other objects.
 
-    The SDK's ConfigFile makes them inside an apply and in no order: a pod whose account isn't
-    there yet is refused, and retried ever later.
+    The SDK's ConfigFile creates them inside an apply and in no order: a pod without its
+    ServiceAccount is refused, and retried at growing intervals.
     """
     manifests = [manifest for manifest in fast_yaml.load_all(text) if manifest]
     parts = [_make(prefix, m, opts) for m in manifests if m["kind"] not in WORKLOADS]
@@ -24,7 +24,7 @@ def make(prefix: str, text: str, opts: pulumi.ResourceOptions) -> list[pulumi.Re
 
 def _make(prefix: str, manifest: dict[str, Any], opts: pulumi.ResourceOptions) -> pulumi.Resource:
     chart.wait_for_address_only(manifest, opts)
-    # The SDK's classes by kind are this with types; the plugin takes any kind by its token.
+    # The SDK's class of a kind only adds types to this; the plugin takes any kind by its token.
     group_version = manifest["apiVersion"]
     group = group_version if "/" in group_version else f"core/{group_version}"
     token = f"kubernetes:{group}:{manifest['kind']}"

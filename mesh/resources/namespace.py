@@ -1,4 +1,4 @@
-"""The one place where a namespace of the stack's own is made, with what its pods are pulled by."""
+"""Namespaces of the stack: the only place that creates one, with its image pull Secret."""
 
 from collections.abc import Mapping
 
@@ -22,7 +22,7 @@ def make(
     labels: Mapping[str, str] | None = None,
     annotations: Mapping[str, str] | None = None,
 ) -> list[pulumi.Resource]:
-    """Register a namespace that bears the stack's mark, and the pull Secret if there is one."""
+    """Register a namespace with the stack's annotations, and the pull Secret if there is one."""
     own = Namespace(
         f"{name}-namespace",
         metadata={
@@ -32,7 +32,7 @@ def make(
         },
         opts=pulumi.ResourceOptions(
             parent=parent,
-            # A namespace is gone when all in it is gone; giving up early leaves it Terminating.
+            # A namespace is deleted after all objects in it; a short timeout leaves it Terminating.
             custom_timeouts=pulumi.CustomTimeouts(delete="20m"),
         ),
     )

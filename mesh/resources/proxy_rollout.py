@@ -1,4 +1,4 @@
-"""The rollout of a proxy that istiod deploys: part of the preview, and waited for by an update."""
+"""Rollout of a proxy that istiod deploys: a preview shows it, and an update waits for it."""
 
 import time
 from pathlib import Path
@@ -15,11 +15,11 @@ PAUSE = 0.5  # seconds
 SETTLE = 3.0  # seconds in which istiod notices that its template's values have changed
 NOT_FOUND = 404
 DECIDE = ("revision", "version", "template", "deployment", "namespace")
-"""Inputs by which the pods change; where the cluster is to be found may change without them."""
+"""Inputs that change the pods; the kubeconfig and the context don't."""
 
 
 class ProxyRolloutProvider(ResourceProvider):
-    """Waits where Pulumi itself can't: the Deployment is istiod's, and no resource of the stack."""
+    """Provider that waits for the rollout: Pulumi can't, since istiod creates the Deployment."""
 
     serialize_as_secret_always = False
 
@@ -29,7 +29,7 @@ class ProxyRolloutProvider(ResourceProvider):
         return CreateResult("proxy-rollout", props)
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Show a change of the revision, of Istio's version, or of what fills the template."""
+        """Report a change of the revision, of Istio's version, or of the template's values."""
         keys = (*DECIDE, "kubeconfig", "context")
         return DiffResult(changes=any(_olds.get(key) != _news.get(key) for key in keys))
 
@@ -43,7 +43,7 @@ class ProxyRolloutProvider(ResourceProvider):
 
 
 class ProxyRollout(Resource, module="mesh", name="ProxyRollout"):
-    """Comes after the Gateway, and before what needs its proxy."""
+    """Rollout of a Gateway's proxy: depend on it before creating objects that need the proxy."""
 
     def __init__(
         self,
@@ -59,8 +59,8 @@ class ProxyRollout(Resource, module="mesh", name="ProxyRollout"):
     ) -> None:
         """Wait for a Deployment.
 
-        `version` is the tag of the proxy's image, empty where it isn't known; `template` changes
-        with what istiod makes the pods' template of.
+        `version` is the tag of the proxy's image, empty if unknown; `template` changes with the
+        values that istiod fills the pod template with.
         """
         super().__init__(
             ProxyRolloutProvider(),
@@ -79,11 +79,11 @@ class ProxyRollout(Resource, module="mesh", name="ProxyRollout"):
 
 
 def _wait(props: dict[str, Any]) -> None:
-    """Wait until all pods are of the wanted revision and version, and ready.
+    """Wait until all pods have the wanted revision and version, and are ready.
 
-    Raises RuntimeError when they aren't in time.
+    Raises RuntimeError when that takes too long.
     """
-    if not props["context"]:  # made for no cluster
+    if not props["context"]:  # rendered without a cluster
         return
     from mesh.kubernetes.client import checked, plain  # noqa: PLC0415 - a client for updates only
 
@@ -109,7 +109,7 @@ def _wait(props: dict[str, Any]) -> None:
 
 
 def lacking(live: dict[str, Any], revision: str, version: str) -> str:
-    """Say what a Deployment lacks to be rolled out; nothing once it is."""
+    """Return why the rollout of a Deployment isn't complete; empty once it is."""
     template, status = live["spec"]["template"], live.get("status") or {}
     of = (template["metadata"].get("annotations") or {}).get(REVISION, revision)
     if of != revision:

@@ -55,9 +55,9 @@ def mysql_secret(settings: Settings) -> Data | None:
 
 
 def password_mark(settings: Settings) -> dict[str, str]:
-    """Return an annotation for pods that read the password at their start: it restarts them.
+    """Return an annotation that changes with the password, and so restarts the pods that read it.
 
-    Slow to compute, and salted, since whoever may read the pods could guess the password by it.
+    The hash is slow and salted: anybody who can read the pods could guess the password otherwise.
     """
     password = settings.bookinfo_mysql_password
     if password is None:

@@ -1,4 +1,4 @@
-"""Maps of strings in rendered objects: labels, annotations, selectors, variables of containers."""
+"""Maps of strings in rendered objects: labels, annotations, selectors, environment variables."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,16 +13,16 @@ ISTIO = ".istio.io"
 
 
 def refuse_others(manifest: Mapping[str, Any], values: Mapping[str, Any], setting: str) -> None:
-    """Refuse an object whose map of strings has another value, which the API server would refuse.
+    """Refuse an object with another value in a map of strings, as the API server would.
 
-    `values` are those that its chart was rendered with, `setting` the one that they come from.
+    `values` are the values that its chart was rendered with, `setting` the setting that has them.
     Raises pulumi.RunError.
     """
     found = list(_others(manifest))
     if not found:
         return
     metadata = manifest.get("metadata") or {}
-    # The same value may stand below a chart's prefix too: the shortest path is the stack's own.
+    # A chart's prefix may repeat the value further down: the shortest path is the stack's own.
     given = sorted((path for path, _ in _others(values)), key=len, reverse=True)
     by_key = {path[-1]: path_of((setting, *path)) for path in given}
     settings = [by_key[path[-1]] for path, _ in found if path[-1] in by_key]
@@ -36,7 +36,7 @@ def refuse_others(manifest: Mapping[str, Any], values: Mapping[str, Any], settin
 
 
 def _others(value: Any, path: tuple[Step, ...] = ()) -> Iterator[tuple[tuple[Step, ...], Any]]:
-    """List values that are no text where Kubernetes has maps of strings."""
+    """List values in Kubernetes' maps of strings that aren't text, with their paths."""
     if isinstance(value, list):
         for index, each in enumerate(value):
             yield from _others(each, (*path, index))

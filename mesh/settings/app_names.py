@@ -1,4 +1,4 @@
-"""The namespace and host of a stack's application, made from the stack's name."""
+"""Namespace and host of a stack's application, derived from the stack's name."""
 
 import re
 
@@ -7,28 +7,28 @@ from pydantic import ValidationInfo
 from mesh.settings.fields import DNS_LABEL
 
 APP = "bookinfo"
-# The last label has a letter first: an IP address is no host name.
+# The last label starts with a letter: an IP address is no host name.
 HOST = re.compile(rf"({DNS_LABEL.pattern}\.)+(?=[a-z]){DNS_LABEL.pattern}")
 LONGEST_HOST = 253
 LONGEST = 63 - len(APP) - 1  # characters of a DNS label that `bookinfo-` leaves
 
 
 def fit(name: str) -> str:
-    """Turn a name into a DNS label that leaves room for the application's; may be empty."""
+    """Turn a name into a DNS label with room for the prefix `bookinfo-`; may be empty."""
     return re.sub(r"[^-a-z0-9]", "-", name.lower()).strip("-")[:LONGEST].rstrip("-")
 
 
 def namespace(value: str, info: ValidationInfo) -> str:
-    """Default the namespace: one per app stack, since several share a cluster."""
+    """Return the namespace; each app stack has its own default, since several share a cluster."""
     if value or info.data.get("mode") != "app":
         return value or APP
     return f"{APP}-{_fitted(_stack(info))}"
 
 
 def host(value: str, info: ValidationInfo) -> str:
-    """Default the host to one that no other stack has; check one that is set."""
+    """Return the host, checked if it is set; the default is one that no other stack has."""
     stack = _stack(info)
-    # A stack's name may have dots, which a host may have too, and a namespace may not.
+    # A stack's name may have dots; so may a host, but not a namespace.
     wanted = value or f"{APP}.{stack}.localhost"
     if _is_host(wanted):
         return wanted
@@ -41,7 +41,7 @@ def host(value: str, info: ValidationInfo) -> str:
 
 
 def derived(stack: str) -> set[str]:
-    """Return the namespace and the host that are made from a stack's name."""
+    """Return the namespace and the host that are derived from a stack's name."""
     fitted = fit(stack)
     return {f"{APP}-{fitted}", f"{APP}.{fitted}.localhost"} if fitted else set()
 

@@ -1,4 +1,4 @@
-"""How pods join the mesh: what each way asks of the nodes, the namespace and the pods."""
+"""Data plane: how pods join the mesh, with the node agents, labels and annotations for it."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,15 +13,15 @@ REDIRECTED_BY = "mesh.pulumi.com/redirected-by"
 
 @dataclass(frozen=True, kw_only=True)
 class DataPlane:
-    """A stack's choice, and all that follows from it.
+    """Data plane that a stack chooses, and the consequences of the choice.
 
-    A pod gets or loses its sidecar only when it is created. So each way shows in the pods' own
-    template: a change of it makes the pods anew, after the namespace's label has changed.
+    A pod gets or loses its sidecar only when it is created. So each choice is visible in the pod
+    template: a change of it recreates the pods, after the namespace's label has changed.
     """
 
     injection: Injection
     cni: bool
-    """Whether istio-cni redirects the traffic of sidecars; ambient mode has it anyway."""
+    """Whether istio-cni redirects the traffic of sidecars; ambient mode always uses istio-cni."""
 
     @property
     def is_ambient(self) -> bool:
@@ -35,20 +35,20 @@ class DataPlane:
 
     @property
     def node_agents(self) -> tuple[NodeAgent, ...]:
-        """What each node runs, in install order."""
+        """Agents that run on each node, in install order."""
         if self.is_ambient:
             return ("istio-cni", "ztunnel")
         return ("istio-cni",) if self.cni else ()
 
     @property
     def changes_network_in_pods(self) -> bool:
-        """Whether an init container of each pod redirects its traffic, with rights to do so."""
+        """Whether each pod has an init container with network rights that redirects its traffic."""
         return self.has_sidecars and not self.cni
 
     def namespace_labels(self, revision: str | None) -> dict[str, str]:
-        """Return what the namespace bears; `revision` is a revision or tag, None the default one.
+        """Return the namespace's labels; `revision` is a revision or tag, None = the default one.
 
-        Never two at once: istio-injection would beat the revision.
+        Never both labels at once: istio-injection would override istio.io/rev.
         """
         match self.injection:
             case "auto":
@@ -60,10 +60,10 @@ class DataPlane:
 
     @property
     def pod_labels(self) -> dict[str, str]:
-        """What the pods bear: without sidecars, that the injector is to leave them alone."""
+        """Labels of the pods: without sidecars, the label that prevents injection."""
         return {} if self.has_sidecars else {INJECT: "false"}
 
     @property
     def pod_annotations(self) -> dict[str, str]:
-        """What the pods bear so that they are made anew when istio-cni comes or goes."""
+        """Annotations of the pods, which recreate the pods when istio-cni is added or removed."""
         return {REDIRECTED_BY: "istio-cni"} if self.has_sidecars and self.cni else {}

@@ -1,4 +1,4 @@
-"""What is known of a setting beside its type: who may set it, and which Istio it needs."""
+"""Facts of a setting in addition to its type: its modes, the Istio it needs, its secrecy."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
 Mode = Literal["platform", "app", "standalone"]
-"""What a stack is made of: the mesh, one application on another stack's mesh, or both."""
+"""Contents of a stack: the mesh, one application on another stack's mesh, or both."""
 
 EVERY_MODE: frozenset[Mode] = frozenset(("platform", "app", "standalone"))
 PLATFORM: frozenset[Mode] = frozenset(("platform", "standalone"))
@@ -21,13 +21,13 @@ class Facts:
     """Facts of one setting, written at its field in schema.py."""
 
     modes: frozenset[Mode]
-    """The modes whose stacks may set it."""
+    """Modes in which a stack may set it."""
     before_1_5: str = ""
-    """Why Istio 1.0 to 1.4 doesn't have it, or what says the same there; empty = it does."""
+    """Reason why Istio 1.0 to 1.4 doesn't have it, or its replacement there; empty = has it."""
     is_secret: bool = False
-    """Set with `pulumi config set --secret` only, and never printed."""
+    """Secret: set with `pulumi config set --secret` only, and never printed."""
     is_hidden: bool = False
-    """Never printed: somebody may have pasted a kubeconfig's contents into it."""
+    """Hidden: never printed, since a kubeconfig's contents may have been pasted into it."""
 
 
 def facts_of(model: type[BaseModel]) -> Mapping[str, Facts]:

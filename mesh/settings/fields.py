@@ -16,11 +16,11 @@ QUALIFIED_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 KUBERNETES_OWN = frozenset({"default", "kube-node-lease", "kube-public", "kube-system"})
 """Namespaces that every cluster has, and that can't be deleted."""
 MOST_REPLICAS = 2**31 - 1
-"""Kubernetes keeps a number of replicas in 32 bits."""
+"""Highest number of replicas: Kubernetes keeps it in 32 bits."""
 
 
 class Model(BaseModel):
-    """An object in the config: keys in camelCase, none unknown, never changed."""
+    """Object in the config: keys are in camelCase, unknown keys are refused, nothing is mutable."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
 
@@ -89,12 +89,12 @@ def _kubeconfig_path(value: str) -> str:
     return value
 
 
-# Pulumi.yaml's empty default is how an optional key looks to the engine.
+# An optional key has an empty default in Pulumi.yaml.
 empty_is_unset = BeforeValidator(lambda value: value or None)
 
 Namespace = Annotated[str, AfterValidator(_namespace)]
 OwnNamespace = Annotated[Namespace, AfterValidator(_own_namespace)]
-"""One that the stack creates, and deletes when it is destroyed."""
+"""Namespace that the stack creates, and deletes when it is destroyed."""
 Name = Annotated[str, AfterValidator(_name)]
 Annotations = dict[Annotated[str, AfterValidator(_metadata_key)], str]
 Replicas = Annotated[int, Field(ge=1, le=MOST_REPLICAS)]

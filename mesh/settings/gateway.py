@@ -1,4 +1,4 @@
-"""A gateway, as a stack's config describes it."""
+"""Gateways in a stack's config."""
 
 import ipaddress
 import re
@@ -11,7 +11,7 @@ from mesh.settings.fields import Annotations, Model, OwnNamespace, Replicas
 RoutingApi = Literal["istio", "gateway-api"]
 
 STATUS_PORT = {"name": "status-port", "port": 15021, "targetPort": 15021, "protocol": "TCP"}
-"""The proxy's health; load balancers check the first port of a Service."""
+"""Port of the proxy's health check; load balancers check the first port of a Service."""
 
 NODE_PORTS = range(30000, 32768)
 """Kubernetes' default range of node ports."""
@@ -27,17 +27,17 @@ PROXY_PORTS = {
 """Ports that the proxy listens on already (istio.io, Application Requirements)."""
 
 HTTP_PORT = 80
-"""The chart's own port for plain HTTP, and the one that a URL needn't name."""
+"""Default port of the chart for plain HTTP, which a URL may leave out."""
 
 CLASS = "istio"
-"""The class of the Gateway API's gateways whose proxies istiod makes."""
+"""GatewayClass of the Gateway API's gateways that istiod deploys proxies for."""
 
 BY_DIRECTION = {
     "ingress": {"name": "istio-ingressgateway", "serviceType": "LoadBalancer"},
     "egress": {"name": "istio-egressgateway", "serviceType": "ClusterIP"},
 }
 
-# A Service's name is a label of DNS (RFC 1035), and helm takes no longer one for a release.
+# A Service's name is a DNS label (RFC 1035); helm's limit for a release's name is 53 characters.
 NAME = re.compile(r"[a-z]([-a-z0-9]{0,51}[a-z0-9])?")
 PORT_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
@@ -102,18 +102,18 @@ class Port(Model):
     name: Annotated[str, AfterValidator(_port_name)]
     port: PortNumber
     target_port: Annotated[PortNumber, AfterValidator(_target_port)] | None = None
-    """The port that the proxy listens on; None = the same."""
+    """Port that the proxy listens on; None = the same as `port`."""
     protocol: Literal["TCP", "UDP"] = "TCP"
     node_port: Annotated[PortNumber, AfterValidator(_node_port)] | None = None
 
     @property
     def is_http(self) -> bool:
-        """Whether the name says, by Istio's convention, that the port carries plain HTTP."""
+        """Whether the port carries plain HTTP, by Istio's convention for the names of ports."""
         return self.name.partition("-")[0] in ("http", "http2", "grpc")
 
 
 class LoadBalancer(Model):
-    """What is asked of the cloud's load balancer."""
+    """Settings of the cloud's load balancer."""
 
     ip: Annotated[str, AfterValidator(_address)] | None = None
     class_name: Annotated[str | None, Field(alias="class")] = None
@@ -121,7 +121,7 @@ class LoadBalancer(Model):
 
 
 class Autoscaling(Model):
-    """How many proxies there are, by their load."""
+    """Number of proxies, scaled by their CPU load."""
 
     min_replicas: Replicas = 1
     max_replicas: Replicas = 5
@@ -129,40 +129,43 @@ class Autoscaling(Model):
 
 
 class Gateway(Model):
-    """One gateway; `{}` is the ingress gateway as Istio's docs have it."""
+    """Gateway of a stack; `{}` is the ingress gateway of Istio's docs."""
 
     direction: Literal["ingress", "egress"] = "ingress"
     name: Annotated[str, AfterValidator(_name)]
     namespace: OwnNamespace | None = None
-    """None = the mesh's own."""
+    """Namespace of the gateway; None = istiod's."""
     service_type: Literal["LoadBalancer", "NodePort", "ClusterIP"]
     ports: Annotated[tuple[Port, ...], Field(min_length=1)] | None = None
-    """Beside the status port; None = 80 and 443, and with the Gateway API 80."""
+    """Ports in addition to the status port; None = 80 and 443, or 80 with the Gateway API."""
     annotations: Annotations = Field(default_factory=dict)
-    """Of the Service: what clouds read."""
+    """Annotations of the Service, which cloud providers read."""
     load_balancer: LoadBalancer = LoadBalancer()
     replicas: Replicas | None = None
     autoscaling: Autoscaling | None = None
-    """None = the chart's own, from 1 to 5, unless `replicas` is set."""
+    """Autoscaling; None = the chart's default, from 1 to 5, unless `replicas` is set."""
     values: dict[str, Any] = Field(default_factory=dict)
-    """Raw values of the gateway chart, for what no other field says."""
+    """Raw values of the gateway chart that no other field sets."""
 
     @model_validator(mode="before")
     @classmethod
     def _fill_in(cls, given: Any) -> Any:
-        """Give a gateway the name and the service type that are usual for its direction."""
+        """Fill in the usual name and service type for the gateway's direction."""
         if not isinstance(given, dict):
             return given
         is_egress = given.get("direction") == "egress"
         return {**BY_DIRECTION["egress" if is_egress else "ingress"], **given}
 
     def proxy_name(self, api: RoutingApi) -> str:
-        """Name its Deployment, Service and account: istiod adds the class, the chart nothing."""
+        """Return the name of its Deployment, Service and ServiceAccount.
+
+        The chart uses the gateway's name; istiod appends the class for the Gateway API.
+        """
         return self.name if api == "istio" else f"{self.name}-{CLASS}"
 
     @property
     def selector(self) -> dict[str, str]:
-        """The label of its pods that Istio's Gateways select by."""
+        """Label by which Istio's Gateway objects select its pods."""
         if self.direction == "egress":
             return {"istio": "egressgateway"}
         own = self.values.get("labels", {}).get("istio")
@@ -170,7 +173,7 @@ class Gateway(Model):
 
     @property
     def http_port(self) -> int | None:
-        """The port that plain HTTP comes by: the first such one, or the chart's 80."""
+        """Port for plain HTTP: the first such port, or the chart's 80."""
         if self.ports is None:
             return HTTP_PORT
         return next((port.port for port in self.ports if port.is_http), None)

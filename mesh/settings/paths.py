@@ -1,4 +1,4 @@
-"""Paths to values inside settings, as `pulumi config set --path` spells them."""
+"""Paths to values inside settings, in the syntax of `pulumi config set --path`."""
 
 import re
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 def path_of(steps: Sequence[Step]) -> str:
-    """Spell a path as `pulumi config set --path` does: gateways[0].name."""
+    """Return a path in the syntax of `pulumi config set --path`, such as gateways[0].name."""
     path = ""
     for step in steps:
         if isinstance(step, int):

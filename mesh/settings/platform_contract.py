@@ -1,4 +1,4 @@
-"""What an application must know of the platform that it stands on: the stacks' contract."""
+"""Contract between stacks: facts of a platform that an application on it depends on."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,72 +12,72 @@ from mesh.settings.gateway import PortNumber, RoutingApi
 from mesh.settings.revisions import Choice
 
 OUTPUT = "platformContract"
-"""The output of a platform stack that holds it."""
+"""Output of a platform stack that holds the contract."""
 CONTRACT = 1
-"""Which contract this program knows: another one when its fields change."""
+"""Version of the contract's schema; increase it when a field changes."""
 
 
 class Part(Model):
-    """A part of the contract, which the program writes by its fields' names too."""
+    """Part of the contract; the program may write its fields by name, in addition to camelCase."""
 
     model_config = ConfigDict(validate_by_name=True)
 
 
 class IngressGateway(Part):
-    """The gateway that all applications share, each under a host of its own."""
+    """Ingress gateway that all applications share, each with its own host."""
 
     name: str
     namespace: Namespace
     account: str
-    """Its pods' ServiceAccount."""
+    """ServiceAccount of its pods."""
     selector: Mapping[str, str]
-    """The labels of its pods."""
+    """Labels of its pods."""
     port: PortNumber
-    """Where plain HTTP comes in."""
+    """Port for plain HTTP."""
 
     @property
     def identity(self) -> tuple[str, str]:
-        """The namespace and the name of the account that its certificates name."""
+        """Namespace and name of the ServiceAccount in its certificates."""
         return self.namespace, self.account
 
 
 class PlatformContract(Part):
-    """A platform, as far as an application's objects depend on it."""
+    """Facts of a platform that an application's objects depend on."""
 
     contract: int
     istio_namespace: Namespace
     revision: str
-    """The control plane of those who name none."""
+    """Revision of the control plane for applications that don't choose one."""
     versions: Mapping[str, str]
-    """Each control plane's Istio version, by its revision."""
+    """Istio version of each control plane, by its revision."""
     revision_tags: Mapping[str, str]
     routing_api: RoutingApi
     trust_domain: str
     auto_mtls: bool
-    """Whether sidecars speak mutual TLS by themselves."""
+    """Whether sidecars use mutual TLS automatically."""
     node_agents: tuple[NodeAgent, ...]
     gateway: IngressGateway
     gateway_address: str = "unknown"
-    """Its load balancer's."""
+    """Address of the gateway's load balancer."""
 
     @property
     def output(self) -> dict[str, Any]:
-        """All of it, as the stack's output has it."""
+        """Contract in the form of the stack's output."""
         return self.model_dump(mode="json", by_alias=True)
 
     @property
     def istio_version(self) -> str:
-        """The version of its own control plane."""
+        """Istio version of the platform's own control plane."""
         return self.versions[self.revision]
 
     def proxies(self, name: str | None) -> Choice:
-        """Choose who gives pods their proxies, by a revision's name or a tag."""
+        """Choose the control plane that gives pods their proxies, by a revision's name or a tag."""
         known = {**{each: each for each in self.versions}, **self.revision_tags}
         return revisions.choose(known, self.revision, name)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What the platform has decided, as an application's own settings would say it."""
+        """Settings of the application that the platform decides, by the names of their fields."""
         return {
             "platform_contract": self,
             "istio_version": self.istio_version,

@@ -37,7 +37,7 @@ Quantity = Annotated[
 
 
 class Resources(BaseModel):
-    """Requests, which a container is sure to get, and limits."""
+    """Resource requests, which a container is guaranteed to get, and limits."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

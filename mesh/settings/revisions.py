@@ -1,28 +1,28 @@
-"""Revisions of Istio's control plane, and the tags that name them."""
+"""Revisions of Istio's control plane, and the tags that point to them."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 DEFAULT = "default"
-"""What Istio calls the revision that has no name."""
+"""Istio's word for the revision without a name."""
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?")
 ROLLED_BY = "mesh.pulumi.com/revision"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """The istiod that gives pods their proxies, and how the pods ask for it."""
+    """Control plane that gives pods their proxies, and the label by which pods choose it."""
 
     revision: str
     label: str | None
-    """The revision or tag that they ask for by name; None = the default revision."""
+    """Revision or tag in the label istio.io/rev; None = the default revision."""
     mark: dict[str, str]
-    """An annotation that changes with the revision behind a tag, so that pods are made anew."""
+    """Annotation that changes with the revision that a tag points to, and so recreates pods."""
 
 
 def choose(known: Mapping[str, str], own: str, name: str | None) -> Choice:
-    """Choose among the revisions by their names and tags; None = the stack's own."""
+    """Choose a revision by its name or by a tag; None = the stack's own."""
     name = name or own
     revision = known[name]
     return Choice(

@@ -1,4 +1,4 @@
-"""The settings of a stack; Pulumi.yaml has their defaults and descriptions."""
+"""Settings of a stack; Pulumi.yaml has their defaults and descriptions."""
 
 from typing import Annotated, Any, Literal
 
@@ -48,7 +48,7 @@ _NO_GATEWAY_API = "it knows no Gateway API"
 
 
 class Canary(Model):
-    """A second control plane, beside the stack's own."""
+    """Second control plane, in addition to the stack's own."""
 
     revision: RevisionName
     istio_version: Version
@@ -66,11 +66,11 @@ class ChartValues(BaseModel):
     cni: dict[str, Any] = {}
     ztunnel: dict[str, Any] = {}
     istio: dict[str, Any] = {}
-    """The umbrella chart of a release before 1.5."""
+    """Values of the umbrella chart of a release before 1.5."""
 
 
 class Settings(Model):
-    """What a stack may set, each field with its type and its facts."""
+    """Settings of a stack, each field with its type and its facts."""
 
     mode: Annotated[Mode, Facts(EVERY_MODE)]
     platform_stack: Annotated[OptionalName, Facts(APP_ONLY)]
@@ -186,12 +186,12 @@ class Settings(Model):
         return cls.model_validate(project.defaults(PROJECT), context={"stack": "defaults"})
 
     def value(self, key: str) -> Any:
-        """Return the value of a key, as Pulumi.yaml spells keys."""
+        """Return the value of a setting, by its key in Pulumi.yaml."""
         return next(getattr(self, n) for n in type(self).model_fields if to_camel(n) == key)
 
     @property
     def root_namespace(self) -> str:
-        """The namespace whose policies apply to the whole mesh."""
+        """Root namespace: its policies apply to the whole mesh."""
         return self.mesh_config.get("rootNamespace") or self.istio_namespace
 
     @property
@@ -207,26 +207,26 @@ class Settings(Model):
 
     @property
     def data_plane(self) -> DataPlane:
-        """How the pods join the mesh."""
+        """Data plane: how the pods join the mesh."""
         return DataPlane(injection=self.injection, cni=self.cni)
 
     @property
     def gateway_namespaces(self) -> tuple[str, ...]:
-        """The namespaces of the gateways, each once."""
+        """Namespaces of the gateways, without duplicates."""
         return tuple(dict.fromkeys(map(self.namespace_of, self.gateways)))
 
     def namespace_of(self, gateway: Gateway) -> str:
-        """Return the namespace of a gateway: istiod's, unless it names another one."""
+        """Return the namespace of a gateway: istiod's, unless the gateway sets another one."""
         return gateway.namespace or self.istio_namespace
 
     @property
     def brings_gateway_api(self) -> bool:
-        """Whether the CRDs of the Gateway API are needed, and are this stack's to create."""
+        """Whether the CRDs of the Gateway API are needed, and created by this stack."""
         return self.routing_api == "gateway-api" and self.gateway_api_crds == "stack"
 
     @property
     def namespaces(self) -> tuple[str, ...]:
-        """Every namespace that is the stack's own."""
+        """Namespaces that the stack creates."""
         if self.mode == "app":
             return (self.bookinfo_namespace,)
         of_app = () if self.mode == "platform" else (self.bookinfo_namespace,)

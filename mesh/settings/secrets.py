@@ -2,11 +2,11 @@
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-PULL_SECRET = "istio-registry"  # noqa: S105 - the name of one
+PULL_SECRET = "istio-registry"  # noqa: S105 - the name of a Secret
 
 
 class Credentials(BaseModel):
-    """An account at a registry of images."""
+    """Account at an image registry."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -15,7 +15,7 @@ class Credentials(BaseModel):
 
 
 class CertificateAuthority(BaseModel):
-    """The CA that signs the mesh's workload certificates, in the files that istiod looks for."""
+    """CA that signs the mesh's workload certificates, in the files that istiod looks for."""
 
     model_config = ConfigDict(
         alias_generator=lambda field: field.replace("_", "-") + ".pem", extra="forbid", frozen=True

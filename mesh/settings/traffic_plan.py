@@ -1,4 +1,4 @@
-"""A traffic plan: which versions answer a service's requests, and what goes wrong on purpose."""
+"""Traffic plan: the versions that answer a service's requests, mirrors and injected faults."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from mesh.settings.fields import Model
 
 EVERY = "all"
 HEADER = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-# Istio has fields of their own for these, and ignores them among headers.
+# Istio has separate fields for these, and ignores them among headers.
 IGNORED_HEADERS = frozenset({"authority", "method", "scheme", "uri"})
 MOST_MILLISECONDS = (2**63 - 1) // 10**6  # Go counts nanoseconds in 64 bits
 MILLISECONDS = {"h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
@@ -20,7 +20,7 @@ QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(ms|[hms])", re.ASCII)
 
 
 def _weights(value: Any) -> Any:
-    """Take one version for what it means: all requests go there."""
+    """Turn a single version into weights: all requests go to it."""
     if isinstance(value, str):
         return {value: 100}
     if not isinstance(value, Mapping):
@@ -62,28 +62,28 @@ Headers = Annotated[
 
 
 class Mirror(Model):
-    """A copy of some requests, whose answers are thrown away."""
+    """Mirror: a version gets copies of some requests, and its answers are dropped."""
 
     to: str
     percent: Percent
 
 
 class Delay(Model):
-    """Some requests wait before they are sent on."""
+    """Delay of some requests before they are forwarded."""
 
     percent: Percent
     fixed_delay: Annotated[str, AfterValidator(_duration)]
 
 
 class Abort(Model):
-    """Some requests are answered with an error, and never sent on."""
+    """Abort of some requests: they are answered with an error, and never forwarded."""
 
     percent: Percent
     http_status: Annotated[int, Field(ge=200, le=599)]
 
 
 class Handling(Model):
-    """What happens to requests; what isn't said is as one level up."""
+    """Handling of requests; a field that isn't set is inherited from one level up."""
 
     to: Weights | None = None
     mirror: Mirror | None = None
@@ -92,7 +92,7 @@ class Handling(Model):
 
 
 class Case(Handling):
-    """What happens to the requests that bear all of these headers."""
+    """Handling of the requests that have all of these headers."""
 
     headers: Headers
 
@@ -104,7 +104,7 @@ class Case(Handling):
 
 
 class ServicePlan(Handling):
-    """What happens to a service's requests: case by case, and to all others."""
+    """Handling of a service's requests: case by case, and for all others."""
 
     when: tuple[Case, ...] = ()
 
@@ -115,18 +115,18 @@ PlanSetting = Json[dict[str, ServicePlan]]
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """What happens to the requests that bear these headers; without headers, to all."""
+    """Handling of the requests that have these headers; without headers, of all requests."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
     to: Mapping[str, int] | None = None
-    """Percent by version; none = every pod alike, whatever its version."""
+    """Percentage by version; None = all pods equally, whatever their version."""
     mirror: Mirror | None = None
     delay: Delay | None = None
     abort: Abort | None = None
 
 
 def rules(plan: Plan, service: str) -> tuple[Rule, ...]:
-    """Return what a plan says about a service, the first that fits counts; maybe nothing."""
+    """Return a plan's rules for a service, of which the first match applies; may be empty."""
     said = {**_said(plan.get(EVERY)), **_said(plan.get(service))}
     cases = said.pop("when", ())
     if not said and not cases:

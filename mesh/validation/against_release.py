@@ -13,7 +13,7 @@ from mesh.validation import umbrella as umbrella_checks
 from mesh.validation.mistake import Mistake
 
 GONE_VARIABLES = {"PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY": (1, 31)}
-"""Variables of istiod that a minor no longer reads (its upgrade notes)."""
+"""Variables of istiod, and the first minor that doesn't read them (its upgrade notes)."""
 GATEWAY_OWNED = {
     **chart_values.OWNED,
     "name": "is the gateway's own name",
@@ -23,10 +23,10 @@ GATEWAY_OWNED = {
 
 
 def conflicts(settings: Settings, release: Release) -> list[Mistake]:
-    """List what the release doesn't know: values, MeshConfig fields, profiles, node agents."""
+    """List settings that the release lacks: values, MeshConfig fields, profiles, node agents."""
     if release.is_umbrella:
         found = umbrella_checks.conflicts(settings, release)
-        # Which parts the stack has is known when its profile is.
+        # The profile decides the stack's parts: it must be valid first.
         return found or _kubernetes(settings, release)
     return [
         *_values_of_another_generation(settings, release),

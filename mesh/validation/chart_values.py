@@ -1,4 +1,4 @@
-"""Raw values of a chart, checked before helm renders it: helm takes any key, and says nothing."""
+"""Raw values of a chart, checked before helm renders it: helm silently accepts any key."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from mesh.istio.chart_files import DEFAULTS, ChartFiles, Keys
 from mesh.settings.paths import Step
 from mesh.validation.mistake import Mistake, unknown
 
-# What the program decides itself, and how: a raw value would be overwritten, or fight with it.
+# Values that the program sets itself: a raw value would be overwritten, or conflict with them.
 OWNED: Mapping[str, str] = {
     "hub": "is the setting hub",
     "tag": "is the setting tag",
@@ -48,7 +48,7 @@ BEFORE_1_5: Mapping[str, str] = {
     "tracing": "is the setting addons, with jaeger",
     **{name: f"is the setting addons, with {name}" for name in ("grafana", "kiali", "prometheus")},
 }
-"""Values of the one chart of releases before 1.5, and what has become of them."""
+"""Values of the umbrella chart of releases before 1.5, and what replaces them since."""
 KINDS = {
     bool: "must be true or false",
     dict: "must be an object",
@@ -65,7 +65,7 @@ def conflicts(
 ) -> list[Mistake]:
     """List values that a chart would ignore or fail on; `path` is, say, ("values", "istiod").
 
-    `others` are charts that a value may be meant for instead, by the setting of their values.
+    `others` are charts that a value may be meant for instead, by the setting of their raw values.
     """
     if not values:
         return []
@@ -107,7 +107,7 @@ class _Check:
                 yield from self.below(keys, value, at)
 
     def _elsewhere(self, key: str) -> str:
-        """Say where a value belongs that another chart, or an earlier release, has."""
+        """Return the right place for a value that another chart, or an earlier release, has."""
         places = [
             f"{setting}.{key}"
             for setting, chart in self.others.items()
@@ -119,7 +119,7 @@ class _Check:
 
 
 def _rule(default: Any, value: Any) -> str | None:
-    """Return the rule that a value breaks beside its default; null removes any default."""
+    """Return the rule that a value breaks, by its default's type; null removes any default."""
     if value is None or default is None:
         return None
     for kind, rule in KINDS.items():

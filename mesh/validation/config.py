@@ -48,7 +48,7 @@ CONFLICTS: tuple[Callable[[Settings], Iterator[Mistake]], ...] = (
 )
 
 OutputsOf = Callable[[str], Mapping[str, Any]]
-"""Reads the outputs of another stack."""
+"""Function that reads the outputs of another stack."""
 
 
 def read(
@@ -56,8 +56,8 @@ def read(
 ) -> tuple[Settings, ControlPlanes | None]:
     """Read the config of the running stack, and find its Istio releases on disk.
 
-    The control planes of an app stack are its platform's: None. Raises pulumi.RunError with all
-    mistakes in one message.
+    The control planes are None for an app stack: it uses its platform's. Raises pulumi.RunError
+    with all mistakes in one message.
     """
     settings, mistakes = _read(outputs_of)
     mistakes += renamed.moves(settings, _config(), outputs_of)
@@ -85,7 +85,7 @@ def read_settings(outputs_of: OutputsOf = platform.engine_outputs) -> Settings:
 
 
 def _read(outputs_of: OutputsOf) -> tuple[Settings, list[Mistake]]:
-    """Return the settings, and the mistakes in them that no release is needed for."""
+    """Return the settings, and the mistakes that can be found without a release."""
     config = _config()
     if pasted := list(istio_operator.pasted(config)):
         refuse(pasted)
@@ -109,7 +109,7 @@ def _read(outputs_of: OutputsOf) -> tuple[Settings, list[Mistake]]:
 
 def _config() -> dict[str, str]:
     """Return the config of this project as the engine hands it to the program."""
-    # pulumi.Config looks up the keys one names; only the whole map shows the misspelled ones.
+    # pulumi.Config looks up single keys; only the whole map shows misspelled ones.
     prefix = f"{pulumi.get_project()}:"
     return {
         key.removeprefix(prefix): value
@@ -121,8 +121,8 @@ def _config() -> dict[str, str]:
 def _parse(config: Mapping[str, str]) -> tuple[Settings | None, set[str], list[Mistake]]:
     """Return the settings, the keys that are invalid, and why they are.
 
-    Each invalid setting is replaced by its default, so that one run reports every mistake. There
-    are no settings where one has neither a valid value nor a default.
+    Each invalid setting is replaced by its default, so that one run reports every mistake. The
+    settings are None if one has neither a valid value nor a default.
     """
     context = {"stack": pulumi.get_stack()}
     try:
@@ -172,7 +172,7 @@ def _secrecy(config: Mapping[str, str]) -> Iterator[Mistake]:
 
 
 def _find_releases(settings: Settings) -> tuple[ControlPlanes | None, list[Mistake]]:
-    """Find the releases of the control planes on disk, and list what they don't know."""
+    """Find the control planes' releases on disk, and list settings that the releases lack."""
     try:
         planes = control_planes.find(settings)
     except pulumi.RunError as error:

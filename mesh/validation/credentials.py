@@ -28,7 +28,7 @@ HARMLESS = re.compile(r"true|false|\d+(\.\d+)?[a-z]*|/.*|.*%[A-Z_]+(\(.*\))?%.*|
 
 
 def conflicts(settings: Settings) -> Iterator[Mistake]:
-    """List headers, variables and texts whose name or form says that they are credentials."""
+    """List headers, variables and texts that are credentials by their name or form."""
     yield from _walk(("meshConfig",), settings.mesh_config)
     for chart, values in settings.values.model_dump().items():
         yield from _walk(("values", chart), values)
@@ -40,7 +40,7 @@ def conflicts(settings: Settings) -> Iterator[Mistake]:
 
 
 def _walk(path: Path, value: Any) -> Iterator[Mistake]:
-    """List pairs of a name and a value, entries of `env`, and tokens known by their form."""
+    """List credentials: pairs of a name and a value, entries of `env`, and texts with a token."""
     if isinstance(value, dict):
         name = value.get("name")
         if isinstance(name, str) and _is_open(name, value.get("value")):

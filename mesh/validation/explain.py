@@ -1,4 +1,4 @@
-"""What pydantic finds in the stack's config, in the words of the person who wrote it."""
+"""Explanations of pydantic's errors, by the keys and values of the stack's config."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from mesh.validation.mistake import Mistake, unknown
 
 
 def explain(model: type[BaseModel], config: Mapping[str, str], detail: ErrorDetails) -> Mistake:
-    """Turn one of pydantic's findings into place, rule and value."""
+    """Turn one of pydantic's errors into place, rule and value."""
     key, *steps = _steps(config, detail)
     path = (key, *steps)
     setting = re.split(r"[.\[]", str(key), maxsplit=1)[0]
@@ -64,7 +64,7 @@ def _container(model: type[BaseModel], steps: Sequence[Step]) -> str:
 
 
 def _steps(config: Mapping[str, str], detail: ErrorDetails) -> list[Step]:
-    """Take from pydantic's path to a value what isn't in the config: the branches of a union."""
+    """Drop the steps of pydantic's path that the config lacks: the branches of a union."""
     value: Any = config
     steps: list[Step] = []
     for step in detail["loc"]:
@@ -79,7 +79,7 @@ def _steps(config: Mapping[str, str], detail: ErrorDetails) -> list[Step]:
 
 
 def _parsed(text: str) -> Any:
-    """Return what pydantic sees in the text of a setting that is an object or a list."""
+    """Parse the text of a setting that is an object or a list, as pydantic does."""
     try:
         return json.loads(text)
     except ValueError:
@@ -92,7 +92,7 @@ def _known(model: type[BaseModel], steps: Sequence[Step]) -> list[str]:
 
 
 def _schemas(model: type[BaseModel], steps: Sequence[Step]) -> list[dict[str, Any]]:
-    """Return what may stand at a place of the config, as JSON schemas of the models."""
+    """Return the models' JSON schemas of the values that a place of the config may have."""
     whole = model.model_json_schema()
 
     def variants(part: Any) -> Iterator[dict[str, Any]]:

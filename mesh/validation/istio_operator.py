@@ -1,4 +1,4 @@
-"""An IstioOperator in the config: istioctl reads it, no chart does; where each part of it goes."""
+"""IstioOperators in the config: only istioctl reads them; settings replace each of their parts."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ KIND = "IstioOperator"
 KEYS = frozenset(
     ("profile", "components", "meshConfig", "values", "unvalidatedValues", "hub", "tag", "revision")
 )
-"""Keys of its spec, by which one is known that was pasted from `spec:` on."""
+"""Keys of its spec, which identify an IstioOperator that was pasted from `spec:` on."""
 
 SETTINGS: Mapping[tuple[str, ...], str] = {
     ("profile",): "profile; Istio's default profile is no profile here",
@@ -35,7 +35,7 @@ SETTINGS: Mapping[tuple[str, ...], str] = {
     ("values", "ztunnel"): "values.ztunnel",
     ("values", "gateways"): "gateways[].values",
 }
-"""The setting that each part belongs to."""
+"""Setting that each part belongs to."""
 
 
 def pasted(config: Mapping[str, str]) -> Iterator[Mistake]:

@@ -1,8 +1,8 @@
 """Istio's MeshConfig, checked before istiod reads it.
 
-istiod passes over a field that it doesn't know. A value that it can't read or doesn't allow makes
-it drop the whole mesh config at its next start, and it becomes ready all the same. Neither it,
-nor the charts, nor `istioctl analyze` say so.
+istiod ignores an unknown field. If it can't read a value or doesn't allow it, it drops the whole
+mesh config at its next start, and becomes ready all the same. Neither istiod, nor the charts, nor
+`istioctl analyze` report that.
 """
 
 import json
@@ -19,7 +19,7 @@ from mesh.validation.mesh_config_rules import ROOT, RULES
 from mesh.validation.mistake import Mistake, unknown
 
 FIELDS = Path(__file__).parent / "mesh_config_fields"
-"""A table for each minor version; scripts/mesh_config_fields.py makes them."""
+"""Folder with a table for each minor version, which scripts/mesh_config_fields.py makes."""
 PROXY_CONFIG = "proxy.istio.io/config"
 """An annotation of pods: a ProxyConfig as YAML, which their proxy merges over defaultConfig."""
 DURATION = re.compile(r"(0|((\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h))+)")
@@ -62,20 +62,20 @@ SCALARS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Fields:
-    """The fields of MeshConfig, and of all messages in it, in one minor version of Istio."""
+    """Fields of MeshConfig, and of all messages in it, in one minor version of Istio."""
 
     minor: str
     messages: Mapping[str, Mapping[str, str]]
-    """The kind of each field of each message: a scalar, an enum, a message, [one] or {one}."""
+    """Kind of each field of each message: scalar, enum, message, [kind] (list) or {kind} (map)."""
     choices: Mapping[str, Sequence[Sequence[str]]]
-    """Fields of a message of which only one may be set."""
+    """Groups of fields of each message; of each group only one field may be set."""
     enums: Mapping[str, Sequence[str]]
 
 
 def fields(version: str) -> Fields:
     """Load the table of a version's minor, else of the newest older one, else of the oldest.
 
-    Fields are never taken out of an API: a newer version has all that an older table knows.
+    Fields are never removed from an API: a newer version has all fields of an older table.
     """
     wanted = _minor(version)
     tables = sorted((_minor(file.stem), file) for file in FIELDS.glob("*.json"))
@@ -89,7 +89,7 @@ def fields(version: str) -> Fields:
 def conflicts(
     version: str, mesh_config: Mapping[str, Any], path: tuple[Step, ...]
 ) -> list[Mistake]:
-    """List what istiod of a version would ignore, or drop the whole mesh config for."""
+    """List fields that istiod would ignore, and values that make it drop the whole mesh config."""
     return list(_message(fields(version), ROOT, mesh_config, path)) if mesh_config else []
 
 
@@ -125,7 +125,7 @@ def _message(api: Fields, name: str, value: Any, path: tuple[Step, ...]) -> Iter
         at = (*path, key)
         if key not in known:
             yield unknown(at, key, known, part, what=f"field in Istio {api.minor}")
-        elif part is not None:  # istiod takes null for not set
+        elif part is not None:  # istiod reads null as not set
             found = list(_value(api, known[key], part, at)) or list(_rules(name, key, part, at))
             sound = sound and not found
             yield from found

@@ -1,7 +1,7 @@
-"""What istiod asks of a mesh config beyond the types of its fields.
+"""Rules of istiod for a mesh config, in addition to the types of its fields.
 
-From istio's pkg/config/validation/agent/validation.go, no stricter and no laxer
-(tests/render/test_mesh_config.py asks Istio itself).
+From istio's pkg/config/validation/agent/validation.go, neither stricter nor laxer
+(tests/render/test_mesh_config.py compares them with Istio itself).
 """
 
 from collections.abc import Callable
@@ -22,13 +22,13 @@ TOPOLOGY = {
 
 
 class Rule(NamedTuple):
-    """A rule about a field of a message, or about the message as a whole."""
+    """Rule for a field of a message, or for the message as a whole."""
 
     message: str
     field: str | None
-    """Of a list, each item must keep to it; None = the message."""
+    """Field that must follow the rule; if it is a list, each item. None = the message."""
     holds: Callable[[Any], bool]
-    """Asked of values of the right type only."""
+    """Predicate, called with values of the right type only."""
     text: str
 
 

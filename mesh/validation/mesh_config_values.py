@@ -1,6 +1,6 @@
-"""What values of a mesh config mean to istiod: durations, addresses, names, localities, TLS.
+"""Values of a mesh config as istiod reads them: durations, addresses, names, localities, TLS.
 
-As istio's pkg/config/validation/agent/validation.go reads them, each of the right type already.
+From istio's pkg/config/validation/agent/validation.go; each value already has the right type.
 """
 
 import ipaddress
@@ -25,31 +25,31 @@ TLS_FILES = ("clientCertificate", "caCertificates", "privateKey", "caCrl")
 
 
 def milliseconds(duration: str) -> Fraction:
-    """Return what a duration of Go's spelling, such as 1m30.5s, is in milliseconds."""
+    """Convert a duration in Go's syntax, such as 1m30.5s, to milliseconds."""
     sign = -1 if duration.startswith("-") else 1
     parts = re.findall(r"([\d.]+)([a-zµ]+)", duration)
     return sign * sum((Fraction(n) * MILLISECONDS[unit] for n, unit in parts), Fraction())
 
 
 def is_connect_timeout(duration: str) -> bool:
-    """Tell whether a duration is of whole milliseconds, 1 ms to 1 h."""
+    """Return whether a duration is in whole milliseconds, 1 ms to 1 h."""
     time = milliseconds(duration)
     return time.denominator == 1 and 1 <= time <= MILLISECONDS["h"]
 
 
 def is_drain_duration(duration: str) -> bool:
-    """Tell whether a duration is of whole seconds, and not 0."""
+    """Return whether a duration is in whole seconds, and more than 0."""
     time = milliseconds(duration)
     return time > 0 and time % MILLISECONDS["s"] == 0
 
 
 def is_port(value: Any) -> bool:
-    """Tell whether a number, which protobuf takes as a string too, is a port."""
+    """Return whether a number, which protobuf also accepts as a string, is a port."""
     return 1 <= int(value) <= 65535
 
 
 def is_address(value: str) -> bool:
-    """Tell whether it is HOST:PORT; $(HOST_IP) stands for the node's own address."""
+    """Return whether a value is HOST:PORT; $(HOST_IP) stands for the node's own address."""
     host, _, port = value.replace("$(HOST_IP)", "127.0.0.1").rpartition(":")
     if not (port.isdecimal() and is_port(port)):
         return False
@@ -65,18 +65,18 @@ def is_address(value: str) -> bool:
 
 
 def is_name(domain: str) -> bool:
-    """Tell whether it is a domain name that can't be taken for an IP address."""
+    """Return whether it is a domain name that can't be mistaken for an IP address."""
     return bool(DOMAIN.fullmatch(domain)) and not domain.rpartition(".")[2].isdecimal()
 
 
 def is_wildcard_domain(domain: str) -> bool:
-    """Tell whether it is a domain name, whose first part may be or begin with *."""
+    """Return whether it is a domain name; its first part may be * or begin with it."""
     first, _, rest = domain.partition(".")
     return bool(WILDCARD_LABEL.fullmatch(first)) and (not rest or is_name(rest))
 
 
 def are_apart(localities: Iterable[str]) -> bool:
-    """Tell whether no locality, such as region/zone or region/*, is in one before it."""
+    """Return whether localities, such as region/zone or region/*, are valid and don't overlap."""
     seen: list[list[str]] = []
     for locality in localities:
         parts = locality.split("/", 2)
@@ -91,19 +91,19 @@ def are_apart(localities: Iterable[str]) -> bool:
 
 
 def shares(distribute: Mapping[str, Any]) -> bool:
-    """Tell whether the weights of a distribution are shares of 100."""
+    """Return whether the weights of a distribution are positive and sum to 100."""
     weights = [int(weight) for weight in distribute.get("to", {}).values()]
     return sum(weights) == 100 and min(weights) > 0
 
 
 def is_failover(failover: Mapping[str, str]) -> bool:
-    """Tell whether a failover is from one region to another."""
+    """Return whether a failover is from one region to another."""
     regions = (failover.get("from", ""), failover.get("to", ""))
     return len(set(regions)) == 2 and not set("".join(regions)) & set("/*")
 
 
 def keeps_what_it_verifies(tls: Mapping[str, Any]) -> bool:
-    """Tell whether TLS isn't told what to verify and to verify nothing."""
+    """Return False for TLS settings that skip verification and set what to verify."""
     given = ["caCertificates", "subjectAltNames"]
     if tls.get("mode") == "SIMPLE":
         given.append("credentialName")
@@ -115,7 +115,7 @@ def keeps_what_it_verifies(tls: Mapping[str, Any]) -> bool:
 
 
 def has_its_certificates_once(tls: Mapping[str, Any]) -> bool:
-    """Tell whether certificates come from one place, and for mutual TLS from any."""
+    """Return whether certificates have at most one source, and exactly one for mutual TLS."""
     if tls.get("mode") in ("SIMPLE", "MUTUAL") and tls.get("credentialName"):
         return not any(tls.get(key) for key in TLS_FILES)
     return tls.get("mode") != "MUTUAL" or bool(

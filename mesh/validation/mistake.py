@@ -1,4 +1,4 @@
-"""A mistake in the stack's config: the place, the rule, the value."""
+"""Mistakes in the stack's config: the place, the rule, the value."""
 
 import difflib
 import re
@@ -22,7 +22,7 @@ class _NoValue:
 
 
 NO_VALUE = _NoValue()
-"""For a mistake that is not about a value, such as a missing one."""
+"""Placeholder in a mistake that is not about a value, such as a missing one."""
 
 
 @dataclass(frozen=True)
@@ -32,22 +32,22 @@ class Mistake:
     path: tuple[Step, ...]
     """The setting's key, and the steps below it."""
     rule: str
-    """What must hold, and how to make it hold."""
+    """Rule that is broken, and the remedy."""
     got: Any = NO_VALUE
     details: tuple[str, ...] = ()
-    """Lines below it."""
+    """Lines to print below the mistake."""
 
     def below(self, *steps: Step) -> "Mistake":
-        """Return the same mistake at a place whose path begins with these steps."""
+        """Return the same mistake with these steps in front of its path."""
         return replace(self, path=(*steps, *self.path))
 
     @property
     def setting(self) -> str:
-        """The key of the setting that it is in."""
+        """Key of the setting with the mistake."""
         return re.split(r"[.\[]", str(self.path[0]), maxsplit=1)[0]
 
     def line(self, prefix: str = "", *, hidden: bool = False) -> str:
-        """Spell the mistake; `hidden` puts `a secret` in place of the value."""
+        """Return the mistake as text; `hidden` puts `a secret` in place of the value."""
         text = f"{prefix}{path_of(self.path)}: {self.rule}"
         if self.got is not NO_VALUE:
             shown = "a secret" if hidden else redaction.text(repr(redaction.manifest(self.got)))
@@ -81,7 +81,7 @@ def refuse(mistakes: Iterable[Mistake]) -> NoReturn:
 
 
 def _is_hidden(prefix: str, setting: str) -> bool:
-    """Tell whether a setting's value must not be shown: one that is unknown may be a secret too."""
+    """Return whether a setting's value must not be shown; an unknown one may be a secret too."""
     facts = FACTS.get(setting)
     return is_config_secret(f"{prefix}{setting}") or (
         facts is not None and (facts.is_secret or facts.is_hidden)

@@ -10,7 +10,7 @@ from mesh.validation.mistake import NO_VALUE, Mistake
 
 
 def conflicts(settings: Settings, config: Mapping[str, str]) -> Iterator[Mistake]:
-    """List settings of another mode, and conflicts about the platform; `config` is what is set."""
+    """List settings of another mode, and conflicts about the platform in the stack's `config`."""
     declared = project.read(PROJECT)["config"]
     for key, value in config.items():
         if key not in FACTS:  # reported as unknown

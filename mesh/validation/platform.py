@@ -13,9 +13,9 @@ Outputs = Mapping[str, Any]
 
 
 def engine_outputs(stack: str) -> Outputs:
-    """Ask the running engine for another stack's outputs, as plain values.
+    """Request another stack's outputs from the running engine, as plain values.
 
-    A StackReference would give Outputs, and names, labels and checks need the values at once.
+    A StackReference would return Outputs, but names, labels and checks need the values at once.
     """
     read = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": stack})
     return read.value["outputs"]
@@ -31,7 +31,7 @@ def find_contract(settings: Settings, outputs_of: Callable[[str], Outputs]) -> P
             settings.platform_contract.contract, "platformContract of this stack's config"
         )
         return settings.platform_contract
-    name = settings.platform_stack or ""  # mesh.validation.modes insists on it
+    name = settings.platform_stack or ""  # mesh.validation.modes requires it
     bring_up = f"bring it up first: pulumi up --stack {name}"
     try:
         outputs = outputs_of(name)
@@ -49,7 +49,7 @@ def find_contract(settings: Settings, outputs_of: Callable[[str], Outputs]) -> P
             f"name another one, or make it one: pulumi config set mode platform --stack {name}"
         )
     offered = outputs[OUTPUT]
-    # Pulumi keeps numbers as floats.
+    # Pulumi stores numbers as floats.
     _must_be_ours(offered.get("contract"), f"platformStack {name}")
     try:
         return PlatformContract.model_validate(offered)

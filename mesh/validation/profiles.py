@@ -1,4 +1,4 @@
-"""The sets of values that a release ships: profiles, platforms, and older versions' behaviour."""
+"""Sets of values that a release ships: profiles, platforms, and compatibility versions."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ FILES = {
     "profile": re.compile(r"profile-(?!platform-|compatibility-version-|remote\.)(.+)\.yaml"),
 }
 REMOTE = "remote"
-"""The profile of a cluster whose istiod runs in another one."""
+"""Profile for a cluster that uses the istiod of another cluster."""
 
 
 def conflicts(settings: Settings, chart: Path) -> list[Mistake]:

@@ -1,4 +1,4 @@
-"""Names that an app stack derives from its own: a renamed stack would move its application."""
+"""Names derived from an app stack's name: renaming the stack would move its application."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -16,9 +16,9 @@ def moves(
     config: Mapping[str, str],
     outputs_of: Callable[[str], Mapping[str, Any]],
 ) -> Iterator[Mistake]:
-    """List a namespace and a host that nobody changed, and that differ from the last update's.
+    """List the derived namespace and host if they differ from the last update's.
 
-    `config` is what is set: a name that is set there may move.
+    A name that is set in `config` isn't derived, and may change.
     """
     if settings.mode != "app":
         return

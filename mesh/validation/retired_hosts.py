@@ -1,4 +1,4 @@
-"""Warnings of settings and add-ons that name a host which Istio retires."""
+"""Warnings about settings and add-ons that use a host that Istio retires."""
 
 from collections.abc import Iterator, Mapping
 
@@ -10,7 +10,7 @@ from mesh.settings.schema import SECRETS, Settings
 def warnings(
     settings: Settings, config: Mapping[str, str], planes: ControlPlanes | None
 ) -> Iterator[str]:
-    """List the settings, by their text, and the add-ons, by their files."""
+    """List the settings and the files of add-ons that have a retired host in their text."""
     places = {f"mesh:{key}": text for key, text in config.items() if key not in SECRETS}
     if planes is not None and not planes.own.release.is_umbrella:
         release = planes.own.release

@@ -16,7 +16,7 @@ OWNED: Mapping[str, str] = {
 
 
 def conflicts(settings: Settings, release: Release) -> list[Mistake]:
-    """List settings that the release has no place for, and values that its chart doesn't know."""
+    """List settings that the release doesn't support, and values that its chart doesn't have."""
     chart = release.umbrella_chart
     return [
         *_came_later(settings, release),

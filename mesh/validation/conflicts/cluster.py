@@ -1,4 +1,4 @@
-"""Conflicts between the settings that name the stack's cluster."""
+"""Conflicts between the settings that choose the stack's cluster."""
 
 from collections.abc import Iterator
 

@@ -10,9 +10,9 @@ from mesh.settings.schema import Settings
 from mesh.validation.mistake import Mistake
 
 CHART_ONLY = {"loadBalancer", "replicas", "autoscaling", "values"}
-"""Fields that only the gateway chart can fulfil."""
+"""Fields that only the gateway chart supports."""
 ADDRESS_ONLY = {"ip"}
-"""What the Gateway API has of loadBalancer: spec.addresses."""
+"""Fields of loadBalancer that the Gateway API has too: spec.addresses."""
 
 
 def conflicts(settings: Settings) -> Iterator[Mistake]:
@@ -152,7 +152,7 @@ def _paths(values: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
 
 
 def _at(values: Any, path: tuple[str, ...]) -> Any:
-    """Return the value at a path, or above it where another type than an object ends the path."""
+    """Return the value at a path, or the first value on the path that isn't an object."""
     for step in path:
         if not isinstance(values, Mapping):
             return values

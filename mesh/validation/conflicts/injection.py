@@ -1,4 +1,4 @@
-"""Conflicts between the way pods join the mesh, and what the other settings need of it."""
+"""Conflicts between the way pods join the mesh and the settings that depend on it."""
 
 from collections.abc import Iterator
 

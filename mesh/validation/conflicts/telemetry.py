@@ -35,7 +35,7 @@ def conflicts(settings: Settings) -> Iterator[Mistake]:
 
 
 def _has_tracing_provider(mesh_config: Mapping[str, Any]) -> bool:
-    # What isn't shaped like a MeshConfig is reported by mesh.validation.mesh_config.
+    # mesh.validation.mesh_config reports values of a wrong type.
     defaults = mesh_config.get("defaultProviders")
     return isinstance(defaults, dict) and bool(defaults.get("tracing"))
 

@@ -1,4 +1,4 @@
-"""Conflicts between a traffic plan, what is deployed of Bookinfo, and the routing API."""
+"""Conflicts between a traffic plan, the deployed versions of Bookinfo, and the routing API."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from mesh.validation.mistake import Mistake, unknown
 
 
 def conflicts(settings: Settings) -> Iterator[Mistake]:
-    """List unknown services and versions, and what the routing API can't do."""
+    """List unknown services and versions, and faults that the routing API can't inject."""
     versions = versions_of(settings)
     faults = settings.routing_api == "istio"
     for service, part in settings.traffic_plan.items():
@@ -29,7 +29,7 @@ def conflicts(settings: Settings) -> Iterator[Mistake]:
 
 
 def _mirrored_to_itself(plan: Plan, service: str) -> Iterator[Mistake]:
-    """List mirrors to the version that answers, where the plan says both of the same requests."""
+    """List mirrors to the version that already answers all of the same requests."""
     *cases, otherwise = rules(plan, service)
     places = [("trafficPlan", service, "when", number) for number in range(len(cases))]
     levels = zip((*plan[service].when, plan[service]), (*cases, otherwise), strict=True)
