@@ -1,1 +1,1 @@
-"""What exists in the cluster: one ComponentResource, one file, one noun."""
+"""Pulumi components that create the cluster's objects: one ComponentResource per file."""

@@ -30,22 +30,22 @@ DEPLOYMENTS = {"apps/v1": apps.v1, "extensions/v1beta1": extensions.v1beta1}
 
 @dataclass(frozen=True, kw_only=True)
 class BookinfoArgs:
-    """What a stack decides about Bookinfo."""
+    """Arguments of Bookinfo."""
 
     settings: Settings
     sample: Sample
-    """What the sample of the release's time consists of."""
+    """The Bookinfo sample of the release's generation."""
     injector: Injector | None
-    """What renders the sidecars where the data plane wants them in the Deployments.
+    """Renderer of the sidecars when `injection` is `manual`.
 
-    None where the control plane is another stack's.
+    None when the control plane belongs to another stack.
     """
     revision_mark: Mapping[str, str]
-    """An annotation of pods with a sidecar: they are made anew when it is another istiod's."""
+    """Annotation of pods with a sidecar; it changes with their istiod, which recreates the pods."""
 
 
 class Bookinfo(pulumi.ComponentResource):
-    """The application as the release's own sample has it, every pod running."""
+    """The application as in the release's own sample, with every pod running."""
 
     ready: Ready
     """Every Deployment."""
@@ -64,7 +64,7 @@ class Bookinfo(pulumi.ComponentResource):
             accounts = _accounts(name, service, args, child)
             for version, each in _rows(service, args.settings).items():
                 manifest = manifests[f"{service.name}-{version}"]
-                # A pod is refused, and retried ever later, until its account exists.
+                # Until its account exists, a pod is refused and retried at growing intervals.
                 needed: list[pulumi.Resource] = []
                 needed += [accounts[each.account]] if each.account in accounts else []
                 if each.password and password is not None:
@@ -87,12 +87,12 @@ def _services(settings: Settings) -> list[Microservice]:
 
 
 def _rows(service: Microservice, settings: Settings) -> dict[str, Microservice]:
-    """Return what each version of a service is made from."""
+    """Return the Microservice of each version of a service, by version."""
     return {version: row(service, version) for version in versions_of(settings)[service.name]}
 
 
 def _manifests(args: BookinfoArgs) -> Mapping[str, Any] | pulumi.Output[dict[str, Any]]:
-    """Describe the Deployments by name; with their sidecars, where those are injected by hand."""
+    """Return the Deployments' manifests by name, with sidecars when injection is manual."""
     manifests = {
         f"{service.name}-{version}": deployment.make(
             args.settings, args.sample, each, version, args.revision_mark
@@ -129,7 +129,7 @@ def _make_service(
             "name": service.name,
             "namespace": args.settings.bookinfo_namespace,
             "labels": {"app": service.name, **own},
-            # A Service's wait costs 10 s, and its Deployment's says as much.
+            # Waiting for a Service takes 10 s, and waiting for its Deployment checks as much.
             "annotations": {"pulumi.com/skipAwait": "true"},
         },
         spec={
@@ -143,7 +143,7 @@ def _make_service(
 def _accounts(
     name: str, service: Microservice, args: BookinfoArgs, opts: pulumi.ResourceOptions
 ) -> dict[str, pulumi.Resource]:
-    """Make the ServiceAccounts of a service, by name: versions share one, or have the default."""
+    """Create a service's ServiceAccounts, by name: versions share one, or use the default one."""
     rows = [] if args.sample.is_bare else _rows(service, args.settings).values()
     owners = {each.account: each for each in rows if each.account != DEFAULT_ACCOUNT}
     return {

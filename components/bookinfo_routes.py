@@ -18,22 +18,22 @@ from mesh.settings.schema import Settings
 
 @dataclass(frozen=True, kw_only=True)
 class BookinfoRoutesArgs:
-    """What a stack decides about the routes."""
+    """Arguments of BookinfoRoutes."""
 
     settings: Settings
     gateway: IngressGateway
-    """The gateway that requests from outside come by."""
+    """The gateway that requests from outside come through."""
     networking: str
     """The API version of Istio's routes."""
 
 
 class BookinfoRoutes(pulumi.ComponentResource):
-    """Routes, and before them what they send requests to: none ever names what isn't there."""
+    """Bookinfo's routes; their targets are created first, so that no route has a missing one."""
 
     url: pulumi.Output[str]
-    """Bookinfo's first page, where the host's name leads to the gateway."""
+    """URL of Bookinfo's first page; it works where the host name resolves to the gateway."""
     ready: Ready
-    """Every route, and what it sends requests to."""
+    """Every route and its targets."""
 
     def __init__(
         self, name: str, args: BookinfoRoutesArgs, opts: pulumi.ResourceOptions | None = None
@@ -68,7 +68,7 @@ class BookinfoRoutes(pulumi.ComponentResource):
             routes = gateway_api_routes.http_routes(
                 settings.bookinfo_namespace, settings.bookinfo_host, parent, settings.traffic_plan
             )
-        # Requests that are sent to what isn't there yet are answered with 500 or 503.
+        # Requests to a target that doesn't exist yet are answered with 500 or 503.
         after = pulumi.ResourceOptions(parent=self, depends_on=targets)
 
         self.ready = pulumi.Output.from_input(
@@ -84,13 +84,13 @@ class BookinfoRoutes(pulumi.ComponentResource):
 def _version_service(
     prefix: str, namespace: str, service: str, version: str, opts: pulumi.ResourceOptions
 ) -> Service:
-    """Make what the Gateway API needs for a DestinationRule's subset: a Service of its own."""
+    """Create one version's Service: the Gateway API's form of a DestinationRule's subset."""
     return Service(
         f"{prefix}-{service}-{version}",
         metadata={
             "name": gateway_api_routes.version_service(service, version),
             "namespace": namespace,
-            # A Service's wait costs 10 s, and its Deployment's says as much.
+            # Waiting for a Service takes 10 s, and waiting for its Deployment checks as much.
             "annotations": {"pulumi.com/skipAwait": "true"},
         },
         spec={

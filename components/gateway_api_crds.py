@@ -1,4 +1,4 @@
-"""The Kubernetes Gateway API's CustomResourceDefinitions: shared with all of the cluster."""
+"""The Kubernetes Gateway API's CustomResourceDefinitions, which the whole cluster shares."""
 
 from dataclasses import dataclass
 
@@ -11,17 +11,17 @@ from mesh.resources.ready import Ready
 
 @dataclass(frozen=True, kw_only=True)
 class GatewayAPICRDsArgs:
-    """Which bundle the CRDs are taken from."""
+    """Arguments of GatewayAPICRDs."""
 
     bundle: Bundle | None
-    """None where nothing needs them, or the cluster has its own."""
+    """The bundle with the CRDs; None when nothing needs them, or the cluster has its own."""
 
 
 class GatewayAPICRDs(pulumi.ComponentResource):
-    """Every CRD of a bundle: taken over where it is there already, and never deleted."""
+    """Every CRD of a bundle: adopted if it already exists, and never deleted."""
 
     names: list[str]
-    """Their names: what stays in the cluster after a destroy."""
+    """Names of the CRDs: they stay in the cluster after a destroy."""
     ready: Ready
     """Every CRD, established: istiod looks for them when it starts."""
 
@@ -31,7 +31,7 @@ class GatewayAPICRDs(pulumi.ComponentResource):
         super().__init__("mesh:index:GatewayAPICRDs", name, None, opts)
 
         shipped = args.bundle.crds if args.bundle else []
-        # With a CRD go all objects of its kind, and most of them aren't this stack's.
+        # Deleting a CRD deletes all objects of its kind, and most of them aren't this stack's.
         child = pulumi.ResourceOptions(parent=self, retain_on_delete=True)
         crds = [crd.make(each, child) for each in shipped]
 

@@ -23,29 +23,29 @@ from mesh.settings.schema import Settings
 
 @dataclass(frozen=True, kw_only=True)
 class GatewaysArgs:
-    """What a stack decides about its gateways."""
+    """Arguments of Gateways."""
 
     settings: Settings
     cluster: Cluster
     proxies: Proxies
-    """Whose proxies they run."""
+    """The proxies that the gateways run."""
     umbrella_services: Mapping[str, pulumi.Output[Service | None]] = field(default_factory=dict)
     """Services of gateways that the umbrella chart (Istio < 1.5) already created, by name."""
     scaled_to_zero: Mapping[str, int] = field(default_factory=dict)
-    """Deployments that somebody scaled to 0, to be started again: their generation."""
+    """Generations, by name, of Deployments that were scaled to 0: the update starts them again."""
 
 
 class Gateways(pulumi.ComponentResource):
-    """Every gateway, its proxy injected and running, and the namespaces that only they need."""
+    """Every gateway, with its proxy injected and running, and the namespaces only for gateways."""
 
     account: tuple[str, str]
     """Namespace and name of the ingress gateway's ServiceAccount."""
     ingress: Gateway
-    """The first one for ingress: Bookinfo is reached by it."""
+    """The first gateway for ingress: Bookinfo is reached through it."""
     address: pulumi.Output[str]
-    """Its IP or host name; "none" without a load balancer."""
+    """IP or host name of the ingress gateway; "none" without a load balancer."""
     addresses: pulumi.Output[dict[str, str]]
-    """The same of every gateway, by its name."""
+    """The address of every gateway, by its name."""
     ready: Ready
     """Every object of every gateway."""
 
@@ -78,7 +78,7 @@ class Gateways(pulumi.ComponentResource):
         readies = [namespace.ready for namespace in namespaces.values()]
         for gateway in args.settings.gateways:
             own = namespaces.get(args.settings.namespace_of(gateway))
-            # Named by the gateway alone: its neighbours in the list may come and go.
+            # Named after the gateway, not its place in the list, which may change.
             address, ready = (_from_core if gateway.name in args.umbrella_services else make)(
                 gateway,
                 args,

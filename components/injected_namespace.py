@@ -1,4 +1,4 @@
-"""A namespace whose pods are in the mesh."""
+"""A namespace for pods that join the mesh."""
 
 from dataclasses import dataclass
 
@@ -13,27 +13,27 @@ from mesh.settings.data_plane import DataPlane
 
 @dataclass(frozen=True, kw_only=True)
 class InjectedNamespaceArgs:
-    """What a stack decides about the namespace."""
+    """Arguments of InjectedNamespace."""
 
     namespace: str
     data_plane: DataPlane
     context: str | None
-    """The kubeconfig context that the stack names."""
+    """The kubeconfig context in the stack's config."""
     pod_security: Level | None
-    """The Pod Security Standard that its pods must keep to; None = whatever the cluster says."""
+    """The Pod Security Standard enforced on its pods; None = the cluster's default."""
     pull_secret: secrets.Data | None
-    """What the sidecars' image is pulled with, where the stack has an account."""
+    """The image pull secret for the sidecars; None without registry credentials."""
     revision: str | None = None
-    """The revision or tag that injects; None = the default one."""
+    """The revision or tag of its injector; None = the default one."""
     app_host: str | None = None
-    """Of an application on another stack's platform: the host that it answers to."""
+    """The host of an application on another stack's platform."""
 
 
 class InjectedNamespace(pulumi.ComponentResource):
     """The namespace, with the label that the injector, or ambient mode's node agent, looks for."""
 
     ready: Ready
-    """The namespace, and what its pods' images are pulled with."""
+    """The namespace and its image pull secret."""
 
     def __init__(
         self, name: str, args: InjectedNamespaceArgs, opts: pulumi.ResourceOptions | None = None

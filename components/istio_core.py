@@ -1,4 +1,4 @@
-"""The core of Istio: its namespace, the base chart and every istiod; or, before 1.5, one chart."""
+"""The core of Istio: its namespace, the base chart and every istiod; before 1.5, a single chart."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,22 +21,22 @@ from mesh.settings.schema import Settings
 
 @dataclass(frozen=True, kw_only=True)
 class IstioCoreArgs:
-    """What a stack decides about the core."""
+    """Arguments of IstioCore."""
 
     settings: Settings
     control_planes: ControlPlanes
     cluster: Cluster
     scaled_to_zero: Mapping[str, int] = field(default_factory=dict)
-    """Deployments that somebody scaled to 0, to be started again: their generation."""
+    """Generations, by name, of Deployments that were scaled to 0: the update starts them again."""
 
 
 class IstioCore(pulumi.ComponentResource):
-    """Each istiod up, and its injector answering: pods created from now on get a sidecar."""
+    """Every istiod, with its injector answering: pods created afterwards get a sidecar."""
 
     injectors: dict[str, kube_inject.Injector]
-    """What each istiod injects, by revision, for those who don't want to leave it to istiod."""
+    """Manual injectors by revision: each renders the sidecars that its istiod would inject."""
     gateways: Mapping[str, pulumi.Output[Service | None]]
-    """The Services of gateways that come with the core, by name: before 1.5 its chart has them."""
+    """Services of gateways that the umbrella chart (Istio < 1.5) creates, by name."""
     ready: Ready
     """Every object of the core's charts."""
 
@@ -77,7 +77,7 @@ class _Core:
 
 
 def _umbrella(args: IstioCoreArgs, opts: pulumi.ResourceOptions) -> _Core:
-    """Make the one chart, which brings gateways and telemetry too."""
+    """Create the umbrella chart, which contains gateways and telemetry too."""
     plane = args.control_planes.own
     whole = UmbrellaChart(
         "istio-umbrella",
@@ -95,7 +95,7 @@ def _umbrella(args: IstioCoreArgs, opts: pulumi.ResourceOptions) -> _Core:
 
 
 def _charts(args: IstioCoreArgs, opts: pulumi.ResourceOptions) -> _Core:
-    """Make the base chart, then each istiod: nothing orders the objects inside a v3 Chart."""
+    """Create the base chart, then each istiod: nothing orders the objects inside a v3 Chart."""
     base = _chart(
         "istio-base",
         args,
@@ -133,7 +133,7 @@ def _charts(args: IstioCoreArgs, opts: pulumi.ResourceOptions) -> _Core:
 def _authority(
     name: str, args: IstioCoreArgs, opts: pulumi.ResourceOptions
 ) -> list[pulumi.Resource]:
-    """Make the Secret with the stack's own CA: istiod looks for it once, when it starts."""
+    """Create the Secret with the stack's own CA: istiod looks for it only when it starts."""
     data = secrets.ca_secret(args.settings)
     if data is None:
         return []

@@ -1,4 +1,4 @@
-"""Istio's CustomResourceDefinitions: established before anything uses them, and kept."""
+"""Istio's CustomResourceDefinitions: established before anything uses them, kept on destroy."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from mesh.resources.ready import Ready
 
 @dataclass(frozen=True, kw_only=True)
 class IstioCRDsArgs:
-    """Which release the CRDs are taken from."""
+    """Arguments of IstioCRDs."""
 
     release: Release
     delete: bool = False
@@ -22,9 +22,9 @@ class IstioCRDs(pulumi.ComponentResource):
     """Every CRD of a release, as the release ships it."""
 
     names: list[str]
-    """Their names."""
+    """Names of the CRDs."""
     kept: list[str]
-    """The names of those that stay in the cluster after a destroy."""
+    """Names of the CRDs that stay in the cluster after a destroy."""
     ready: Ready
     """Every CRD, established."""
 
@@ -33,7 +33,7 @@ class IstioCRDs(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mesh:index:IstioCRDs", name, None, opts)
 
-        # With a CRD go all objects of its kind: every team's routes.
+        # Deleting a CRD deletes all objects of its kind: every team's routes.
         child = pulumi.ResourceOptions(parent=self, retain_on_delete=not args.delete)
         crds = [crd.make(shipped, child) for shipped in args.release.crds]
 

@@ -17,28 +17,28 @@ NO_ADDRESS = "none"
 
 @dataclass(frozen=True, kw_only=True)
 class KubernetesGatewayArgs:
-    """What a stack decides about one gateway."""
+    """Arguments of KubernetesGateway."""
 
     gateway: Gateway
     namespace: str
     label: str | None
-    """The revision or tag by which it asks for its istiod; None = the default one."""
+    """The revision or tag of its istiod, set as a label; None = the default one."""
     revision: str
     """The revision of that istiod."""
     version: str
-    """The tag of its proxy's image; empty where raw values decide it."""
+    """The tag of its proxy's image; empty when raw values set the image."""
     template: str
-    """Changes with what istiod makes the pods' template of."""
+    """Hash of the values that istiod renders the pod template with."""
     cluster: Cluster
     route_namespaces: Mapping[str, Any]
-    """A selector of the namespaces whose routes may attach to it."""
+    """A selector of the namespaces that may attach routes to it."""
 
 
 class KubernetesGateway(pulumi.ComponentResource):
-    """A Gateway, and through it a Deployment and a Service `<name>-istio`, which istiod owns."""
+    """A Gateway; istiod creates and owns its Deployment and Service `<name>-istio`."""
 
     address: pulumi.Output[str]
-    """Where it is reached: an IP or a host name."""
+    """IP or host name of the gateway."""
     ready: Ready
     """The Gateway, programmed, and all pods of its proxy."""
 
@@ -65,14 +65,14 @@ class KubernetesGateway(pulumi.ComponentResource):
                         _listener(*port, args.route_namespaces) for port in _ports(args.gateway)
                     ],
                     **_addresses(args.gateway),
-                    # Without these istiod would copy the Gateway's own, Pulumi's among them.
+                    # Without these, istiod copies the Gateway's own annotations, Pulumi's too.
                     "infrastructure": {"annotations": dict(args.gateway.annotations)},
                 },
             },
             pulumi.ResourceOptions(parent=self),
         )
 
-        # A Gateway stays programmed by its old pods while istiod replaces them (istio#59959).
+        # Old pods keep a Gateway Programmed while istiod replaces them (istio#59959).
         rollout = ProxyRollout(
             f"{name}-rollout",
             args.cluster,
@@ -90,7 +90,7 @@ class KubernetesGateway(pulumi.ComponentResource):
 
 
 class _Gateway(pulumi.CustomResource):
-    """The object; the SDK's CustomResource doesn't tell an object's status."""
+    """The Gateway object; the SDK's own CustomResource has no output for the status."""
 
     status: pulumi.Output[Mapping[str, Any] | None]
 
@@ -107,7 +107,7 @@ class _Gateway(pulumi.CustomResource):
 
 
 def _addresses(gateway: Gateway) -> dict[str, Any]:
-    """Return the static address that is asked for; istiod sets it as the Service's own."""
+    """Return the static address in the settings; istiod sets it on the Service."""
     address = gateway.load_balancer.ip
     return {"addresses": [{"type": "IPAddress", "value": address}]} if address else {}
 

@@ -1,4 +1,4 @@
-"""Who may speak to whom in the mesh: mutual TLS, and deny by default with Bookinfo's allowances."""
+"""Mesh security: mutual TLS, and deny by default with policies that allow Bookinfo's calls."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ MODES: Mapping[NamespaceMtls, Literal["DISABLE", "PERMISSIVE", "STRICT"]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class MeshSecurityArgs:
-    """What a stack decides about security."""
+    """Arguments of MeshSecurity."""
 
     settings: Settings
     ingress: tuple[str, str]
-    """Namespace and name of the ServiceAccount that requests from outside come by."""
+    """Namespace and name of the ingress gateway's ServiceAccount."""
 
 
 class MeshSecurity(pulumi.ComponentResource):
-    """The policies in force; a stack that decides nothing has Istio's own, and no objects."""
+    """Policies for mutual TLS and authorization; none when the stack keeps Istio's defaults."""
 
     ready: Ready
     """Every policy."""
@@ -61,7 +61,7 @@ class MeshSecurity(pulumi.ComponentResource):
                 namespace=args.settings.bookinfo_namespace,
                 spec=api.AuthorizationPolicySpec(),
             )
-            # Requests go on while it is switched on or off: the denial comes last and goes first.
+            # The denial is created last and deleted first: requests go on while it is switched.
             last = pulumi.ResourceOptions(parent=self, depends_on=allowances)
             policies += [*allowances, denial.make(f"{name}-allow-nothing", last)]
 
@@ -70,7 +70,7 @@ class MeshSecurity(pulumi.ComponentResource):
 
 
 def _allowance(service: Microservice, args: MeshSecurityArgs) -> api.AuthorizationPolicy:
-    """Allow a service's callers, known by the certificates of their ServiceAccounts."""
+    """Return a policy that allows a service's callers by their ServiceAccounts' certificates."""
     rows = [
         row(caller, version)
         for caller in MICROSERVICES
@@ -93,7 +93,7 @@ def _allowance(service: Microservice, args: MeshSecurityArgs) -> api.Authorizati
             rules=(
                 api.Rule(
                     from_=(api.From(source=api.Source(principals=principals)),),
-                    # A database's protocol has no methods: a rule with one would fit nobody.
+                    # A database's protocol has no methods: a rule with one matches no request.
                     to=None if service.is_database else _to(service),
                 ),
             ),

@@ -1,4 +1,4 @@
-"""What every node runs for its pods: istio-cni, and in ambient mode ztunnel."""
+"""Node agents, which run on every node: istio-cni, and in ambient mode ztunnel."""
 
 from dataclasses import dataclass
 
@@ -13,11 +13,11 @@ from mesh.settings.schema import Settings
 
 @dataclass(frozen=True, kw_only=True)
 class NodeAgentsArgs:
-    """What a stack decides about its nodes' agents."""
+    """Arguments of NodeAgents."""
 
     settings: Settings
     control_plane: ControlPlane
-    """The one whose release they are of, and which tells ztunnel what to do."""
+    """The control plane that configures ztunnel; the agents are of its release."""
 
 
 class NodeAgents(pulumi.ComponentResource):
@@ -38,7 +38,7 @@ class NodeAgents(pulumi.ComponentResource):
                 args.settings.node_agents_namespace,
                 self,
                 context=args.settings.context,
-                # They enter other pods' network namespaces, and mount folders of the node.
+                # The agents enter other pods' network namespaces, and mount folders of the node.
                 pod_security_level="privileged",
                 pull_secret=secrets.pull_secret(args.settings),
             )

@@ -1,4 +1,4 @@
-"""What the mesh tells about itself: the release's add-ons, access logs and traces."""
+"""Telemetry of the mesh: the release's add-ons, access logs and traces."""
 
 from dataclasses import dataclass
 
@@ -12,14 +12,14 @@ from mesh.resources.ready import Ready
 from mesh.settings.schema import Settings
 
 SAMPLES_NAMESPACE = "istio-system"
-"""What the samples say wherever they mean Istio's namespace."""
+"""Istio's namespace in the samples, to be replaced by the stack's."""
 ENVOY = "envoy"
-"""Istio's own provider of access logs: each proxy's standard output."""
+"""Istio's built-in provider of access logs: each proxy's standard output."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TelemetryArgs:
-    """What a stack decides about telemetry."""
+    """Arguments of Telemetry."""
 
     settings: Settings
     release: Release
@@ -27,10 +27,10 @@ class TelemetryArgs:
 
 
 class Telemetry(pulumi.ComponentResource):
-    """The add-ons running, and then the proxies told what to report to them."""
+    """The add-ons, and after them the Telemetry resource that makes proxies report to them."""
 
     dashboards: dict[str, str]
-    """The way to each add-on, by its name."""
+    """The command that opens each add-on, by its name."""
     ready: Ready
     """Every object of the add-ons, and the mesh's Telemetry resource."""
 
@@ -67,7 +67,7 @@ class Telemetry(pulumi.ComponentResource):
 
 
 def _reports(args: TelemetryArgs) -> api.TelemetrySpec:
-    """Say what every proxy reports: nothing more than Istio's own, unless the stack says so."""
+    """Return the mesh-wide telemetry spec; it is empty when the stack keeps Istio's defaults."""
     logging = api.AccessLogging(providers=(api.Provider(name=ENVOY),))
     tracing = api.Tracing(
         providers=(api.Provider(name=addons.JAEGER_PROVIDER),)

@@ -1,4 +1,4 @@
-"""The one chart that Istio's releases before 1.5 consist of."""
+"""The umbrella chart: the single chart of Istio before 1.5."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,24 +20,24 @@ INGRESS = "istio-ingressgateway"
 
 @dataclass(frozen=True, kw_only=True)
 class UmbrellaChartArgs:
-    """What a stack decides about the chart."""
+    """Arguments of UmbrellaChart."""
 
     settings: Settings
     control_plane: ControlPlane
     cluster: Cluster
     scaled_to_zero: Mapping[str, int]
-    """Deployments that somebody scaled to 0, to be started again: their generation."""
+    """Generations, by name, of Deployments that were scaled to 0: the update starts them again."""
 
 
 class UmbrellaChart(pulumi.ComponentResource):
     """The whole mesh: control plane, gateways, telemetry, and the rules that tie them together."""
 
     injector: kube_inject.Injector
-    """What the sidecar injector injects, for those who don't want to leave it to it."""
+    """Manual injector: renders the sidecars that the chart's sidecar injector would inject."""
     gateways: Mapping[str, pulumi.Output[Service | None]]
-    """The Service of the ingress gateway, by its name; None where the values have none."""
+    """The Service of the ingress gateway, by its name; None when the values disable it."""
     ready: Ready
-    """Every object of the chart, its installation's jobs done."""
+    """Every object of the chart, with its installation Jobs completed."""
 
     def __init__(
         self, name: str, args: UmbrellaChartArgs, opts: pulumi.ResourceOptions | None = None
@@ -52,7 +52,7 @@ class UmbrellaChart(pulumi.ComponentResource):
             setting=f"values.{umbrella.NAME}",
             scaled_to_zero=args.scaled_to_zero,
         )
-        # Before the chart, so that on a destroy they run after all of it is gone.
+        # Created before the chart, so that on a destroy they run after all of it is deleted.
         hooks = DeletionHooks(
             f"{name}-deletion-hooks",
             args.cluster,

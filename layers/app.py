@@ -56,7 +56,7 @@ def deploy(settings: Settings, platform: Platform) -> pulumi.Output[str]:
         ),
     )
 
-    # Routes come last: until they are there, the gateway lets nobody in.
+    # Routes come last: until they exist, the gateway lets nobody in.
     routes = BookinfoRoutes(
         "bookinfo-routes",
         BookinfoRoutesArgs(

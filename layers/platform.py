@@ -38,9 +38,9 @@ class Platform:
     address: pulumi.Input[str]
     """The ingress gateway's IP or host name."""
     layout: Layout = TODAY
-    """The generation of its release: which sample applications are made of."""
+    """The layout of its release; its generation decides the Bookinfo sample."""
     injectors: Mapping[str, Injector] = field(default_factory=dict)
-    """By revision; none where the control planes are another stack's."""
+    """Manual injectors by revision; empty when the control planes belong to another stack."""
     injection_ready: Ready = field(default_factory=nothing)
     """Depend on it before creating pods that need a sidecar."""
     gateways_ready: Ready = field(default_factory=nothing)
@@ -67,7 +67,7 @@ def deploy(settings: Settings, control_planes: ControlPlanes, cluster: Cluster) 
         kube_version=settings.kube_version,
         upsert_existing_objects=settings.adopt,
     )
-    # CRDs outlive a destroy: those that are there already are taken over, not refused.
+    # CRDs outlive a destroy: existing ones are adopted instead of refused.
     adopting_provider = clusters.provider(
         "cluster-crds", cluster, kube_version=settings.kube_version, upsert_existing_objects=True
     )
@@ -112,7 +112,7 @@ def deploy(settings: Settings, control_planes: ControlPlanes, cluster: Cluster) 
         pulumi.ResourceOptions(provider=provider, depends_on=core.ready),
     )
 
-    # The nodes' agents follow the stack's own istiod: never newer than it.
+    # Node agents follow the stack's own istiod: they are never newer.
     node_agents = NodeAgents(
         "node-agents",
         NodeAgentsArgs(settings=settings, control_plane=control_planes.own),
@@ -172,7 +172,7 @@ def of_another_stack(settings: Settings, cluster: Cluster) -> Platform:
 def _contract(
     settings: Settings, control_planes: ControlPlanes, gateways: Gateways
 ) -> PlatformContract:
-    """Describe the platform for app stacks."""
+    """Return the platform's contract for app stacks."""
     namespace, account = gateways.account
     return PlatformContract(
         contract=CONTRACT,

@@ -1,4 +1,4 @@
-"""YAML that is long, by libyaml where PyYAML has it: pure Python takes seconds for a megabyte."""
+"""Fast YAML by libyaml, if PyYAML has it: pure Python takes seconds for a megabyte."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,10 +9,10 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):
-    """Writes an object that occurs twice twice, as kubectl does, with no reference between them."""
+    """YAML dumper without aliases: writes an object twice if it occurs twice, as kubectl does."""
 
     def ignore_aliases(self, data: Any) -> bool:
-        """Ignore that an object has been written before."""
+        """Ignore aliases: write every occurrence of an object in full."""
         return True
 
 

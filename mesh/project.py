@@ -12,7 +12,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 """The folder of the program, with Pulumi.yaml in it."""
 
 
-@cache  # several rooms look, and none changes it
+@cache  # several modules read it, and none changes it
 def read(folder: Path) -> Mapping[str, Any]:
     """Read the project in a folder."""
     return fast_yaml.load((folder / "Pulumi.yaml").read_bytes())
@@ -25,5 +25,5 @@ def defaults(folder: Path) -> dict[str, str]:
 
 
 def as_text(value: Any) -> str:
-    """Spell a value of a setting as the engine does: what is no text is JSON."""
+    """Return a setting's value as the engine spells it: any value but a text is JSON."""
     return value if isinstance(value, str) else json.dumps(value)

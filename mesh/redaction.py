@@ -4,12 +4,12 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-SECRET = "[secret]"  # noqa: S105 - what Pulumi itself prints in place of one
+SECRET = "[secret]"  # noqa: S105 - the text that Pulumi itself prints
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""What Pulumi prints for a value that only the update will tell (sdk/go: plugin/rpc.go)."""
+"""Text that Pulumi prints for a value that is unknown before the update (sdk/go: plugin/rpc.go)."""
 COMPUTED = "[computed]"
 SENTINEL = "4dabf18193072939515e22adb298388d"
-"""The key of a mapping that is no plain value (pulumi/sdk, go/common/resource/sig)."""
+"""The key of a mapping that stands for a special value (pulumi/sdk, go/common/resource/sig)."""
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 SECRET_NAME = re.compile(
     r"(password|passwd|passphrase|token|secret|credentials?|(api|access|private)[-_.]?key)$", re.I
@@ -39,7 +39,7 @@ TOKENS = (
     re.compile(r"(\b)(?:hv[bs]\.[\w-]{24,}|pul-[0-9a-f]{40}|dckr_pat_[\w-]{20,})()"),
     re.compile(r"(\b)(?:npm_\w{36}|pypi-[\w-]{40,}|dop_v1_[0-9a-f]{64})()"),
 )
-"""Credentials that are known by their form."""
+"""Credentials that are recognized by their form."""
 HEADERS = (
     # A name and its value, in either order, as YAML, JSON or Python has them.
     re.compile(
@@ -59,29 +59,29 @@ LOGS = (
     ),
     re.compile(rf"(^\s*[\"']?{_HEADER}[\"']?\s*[:=]\s*){_VALUE}()", re.I | re.M),
 )
-"""Credentials in what programs print: too broad for files that are to be applied."""
+"""Credentials in programs' output: too broad for files that are to be applied."""
 
 
 def hides(kind: str, steps: Sequence[str]) -> bool:
-    """Tell whether what is at a place in an object is a secret, whatever it looks like."""
+    """Return whether the value at a place in an object is a secret, regardless of its form."""
     if kind == "Secret" and steps[:1] in (("data",), ("stringData",)):
         return len(steps) > 1
     if not steps:
         return False
     if kind == "provider kubernetes" and steps == ("kubeconfig",):
         return True
-    # A container's variable, a header: the name stands next to the value, or is the item's.
+    # A container's variable or a header has its name next to its value, or as its key.
     named = steps[-2] if len(steps) > 1 and steps[-1] == "value" else steps[-1]
     return steps[-1] == LAST_APPLIED or is_credential(named)
 
 
 def is_credential(name: str) -> bool:
-    """Tell whether a variable, a key or a header of this name holds a credential."""
+    """Return whether a variable, a key or a header of this name holds a credential."""
     return bool(SECRET_NAME.search(name) or HEADER_NAME.fullmatch(name))
 
 
 def value(kind: str, steps: tuple[str, ...], found: Any) -> Any:
-    """Return what may be shown of what is at a place in an object."""
+    """Return the value at a place in an object, without secrets."""
     if isinstance(found, dict):
         if SENTINEL in found or _is_hidden_variable(found):
             return SECRET if SENTINEL in found else {**found, "value": SECRET}
@@ -101,7 +101,7 @@ def text(found: str) -> str:
 
 
 def manifest(found: Any) -> Any:
-    """Return a manifest, or a value in it, without credentials: nothing else of it changes."""
+    """Return a manifest, or a value in it, without credentials; nothing else in it changes."""
     if isinstance(found, dict):
         hidden = {**found, "value": SECRET} if _is_hidden_variable(found) else found
         return {key: manifest(each) for key, each in hidden.items()}

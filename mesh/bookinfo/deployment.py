@@ -1,4 +1,4 @@
-"""A Deployment of Bookinfo: what a stack's settings make of one version of a service."""
+"""Deployment manifests of Bookinfo: one per version of a service, from a stack's settings."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,7 @@ def make(
     version: str,
     revision_mark: Mapping[str, str],
 ) -> dict[str, Any]:
-    """Describe a version's Deployment as the stack wants it, without a sidecar."""
+    """Return a version's Deployment manifest by the stack's settings, without a sidecar."""
     labels = {"app": service.name, "version": version}
     mark = revision_mark if settings.data_plane.has_sidecars else {}
     password = secrets.password_mark(settings) if service.password else {}
@@ -45,7 +45,7 @@ def make(
                     "annotations": annotations or None,
                 },
                 "spec": {
-                    # An injector adds the platform's own, where there is one and it has some.
+                    # An injector adds the platform's own pull secrets, if it has any.
                     "imagePullSecrets": [{"name": name} for name in settings.pull_secrets] or None,
                     "serviceAccountName": (
                         None if service.account == DEFAULT_ACCOUNT else service.account
@@ -88,7 +88,7 @@ def _container(
 
 
 def _bare(whole: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep no more than the sample of that time says, and what the stack's settings do."""
+    """Keep only the fields of the sample of Istio 1.0 to 1.4, and those that the settings set."""
     pod = whole["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     kept = ("name", "image", "imagePullPolicy", "ports", "resources", *PROBES)
@@ -99,8 +99,8 @@ def _bare(whole: Mapping[str, Any]) -> dict[str, Any]:
         "spec": {
             "replicas": whole["spec"]["replicas"],
             "template": {
-                # Its selector is made of them once, so nothing that changes may be among them; and
-                # the injector of that time reads no labels of pods.
+                # Kubernetes derives the selector from these labels once, so they must not change.
+                # The injector of Istio 1.0 to 1.4 reads no pod labels.
                 "metadata": {"labels": whole["spec"]["selector"]["matchLabels"]},
                 "spec": {
                     "imagePullSecrets": pod["imagePullSecrets"],

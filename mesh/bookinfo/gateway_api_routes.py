@@ -1,4 +1,4 @@
-"""Bookinfo's routes in the Kubernetes Gateway API; it has no faults to inject."""
+"""Bookinfo's routes in the Kubernetes Gateway API; the API has no fault injection."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ from mesh.settings.traffic_plan import Plan, Rule
 
 
 def http_routes(namespace: str, host: str, parent: ParentRef, plan: Plan) -> list[HTTPRoute]:
-    """Route from the Gateway to the front, and within the mesh to what the plan speaks of."""
+    """Return the routes from the Gateway to productpage, and within the mesh by the plan."""
     planned = {service: traffic_plan.rules(plan, service) for service in VERSIONS}
     pages = [
         PathMatch(type="Exact" if kind == "exact" else "PathPrefix", value=path)
@@ -46,7 +46,7 @@ def http_routes(namespace: str, host: str, parent: ParentRef, plan: Plan) -> lis
 
 
 def version_service(service: str, version: str) -> str:
-    """Name the Service of one version: a route's backend is a whole Service."""
+    """Return the name of one version's Service: a route's backend is a whole Service."""
     return f"{service}-{version}"
 
 

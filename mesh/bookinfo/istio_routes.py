@@ -31,7 +31,7 @@ GATEWAY = "bookinfo-gateway"
 
 
 def gateway(namespace: str, host: str, selector: Mapping[str, str], number: int) -> Gateway:
-    """Let requests for the host in, by a port of the gateway's Service."""
+    """Return the Gateway that accepts requests for the host on a port of the gateway's Service."""
     port = Port(number=number, name="http", protocol="HTTP")
     server = Server(port=port, hosts=[host])
     spec = GatewaySpec(selector=selector, servers=[server])
@@ -39,7 +39,7 @@ def gateway(namespace: str, host: str, selector: Mapping[str, str], number: int)
 
 
 def destination_rules(namespace: str, versions: Versions) -> list[DestinationRule]:
-    """Name the versions of each service, for routes to send requests to."""
+    """Return the DestinationRule of each service, with a subset for each version."""
     return [
         DestinationRule(
             name=service,
@@ -57,7 +57,7 @@ def destination_rules(namespace: str, versions: Versions) -> list[DestinationRul
 
 
 def virtual_services(namespace: str, host: str, plan: Plan) -> list[VirtualService]:
-    """Route from the gateway to the front, and within the mesh to what the plan speaks of."""
+    """Return the routes from the gateway to productpage, and within the mesh by the plan."""
     planned = {service: traffic_plan.rules(plan, service) for service in VERSIONS}
     pages = [
         StringMatch(exact=path) if kind == "exact" else StringMatch(prefix=path)

@@ -1,4 +1,4 @@
-"""Bookinfo: its services and their versions, as a stack deploys and as its routes see them."""
+"""Bookinfo's services and their versions, for its Deployments and its routes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,16 +14,16 @@ VERSIONS: Mapping[str, tuple[str, ...]] = {
     "reviews": ("v1", "v2", "v3"),
     "productpage": ("v1",),
 }
-"""The services that routes lead to, and the versions that every stack deploys of each."""
+"""The services that routes lead to, each with the versions that every stack deploys."""
 
 DATABASES: Mapping[Database, tuple[str, str]] = {
     "mongodb": ("mongodb", "v2"),
     "mysql": ("mysqldb", "v2-mysql"),
 }
-"""The service of a database, and the version of ratings that asks it."""
+"""The service of each database, and the version of ratings that queries it."""
 
 FRONT = "productpage"
-"""The one service that is asked from outside."""
+"""The service that receives requests from outside."""
 PAGES: tuple[tuple[Literal["exact", "prefix"], str], ...] = (
     ("exact", "/productpage"),
     ("prefix", "/static"),
@@ -31,31 +31,31 @@ PAGES: tuple[tuple[Literal["exact", "prefix"], str], ...] = (
     ("exact", "/logout"),
     ("prefix", "/api/v1/products"),
 )
-"""What the front serves to the world, by the way the path is matched."""
+"""The paths that productpage serves to the outside, each with its kind of match."""
 
 Versions = Mapping[str, tuple[str, ...]]
-"""What a stack deploys: each service with its versions."""
+"""The versions of each service that a stack deploys."""
 
 DEFAULT_ACCOUNT = "default"
-"""The account that every namespace has."""
+"""The ServiceAccount that every namespace has."""
 DATABASE_USER = 999
-"""The user `mongodb`, and the user `mysql`, of the databases' images."""
+"""The ID of the users `mongodb` and `mysql` in the databases' images."""
 HEALTH = "/health"
-"""The path by which each service but a database tells how it is."""
+"""The health check's path in every service except databases."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """What differs between the samples that releases ship."""
+    """A Bookinfo sample: the differences between those that releases ship."""
 
     hub: str = "docker.io/istio"
-    """Where the images are, unless the stack says."""
+    """Registry of the images, unless the stack sets one."""
     tag: str = "1.20.3"
-    """The images' tag, unless the stack says."""
+    """Tag of the images, unless the stack sets one."""
     deployments: str = "apps/v1"
     """The API version of its Deployments."""
     is_bare: bool = False
-    """Whether it has nothing but what it takes to run: no accounts, no rights taken away."""
+    """Whether it is minimal: no ServiceAccounts, no restricted security contexts."""
 
 
 SAMPLES: Mapping[Generation, Sample] = {
@@ -69,30 +69,30 @@ SAMPLES: Mapping[Generation, Sample] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Microservice:
-    """One row: a Service, its ServiceAccount, and a Deployment for each version."""
+    """A service of Bookinfo: a Service, its ServiceAccount, and a Deployment for each version."""
 
     name: str
     port: int = PORT
     protocol: str = "http"
-    """What is spoken, as Istio reads it from the port's name; a database speaks its own."""
+    """The protocol, which Istio reads from the port's name; a database has its own."""
     image: str = ""
-    """The image's name; not set = the service's and the version's."""
+    """The image's name; empty = `<service>-<version>`."""
     account_name: str = ""
-    """Its ServiceAccount's name; not set = bookinfo- and the service's."""
+    """Its ServiceAccount's name; empty = `bookinfo-<service>`."""
     args: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     user: int | None = None
-    """Who it runs as, where the image would start as root."""
+    """The user ID that it runs as, where the image would start as root."""
     password: str = ""
-    """The variable that holds the database's password."""
+    """The environment variable that holds the database's password."""
     scratch: Mapping[str, str] = field(default_factory=dict)
-    """Empty volumes by name, and where each is mounted."""
+    """Mount paths of its emptyDir volumes, by the volume's name."""
     annotations: Mapping[str, str] = field(default_factory=dict)
     """Annotations of the pods."""
     calls: tuple[str, ...] = ()
-    """The other services that it asks."""
+    """The other services that it calls."""
     methods: tuple[str, ...] = ("GET",)
-    """The HTTP methods that it is asked with."""
+    """The HTTP methods of the requests that it gets."""
 
     @property
     def account(self) -> str:
@@ -101,16 +101,16 @@ class Microservice:
 
     @property
     def account_labels(self) -> dict[str, str] | None:
-        """The labels of its ServiceAccount; the sample gives a variant's none."""
+        """The labels of its ServiceAccount; in the sample, a variant's account has none."""
         return None if self.account_name else {"account": self.name}
 
     def image_name(self, version: str) -> str:
-        """Name the image of a version, without Bookinfo's prefix."""
+        """Return the image's name of a version, without Bookinfo's prefix."""
         return self.image or f"{self.name}-{version}"
 
     @property
     def is_database(self) -> bool:
-        """Whether it keeps data, each pod its own."""
+        """Whether it is a database; each of its pods has its own data."""
         return self.protocol != "http"
 
 
@@ -181,16 +181,16 @@ VARIANTS: Mapping[tuple[str, str], Microservice] = {
         calls=("mysqldb",),
     ),
 }
-"""The versions that differ from their services' others, by service and version."""
+"""Versions that differ from the others of their service, by service and version."""
 
 
 def row(service: Microservice, version: str) -> Microservice:
-    """Return what a version of a service is made from."""
+    """Return the Microservice of a version: its variant, or else the service's own."""
     return VARIANTS.get((service.name, version), service)
 
 
 def versions_of(settings: Settings) -> Versions:
-    """List what a stack deploys: the sample's own versions, and those that the stack adds."""
+    """List the versions that a stack deploys: the sample's own, and those that the stack adds."""
     found = dict(VERSIONS)
     if settings.bookinfo_details_v2:
         found["details"] += ("v2",)

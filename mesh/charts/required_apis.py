@@ -1,4 +1,4 @@
-"""Required APIs: what a stack's objects need of Kubernetes, and which of it a version serves."""
+"""Required APIs: the Kubernetes APIs of a stack's objects, and those that a version lacks."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from mesh.settings.schema import Settings
 
 
 def unserved(settings: Settings, release: Release, version: str) -> list[str]:
-    """Name each API that a Kubernetes lacks with its objects, and at last what to do."""
+    """List the APIs that a Kubernetes version lacks, each with its objects, and then a remedy."""
     needs = list(_needs(settings, release))
     lacking = apis.unserved(needs, version)
     if not lacking:

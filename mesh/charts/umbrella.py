@@ -20,28 +20,28 @@ NAME = "istio"
 PROFILE = re.compile(r"values-(?:istio-)?(.+)\.yaml")
 
 IMAGES = ("hub", "tag", "imagePullPolicy", "imagePullSecrets")
-"""What the chart spells below `global` as all charts of Istio do."""
+"""Keys below `global` that the chart spells as all charts of Istio do."""
 
 REPAIRS: Mapping[str, tuple[str, str]] = {
-    # Helm 2 was built with a Go that passed over what stands behind a value in parentheses.
+    # Helm 2 was built with a Go version that ignored the text after a value in parentheses.
     "charts/tracing/templates/ingress-jaeger.yaml": (
         '(.Values.jaeger.ingress.enabled) and eq .Values.provider "jaeger"',
         'and .Values.jaeger.ingress.enabled (eq .Values.provider "jaeger")',
     ),
 }
-"""What today's helm can't read, by file: the mistake, and what was meant."""
+"""Text of templates that today's helm can't parse, by file, and its correction."""
 LEFT_OUT: Mapping[str, dict[str, Any]] = {
-    # As each gateway of values.yaml has it; without, no helm renders the file's own gateway.
+    # As in each gateway of values.yaml; without it, helm can't render the profile's own gateway.
     "gateways": {"gateways": {"custom-gateway": {"cpu": {"targetAverageUtilization": 80}}}},
 }
-"""What a profile lacks to be rendered."""
+"""Values that the templates need and a profile lacks."""
 
 
 def values(settings: Settings, istio: Release) -> dict[str, Any]:
-    """Merge what the chart is rendered with: profile, raw values, what the stack decides."""
+    """Return the chart's values: the profile, overridden by raw values, then by settings."""
     images = {k: v for k, v in common_values(settings)["global"].items() if k in IMAGES}
-    # Else the file of CRDs asks for Tiller's version, which helm has no more; helm leaves the CRDs
-    # out in any case, as hooks of a kind that it doesn't know.
+    # Without crds=True the CRDs' template reads Tiller's version, which helm no longer has. Helm
+    # leaves the CRDs out in any case: they are hooks of a kind that it doesn't know.
     decided: dict[str, Any] = {"global": {**images, "crds": True}}
     if settings.cacerts is not None:
         decided["security"] = {"selfSigned": False}
@@ -50,13 +50,13 @@ def values(settings: Settings, istio: Release) -> dict[str, Any]:
 
 
 def enabled(settings: Settings, istio: Release) -> list[Path]:
-    """List the chart and those inside it that the values of a stack switch on."""
+    """List the chart and the subcharts that a stack's values enable."""
     folder = istio.umbrella_chart
     wanted = merged(ChartFiles(folder).defaults, values(settings, istio))
     return [folder] + [
         folder / "charts" / part["name"]
         for part in yaml.safe_load((folder / "requirements.yaml").read_text())["dependencies"]
-        # As helm takes a condition: what isn't there switches nothing off.
+        # As in helm's conditions: a missing value disables nothing.
         if wanted.get(part["name"], {}).get("enabled", True)
     ]
 
@@ -69,7 +69,7 @@ def _profile(chart_folder: Path, name: str | None) -> dict[str, Any]:
 
 
 def profiles(chart_folder: Path) -> dict[str, Path]:
-    """Find the sets of values beside a chart's values.yaml: values-istio-demo.yaml is demo."""
+    """Find the profiles next to a chart's values.yaml: values-istio-demo.yaml is demo."""
     files = chart_folder.glob("values-*.yaml")
     found = {match[1]: file for file in files if (match := PROFILE.fullmatch(file.name))}
     return dict(sorted(found.items()))
@@ -77,9 +77,9 @@ def profiles(chart_folder: Path) -> dict[str, Path]:
 
 @cache
 def repaired(chart_folder: Path) -> Path:
-    """Return a chart that today's helm can render: a copy, where this one needs a repair.
+    """Return a chart that today's helm can render: a copy, if this one needs a repair.
 
-    The copy goes when the program ends; nothing of its path gets into the stack's state.
+    The copy is deleted when the program ends; its path doesn't get into the stack's state.
     """
     texts = {
         name: (chart_folder / name).read_text()

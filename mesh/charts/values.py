@@ -1,4 +1,4 @@
-"""Helm values of every chart since Istio 1.5: a stack's raw values, and what its settings say."""
+"""Helm values of every chart since Istio 1.5: a stack's raw values and its settings."""
 
 import hashlib
 import json
@@ -15,14 +15,15 @@ from mesh.settings.schema import Settings
 
 # istiod sets this itself; "Ignore", the default, would be a conflict on each update.
 VALIDATORS = {"validationFailurePolicy": "Fail"}
-# Every pod that istiod makes or completes keeps to Pod Security's "restricted": raw values may
-# say otherwise.
+# Every pod that istiod creates or injects meets Pod Security's "restricted"; raw values can
+# override this.
 RESTRICTED_VALUES: dict[str, Any] = {
     "seccompProfile": pod_security.SECCOMP_PROFILE,
     "global": {"proxy": {"seccompProfile": pod_security.SECCOMP_PROFILE}},
     "gateways": {
         "securityContext": {
-            # The charts' own, by which ports 80 and 443 need no rights; a value replaces it.
+            # The charts' own default, repeated because a value replaces it. With it, ports 80 and
+            # 443 need no privileges.
             "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
             "seccompProfile": pod_security.SECCOMP_PROFILE,
         }
@@ -31,25 +32,28 @@ RESTRICTED_VALUES: dict[str, Any] = {
 
 
 GKE = "-gke"
-"""What Google's Kubernetes has in its version, such as v1.34.1-gke.2037000."""
+"""Suffix in the version of Google's Kubernetes, such as v1.34.1-gke.2037000."""
 GKE_CNI_BIN_DIR = "/home/kubernetes/bin"
-"""Where GKE's nodes look for CNI plugins. The chart asks the cluster for its version, which a
-render for a pinned kubeVersion never shows it (istio-cni/templates/daemonset.yaml)."""
+"""Folder in which GKE's nodes look for CNI plugins.
+
+The chart detects GKE by the cluster's version, which it doesn't get when it is rendered for a
+pinned kubeVersion (istio-cni/templates/daemonset.yaml).
+"""
 CNI_PREFIX = "cni"
 
 TEMPLATE_VALUES = ("gateways", "global", "sidecarInjectorWebhook")
-"""Values of the istiod chart that istiod's templates of proxies read (files/kube-gateway.yaml)."""
+"""Values of the istiod chart that istiod's proxy templates read (files/kube-gateway.yaml)."""
 
 READ_AT_START = ("configSources", "ingressService", "rootNamespace", "trustDomain")
-"""Fields of MeshConfig that istiod reads when it starts only (pilot/pkg/bootstrap/server.go)."""
+"""Fields of MeshConfig that istiod reads only when it starts (pilot/pkg/bootstrap/server.go)."""
 STARTED_WITH = "mesh.pulumi.com/started-with"
-"""An annotation of istiod's pods that changes with what istiod reads when it starts only."""
+"""Annotation of istiod's pods that changes with the settings that istiod reads only at start."""
 
 
 def base_values(settings: Settings, control_planes: ControlPlanes) -> dict[str, Any]:
-    """Return the values of the base chart: what all control planes of a cluster share."""
+    """Return the values of the base chart, which all control planes of a cluster share."""
     decided = {
-        # Whose validator checks the objects of those who name no revision.
+        # The validator of this revision checks objects without a revision label.
         "defaultRevision": control_planes.own.revision,
         "base": {
             # IstioCRDs owns them.
@@ -67,7 +71,7 @@ def istiod_values(settings: Settings, plane: ControlPlane) -> dict[str, Any]:
         "meshConfig": mesh_config(settings),
         "pilot": {
             "cni": {"enabled": bool(settings.data_plane.node_agents)},
-            # istiod signs for any workload that ztunnel's account asks for: nobody else's may be.
+            # istiod signs any certificate that ztunnel's account requests: trust no other account.
             "trustedZtunnelNamespace": settings.node_agents_namespace
             if settings.data_plane.is_ambient
             else "",
@@ -82,11 +86,11 @@ def istiod_values(settings: Settings, plane: ControlPlane) -> dict[str, Any]:
 
 
 def restart_annotations(settings: Settings) -> dict[str, str]:
-    """Return annotations by which istiod's pods restart when their CA or mesh identity changes."""
+    """Return annotations that restart istiod's pods when their CA or mesh identity changes."""
     annotations = {}
     given = {key: settings.mesh_config[key] for key in READ_AT_START if key in settings.mesh_config}
     if authority := settings.cacerts:
-        # Certificates are public; of the key, only that it fits them matters.
+        # Certificates are public; the key is left out, since it only has to fit them.
         files = (authority.ca_cert, authority.cert_chain, authority.root_cert)
         given["cacerts"] = [fingerprints(file.get_secret_value()) for file in files]
         annotations[ROOTS] = ",".join(fingerprints(authority.root_cert.get_secret_value()))
@@ -97,9 +101,9 @@ def restart_annotations(settings: Settings) -> dict[str, str]:
 
 
 def runs_istiod(settings: Settings, plane: ControlPlane) -> bool:
-    """Tell whether a control plane's chart creates an istiod, with its Service.
+    """Return whether a control plane's chart creates an istiod, with its Service.
 
-    The chart leaves both out where istiod runs in another cluster, and where its release is for
+    The chart leaves both out when istiod runs in another cluster, and when its release is for
     the cluster-scoped objects only (templates/deployment.yaml and service.yaml, since 1.27).
     """
     if plane.release.is_umbrella:
@@ -121,19 +125,19 @@ def node_agent_values(settings: Settings, agent: NodeAgent, plane: ControlPlane)
     return merged(
         raw,
         common,
-        # What the other charts read below `global`, ztunnel's reads at the top.
+        # ztunnel's chart reads these at the top level, the other charts below `global`.
         common["global"],
         {"revision": plane.chart_value},
     )
 
 
 def is_gke(settings: Settings) -> bool:
-    """Tell whether the stack says that its nodes are Google's, by platform or by kubeVersion."""
+    """Return whether the stack's nodes are Google's, by its platform or its kubeVersion."""
     return settings.platform == "gke" or GKE in settings.kube_version
 
 
 def sets_cni_bin_dir(settings: Settings) -> bool:
-    """Tell whether the stack itself says where the nodes look for CNI plugins."""
+    """Return whether the stack's raw values set the folder of the nodes' CNI plugins."""
     raw = settings.values.cni
     return "cniBinDir" in raw or "cniBinDir" in (raw.get(CNI_PREFIX) or {})
 
@@ -156,13 +160,13 @@ def gateway_values(settings: Settings, gateway: Gateway, proxies: Proxies) -> di
 
 
 def image_tag(settings: Settings, proxies: Proxies) -> str:
-    """Return the tag of the images that an istiod gives its proxies; empty where values say it."""
+    """Return the image tag of an istiod's proxies; empty when raw values set their image."""
     proxy = (settings.values.istiod.get("global") or {}).get("proxy") or {}
     return "" if "image" in proxy else proxies.tag
 
 
 def template_mark(settings: Settings) -> str:
-    """Return a text that changes with the values that istiod fills its proxies' templates with."""
+    """Return a hash of the values that istiod renders its proxies' templates with."""
     raw = {key: settings.values.istiod.get(key) for key in TEMPLATE_VALUES}
     used = {**raw, **common_values(settings), "meshConfig": mesh_config(settings)}
     used["global"] = merged(raw["global"] or {}, {**common_values(settings)["global"], "tag": ""})
@@ -170,7 +174,7 @@ def template_mark(settings: Settings) -> str:
 
 
 def typed_gateway_values(gateway: Gateway) -> dict[str, Any]:
-    """Return the values that a gateway's typed fields stand for: its `values` holds none."""
+    """Return the chart values of a gateway's typed fields; its `values` contains none of them."""
     service: dict[str, Any] = {"type": gateway.service_type}
     if gateway.ports is not None:
         service["ports"] = [
@@ -239,10 +243,10 @@ def mesh_config(settings: Settings) -> dict[str, Any]:
 
 
 def _above_presets(raw: dict[str, Any], prefix: str) -> dict[str, Any]:
-    """Have raw values win over a profile's or a platform's, as they do over the defaults.
+    """Make raw values override a profile's or a platform's, as they override the defaults.
 
-    The charts copy what stands below their prefix over the rest, at last, and the presets' values
-    stand there (templates/zzy_descope_legacy.yaml).
+    The charts finally copy the values below their prefix over all others, and the presets' values
+    are below it (templates/zzy_descope_legacy.yaml).
     """
     own = {key: value for key, value in raw.items() if key not in (prefix, "global")}
     return merged(raw, {prefix: merged(own, raw.get(prefix) or {})}) if own else raw

@@ -1,4 +1,4 @@
-"""Manual injection: sidecars rendered by istioctl, from what the stack's istiod would use."""
+"""Manual injection: sidecars rendered by istioctl, from the configuration of the stack's istiod."""
 
 import json
 import os
@@ -23,43 +23,47 @@ Manifest = dict[str, Any]
 
 NATIVE_SIDECARS = "ENABLE_NATIVE_SIDECARS"
 NATIVE_SINCE = (1, 33)
-"""The Kubernetes version from which istiod by itself makes a sidecar an init container that stays.
+"""The first Kubernetes version for which istiod uses native sidecars by default.
 
-istiod asks the nodes for it; here the stack's kubeVersion says it.
+A native sidecar is an init container that keeps running. istiod reads the version from the nodes;
+here it is the stack's kubeVersion.
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """What istiod injects by, as its chart renders it."""
+    """Injection configuration of an istiod, as its chart renders it."""
 
     mesh: str
     templates: str
     values: str
-    """JSON; empty before 1.1, whose templates hold all that they need."""
+    """Chart values as JSON; empty before Istio 1.1, where the templates need none."""
 
     @classmethod
     def of(cls, mesh: Mapping[str, str], injector: Mapping[str, str]) -> "Config":
-        """Take it from the data of the ConfigMaps `istio` and `istio-sidecar-injector`."""
+        """Read it from the data of the ConfigMaps `istio` and `istio-sidecar-injector`."""
         values = injector.get("values", "")
         return cls(mesh=mesh["mesh"], templates=injector["config"], values=values)
 
     @property
     def native_sidecars(self) -> str:
-        """What istiod's own environment says about them: true, false or auto."""
+        """The value in istiod's own environment: true, false or auto."""
         environment = json.loads(self.values or "{}").get("pilot", {}).get("env") or {}
         return str(environment.get(NATIVE_SIDECARS, "auto")).lower()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Injector:
-    """Does to a Deployment what istiod's webhook does to its pods, without asking the cluster."""
+    """Manual injector: adds to Deployments the sidecar that istiod's webhook adds to pods.
+
+    It doesn't ask the cluster.
+    """
 
     release: Release
     kube_version: str
     revision: str | None
     config: Callable[[], pulumi.Output[Config]]
-    """Looks only when it is asked: a chart without an injector renders none."""
+    """Function that reads the configuration when it is needed: a chart may render no injector."""
 
     def inject(self, deployments: Mapping[str, Manifest]) -> pulumi.Output[dict[str, Manifest]]:
         """Return the Deployments with their sidecars, under the same keys."""
@@ -83,7 +87,7 @@ def injector(
     kube_version: str,
     revision: str | None = None,
 ) -> Injector:
-    """Take the injector's config from the very ConfigMaps that an istiod's chart has rendered."""
+    """Return an injector that reads its config from the ConfigMaps of an istiod's chart."""
 
     def data(name: str) -> pulumi.Output[Mapping[str, str]]:
         full_name = f"{name}-{revision}" if revision else name
@@ -109,10 +113,10 @@ def find_istioctl(
     """Find the istioctl of the release's minor version: its own, else the one on PATH.
 
     Args:
-        release: What it has to fit.
-        path: The folders to look in, as PATH has them; None = those of PATH.
-        who: Whom an error says to need it.
-        instead: What an error says to do without.
+        release: The release that it must match.
+        path: The folders to search, in PATH's format; None = those of PATH.
+        who: The feature that needs istioctl, for error messages.
+        instead: The alternative to istioctl, for error messages.
 
     """
     minor = release.version.rpartition(".")[0]
@@ -150,7 +154,7 @@ def kube_inject(
     revision: str | None,
     kube_version: str,
 ) -> dict[str, Manifest]:
-    """Return the Deployments with their sidecars; an istioctl that fails ends the program."""
+    """Return the Deployments with their sidecars. Raises pulumi.RunError when istioctl fails."""
     native = config.native_sidecars
     if native == "auto":
         native = str(apis.minor(kube_version) >= NATIVE_SINCE).lower()
@@ -170,7 +174,7 @@ def kube_inject(
                 *("--filename", "-"),
             ],
             input="\n---\n".join(json.dumps(as_admitted(m)) for m in deployments.values()),
-            # Nothing else decides: neither the person's settings of istioctl, nor any cluster.
+            # Neither the user's own settings of istioctl nor any cluster have an effect.
             env={"HOME": folder, "KUBECONFIG": os.devnull, NATIVE_SIDECARS: native},
             capture_output=True,
             text=True,
@@ -190,9 +194,10 @@ def kube_inject(
 
 
 def as_admitted(deployment: Manifest) -> Manifest:
-    """Fill in what an API server does before its webhooks, where the injection template reads it.
+    """Fill in the API server's defaults that the injection template reads.
 
-    The proxy is told the ports and the probes of the containers beside it.
+    An API server sets them before it calls webhooks; the proxy is configured with the ports and
+    probes of the pod's other containers.
     """
     filled = json.loads(json.dumps(deployment))
     for container in filled["spec"]["template"]["spec"]["containers"]:
@@ -208,12 +213,12 @@ def as_admitted(deployment: Manifest) -> Manifest:
 
 
 def _template(deployment: Manifest) -> Manifest:
-    """Take the pods' template, less the nulls that istioctl writes for what isn't set."""
+    """Return the pod template without the nulls that istioctl writes for unset fields."""
     return without_nulls(deployment["spec"]["template"])
 
 
 def without_nulls(value: Any) -> Any:
-    """Drop what is null: to Kubernetes it is the same as absent."""
+    """Drop null values: for Kubernetes they are the same as absent ones."""
     if isinstance(value, dict):
         return {k: without_nulls(v) for k, v in value.items() if v is not None}
     if isinstance(value, list):

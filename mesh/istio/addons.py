@@ -17,7 +17,7 @@ class Addon:
     """The port on the user's machine that is forwarded to it."""
     path: str = ""
     needs: tuple[AddonName, ...] = ()
-    """Those whose data it shows."""
+    """The add-ons that provide its data."""
 
     def port_forward(self, context: str, namespace: str) -> str:
         """Return the command that forwards its port, and the address to open then."""
@@ -48,7 +48,7 @@ ADDONS = (
         needs=("prometheus",),
     ),
 )
-"""In an order in which each comes after those that it needs."""
+"""All add-ons, each after those that it needs."""
 
 JAEGER_PROVIDER = "jaeger"
 """The name of the tracing provider in MeshConfig."""

@@ -6,7 +6,7 @@ import hashlib
 import re
 
 CONFIG_MAP = "istio-ca-root-cert"
-"""The ConfigMap by which istiod tells every namespace which roots to trust."""
+"""The ConfigMap in which istiod publishes the trusted roots to every namespace."""
 KEY = "root-cert.pem"
 ROOTS = "mesh.pulumi.com/root-certificates"
 """An annotation of istiod's pods: the fingerprints of the roots that the stack sets."""
@@ -23,13 +23,13 @@ def fingerprints(bundle: str) -> tuple[str, ...]:
 
 
 def short(roots: tuple[str, ...]) -> str:
-    """Spell fingerprints for a person."""
+    """Return fingerprints, shortened for people to compare."""
     return ", ".join(root[:SHORT] for root in roots) or "none"
 
 
 def _fingerprint(block: str) -> str:
     try:
         certificate = base64.b64decode(block)
-    except binascii.Error:  # istiod will say so
+    except binascii.Error:  # istiod will report it
         certificate = block.encode()
     return hashlib.sha256(certificate).hexdigest()

@@ -14,16 +14,16 @@ Keys = tuple[str, ...]
 
 DEFAULTS = "_internal_defaults_do_not_set"
 """The key below which Istio's charts keep their defaults since 1.21."""
-EXPRESSION = re.compile(r"\{\{(?!-?\s*/\*).*?\}\}", re.DOTALL)  # of a template, comments aside
+EXPRESSION = re.compile(r"\{\{(?!-?\s*/\*).*?\}\}", re.DOTALL)  # of a template, except comments
 READ = re.compile(r"\.Values((?:\)*\.\w+)+)")
 WHOLE = re.compile(r"\.Values((?:\)*\.\w+)+)(?![\w)]*\.\w)")
 TAKES_WHOLE = re.compile(r"\{\{-?\s*(?:with|range)\b|\b(?:toYaml|toJson|tpl)\b")
-"""Expressions that take a map or a list as it is, whatever is in it."""
+"""Expressions that use a map or a list as a whole, regardless of its keys."""
 LEGACY_PREFIX = re.compile(r'index \$\.Values "(\w+)"')
 
 
 def merged(*values: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge values as helm does: maps key by key, where a later one wins, all else whole."""
+    """Merge values as helm does: maps key by key, other values as a whole; later ones win."""
     result: dict[str, Any] = {}
     for each in values:
         for key, value in each.items():
@@ -34,18 +34,18 @@ def merged(*values: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class ChartFiles:
-    """What a chart on disk knows of its values."""
+    """A chart on disk: its default values, their schema, and the keys that its templates read."""
 
     folder: Path
 
     @cached_property
     def name(self) -> str:
-        """Its name, which its folder may not have."""
+        """Its name, which may differ from its folder's."""
         return fast_yaml.load((self.folder / "Chart.yaml").read_bytes())["name"]
 
     @cached_property
     def defaults(self) -> dict[str, Any]:
-        """Its values.yaml."""
+        """Its default values: its values.yaml, and those of the charts inside it."""
         file = self.folder / "values.yaml"
         values = fast_yaml.load(file.read_bytes()) if file.is_file() else {}
         own = values.get(DEFAULTS, values)
@@ -54,7 +54,7 @@ class ChartFiles:
 
     @cached_property
     def parts(self) -> tuple["ChartFiles", ...]:
-        """The charts inside it; their values stand below their names, but those of `global`."""
+        """The charts inside it; their values are below their names, except `global`."""
         return tuple(
             ChartFiles(file.parent) for file in sorted(self.folder.glob("charts/*/Chart.yaml"))
         )
@@ -72,23 +72,23 @@ class ChartFiles:
 
     @cached_property
     def taken_whole(self) -> frozenset[Keys]:
-        """The keys whose maps and lists its templates print as they are, or go through."""
+        """The keys of maps and lists that its templates print as a whole, or iterate over."""
         return self._paths(WHOLE, only=TAKES_WHOLE)
 
     @cached_property
     def prefixes(self) -> frozenset[str]:
-        """Keys below which its values may stand as well: pilot.env is env."""
+        """Keys that its values can also be set below: pilot.env is the same as env."""
         return frozenset(LEGACY_PREFIX.findall("".join(self._expressions)))
 
     def default(self, keys: Keys) -> Any:
-        """Return a value's default, or None where it has none."""
+        """Return a value's default, or None if it has none."""
         at: Any = self.defaults
         for key in keys:
             at = at.get(key) if isinstance(at, dict) else None
         return at
 
     def known(self, above: Keys) -> set[str]:
-        """List the keys below some: those with a default, that a template reads, of the schema."""
+        """List the known keys below some: with a default, read by a template, or in the schema."""
         default = self.default(above)
         known = set(default) if isinstance(default, dict) else set()
         known |= {keys[len(above)] for keys in self._read_below(above)}
@@ -97,9 +97,9 @@ class ChartFiles:
         return known
 
     def is_free(self, keys: Keys) -> bool:
-        """Tell a map that is Kubernetes' own, where any key may stand: labels, env, resources.
+        """Return whether a map accepts any key, as Kubernetes' labels, env and resources do.
 
-        The templates take it whole: they read no single key of it, or walk through all.
+        The templates use it as a whole: they read no single key of it, or iterate over all.
         """
         return keys in self.taken_whole or not self._read_below(keys)
 
@@ -123,6 +123,6 @@ class ChartFiles:
 
     @cached_property
     def _expressions(self) -> list[str]:
-        # In files/ are the templates that istiod fills with the same values.
+        # files/ holds the templates that istiod renders with the same values.
         files = sorted((*self.folder.glob("templates/*"), *self.folder.glob("files/*.yaml")))
         return [text for file in files for text in EXPRESSION.findall(file.read_text())]

@@ -1,4 +1,4 @@
-"""The stack's control planes: its own and, beside it, a canary of another revision."""
+"""The stack's control planes: its own, and optionally a canary of another revision."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,38 +12,38 @@ from mesh.settings.schema import Settings
 
 @dataclass(frozen=True, kw_only=True)
 class ControlPlane:
-    """One istiod: the release it is of, and the revision that names its objects."""
+    """One istiod: its release, and the revision in the names of its objects."""
 
     release: Release
     revision: str
     tag: str
-    """Of its images."""
+    """Tag of its images."""
     tags: tuple[str, ...]
-    """Other names by which namespaces and pods ask for it."""
+    """Revision tags that namespaces and pods can use instead of its revision."""
 
     @property
     def chart_value(self) -> str:
-        """The revision as the charts want it."""
+        """The revision as a chart value: empty for the default one."""
         return "" if self.revision == DEFAULT else self.revision
 
     @property
     def release_name(self) -> str:
-        """The helm release that its chart is; it stays when a canary becomes the stack's own."""
+        """The name of its Helm release; it stays when a canary becomes the stack's own."""
         return "istiod" if self.revision == DEFAULT else f"istiod-{self.revision}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Proxies(Choice):
-    """Who gives pods their proxies, how the pods ask for it, and what the proxies are."""
+    """Proxies of pods: the revision that injects them, its label, their release and tag."""
 
     release: Release
     """The release that the proxies are of."""
     tag: str
-    """Of their images."""
+    """Tag of their images."""
 
     @property
     def gateway_values(self) -> dict[str, Any]:
-        """The same as values of a gateway's chart."""
+        """The label and the annotation, as values of a gateway's chart."""
         return {"revision": self.label, "podAnnotations": self.mark} if self.label else {}
 
 
@@ -61,21 +61,21 @@ class ControlPlanes:
 
     @property
     def releases(self) -> tuple[Release, ...]:
-        """The release of each."""
+        """The release of each control plane."""
         return tuple(plane.release for plane in self.all)
 
     @property
     def newest(self) -> Release:
-        """The release that the cluster-wide parts are of: CRDs serve older istiods too."""
+        """The newest release, for cluster-wide objects: its CRDs serve older istiods too."""
         return max(self.releases, key=lambda istio: versions.parse(istio.version) or ())
 
     @property
     def names(self) -> dict[str, ControlPlane]:
-        """The control planes by every name that pods may ask for them by."""
+        """The control planes by their revisions and tags."""
         return {name: plane for plane in self.all for name in (plane.revision, *plane.tags)}
 
     def proxies(self, name: str | None) -> Proxies:
-        """Choose by a revision's name or a tag; None = the stack's own control plane."""
+        """Return the proxies of a revision or tag; None = the stack's own control plane."""
         known = {each: plane.revision for each, plane in self.names.items()}
         choice = revisions.choose(known, self.own.revision, name)
         return Proxies(
@@ -88,7 +88,7 @@ class ControlPlanes:
 
 
 def find(settings: Settings) -> ControlPlanes:
-    """Find the release of each control plane that the stack wants."""
+    """Find the stack's control planes, each with its release on disk."""
 
     def make(revision: str, istio: Release, image_tag: str | None) -> ControlPlane:
         tags = tuple(tag for tag, tagged in settings.revision_tags.items() if tagged == revision)

@@ -13,29 +13,29 @@ from mesh.settings.schema import Settings
 
 MODULE = "sigs.k8s.io/gateway-api"
 KNOWN_BY = "gateways.gateway.networking.k8s.io"
-"""The CRD that is in every bundle."""
+"""A CRD that every bundle contains."""
 VERSION = "gateway.networking.k8s.io/bundle-version"
 CHANNEL = "gateway.networking.k8s.io/channel"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bundle:
-    """What the Gateway API's project calls a release of its CRDs; the standard channel's."""
+    """A bundle: a release of the Gateway API's CRDs, of the standard channel."""
 
     version: str
     checksum: str
-    """Of the project's Go module, as go.sum has it: that is immutable, a release page isn't."""
+    """Checksum of the Go module, as in go.sum: a module is immutable, a release page isn't."""
 
     @property
     def folder(self) -> Path:
-        """Where the bundle is, or will be, on disk."""
+        """The bundle's folder on disk, which may not exist yet."""
         return PROJECT / "releases" / f"gateway-api-{self.version}"
 
     @cached_property
     def crds(self) -> list[dict[str, Any]]:
-        """The CRDs, without the policies that v1.5 ships beside them.
+        """The CRDs, without the policies that v1.5 ships in addition.
 
-        Those forbid everybody in the cluster an older version: not this stack's to decide.
+        Those forbid older versions in the whole cluster, which one stack must not decide.
         """
         return [
             document
@@ -54,12 +54,12 @@ BUNDLES = {
 
 
 def of(istio_version: str) -> Bundle | None:
-    """Return the bundle that an Istio is built with, if it is a known one."""
+    """Return the bundle that an Istio version is built with; None if it is unknown."""
     return BUNDLES.get(istio_version.rpartition(".")[0])
 
 
 def find(settings: Settings) -> Bundle | None:
-    """Find the bundle that a stack brings on disk; None for a stack that brings none.
+    """Find the stack's bundle on disk; None for a stack that installs none.
 
     Raises pulumi.RunError when it isn't on disk.
     """

@@ -14,39 +14,39 @@ from mesh.project import PROJECT
 
 SOURCE = "SOURCE"  # one line, written by the downloader: where the release came from
 Generation = Literal["istiod", "umbrella"]
-"""Istio since 1.5, with one istiod; and Istio 1.0 to 1.4, one umbrella chart."""
+"""Generation of releases: `istiod` since Istio 1.5, `umbrella` (a single chart) for 1.0 to 1.4."""
 ISTIOCTL = Path("bin", "istioctl")  # only the official archive holds it
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Where a generation of releases keeps its parts, relative to the release's folder.
+    """Layout of a generation of releases: the paths of its parts in the release's folder.
 
-    And what of its time is not on disk, or spelled differently: the one table of such facts.
+    It also holds the generation's other differences, such as API versions and istioctl's options.
     """
 
     generation: Generation
     crds: str
     """A file of CRDs in plain YAML."""
     base: str | None = None
-    """The chart of what a cluster has once, whatever runs in it."""
+    """The chart of the objects that a cluster has once."""
     istiod: str | None = None
     """The chart of one istiod, of one revision."""
     gateway: str | None = None
     """The chart of one gateway."""
     umbrella: str | None = None
-    """The one chart of a whole mesh, in place of the three above."""
+    """The umbrella chart of a whole mesh, instead of the three above."""
     networking: str = "networking.istio.io/v1"
     """The API version of its routes."""
     istioctl_version: tuple[str, ...] = ("version", "--remote=false", "--short")
-    """What makes its istioctl print its own version, without asking a cluster."""
+    """Arguments that make istioctl print its own version, without asking a cluster."""
     addons: str = "samples/addons"
-    """The telemetry add-ons, one file each; a folder of charts only has none."""
+    """Folder of the telemetry add-ons, one file each; missing from a folder with charts only."""
     node_agents: Mapping[str, str] = field(default_factory=dict)
-    """The charts of what each node may run, by release name; early releases lack some."""
+    """Charts of the node agents, by Helm release name; early releases lack some."""
 
     def missing_from(self, folder: Path) -> list[str]:
-        """List what a folder lacks to be a release of this layout."""
+        """List the files that a folder lacks to be a release of this layout."""
         charts = [
             f"{chart}/Chart.yaml"
             for chart in (self.base, self.istiod, self.gateway, self.umbrella)
@@ -81,7 +81,7 @@ LAYOUTS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """A release whose layout is known; components ask it for parts, and never look at folders."""
+    """A release with a known layout; components get the paths of its parts from here only."""
 
     version: str
     folder: Path
@@ -89,7 +89,7 @@ class Release:
 
     @property
     def base_chart(self) -> Path:
-        """The chart of what a cluster has once."""
+        """The chart of the objects that a cluster has once."""
         return self._part(self.layout.base)
 
     @property
@@ -104,12 +104,12 @@ class Release:
 
     @property
     def is_umbrella(self) -> bool:
-        """Whether one chart holds the whole mesh, in place of one for each part."""
+        """Whether a single chart holds the whole mesh, instead of one chart for each part."""
         return self.layout.generation == "umbrella"
 
     @property
     def umbrella_chart(self) -> Path:
-        """The one chart of the whole mesh."""
+        """The umbrella chart of the whole mesh."""
         return self._part(self.layout.umbrella)
 
     @property
@@ -118,7 +118,7 @@ class Release:
         return self.base_chart, self.istiod_chart, self.gateway_chart
 
     def _part(self, path: str | None) -> Path:
-        assert path is not None  # noqa: S101 - who asks knows the layout
+        assert path is not None  # noqa: S101 - callers know the layout
         return self.folder / path
 
     def node_agent_chart(self, name: str) -> Path:
@@ -136,7 +136,7 @@ class Release:
 
     @property
     def source(self) -> str:
-        """Where the release came from, in words for a person."""
+        """The origin of the release, as a text for people."""
         note = self.folder / SOURCE
         return note.read_text().strip() if note.is_file() else f"the folder {self.folder}"
 
@@ -147,26 +147,26 @@ class Release:
 
     @property
     def crd_names(self) -> list[str]:
-        """Their names, such as virtualservices.networking.istio.io."""
+        """The CRDs' names, such as virtualservices.networking.istio.io."""
         return [crd["metadata"]["name"] for crd in self.crds]
 
 
 def has_chart(folder: Path) -> bool:
-    """Tell whether a folder is a chart's."""
+    """Return whether a folder holds a chart."""
     return (folder / "Chart.yaml").is_file()
 
 
 def folder_of(version: str, release_dir: Path | None = None) -> Path:
-    """Name the folder that a release is in, or will be: the stack's own, or a downloaded one."""
+    """Return a release's folder, which may not exist yet: the stack's own, or a downloaded one."""
     return PROJECT / (release_dir.expanduser() if release_dir else Path("releases", version))
 
 
 def find(
     version: str, release_dir: Path | None, *, addons: AbstractSet[str] = frozenset()
 ) -> Release:
-    """Find the release in the folder that the stack names, else among the downloaded ones.
+    """Find the release in the folder that the stack sets, else among the downloaded ones.
 
-    `addons` are those of its telemetry add-ons that the stack deploys.
+    `addons` are the telemetry add-ons that the stack deploys.
     """
     folder = folder_of(version, release_dir)
     if release_dir:
@@ -185,7 +185,7 @@ def find(
 
 
 def _insist_on(release: Release, addons: AbstractSet[str]) -> None:
-    """Refuse a release that is charts only, when the stack deploys of its samples too."""
+    """Refuse a release that lacks files of the add-ons that the stack deploys."""
     missing = [name for name in sorted(addons) if not release.addon(name).is_file()]
     if missing and not release.is_umbrella:  # mesh.charts.umbrella says where its add-ons are
         folder = release.folder / release.layout.addons
@@ -196,6 +196,6 @@ def _insist_on(release: Release, addons: AbstractSet[str]) -> None:
         )
 
 
-@cache  # checked, and then deployed
+@cache  # the checks read it, and then the components
 def _read_all(file: Path) -> list[dict[str, Any]]:
     return [document for document in fast_yaml.load_all(file.read_bytes()) if document]

@@ -1,4 +1,4 @@
-"""Hosts that Istio retires, and where their contents are instead (Istio 1.31's upgrade notes)."""
+"""Hosts that Istio retires, and their replacements (Istio 1.31's upgrade notes)."""
 
 from collections.abc import Mapping
 
@@ -9,9 +9,9 @@ RETIRED: Mapping[str, str] = {
     "istio-release.storage.googleapis.com": "blob.istio.io/istio-release, or as OCI charts "
     "oci://ghcr.io/istio/release/charts",
 }
-"""By host, or the path on it."""
+"""The replacements, by host or by host and path."""
 
 
 def named_in(text: str) -> list[str]:
-    """List the retired hosts that a text names."""
+    """List the retired hosts that a text contains."""
     return [host for host in RETIRED if host in text]

@@ -1,4 +1,4 @@
-"""The Istio that a cluster has: its control planes, its injectors, who made them, who uses them."""
+"""The Istio that runs in a cluster: its control planes and injectors, their owners and users."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -26,10 +26,10 @@ from mesh.settings.schema import Settings
 ISTIOCTL = "istio-operator"
 """The field manager of `istioctl install` (istio's operator/pkg/install/install.go)."""
 PULUMI = "pulumi-"
-"""How the field managers of Pulumi's plugin begin (provider/pkg/provider/provider.go)."""
-# What the charts of a source tree say of themselves, whatever they install.
+"""Prefix of the field managers of Pulumi's plugin (provider/pkg/provider/provider.go)."""
+# The version label in the charts of a source tree, whichever version they install.
 PLACEHOLDER = "1.0.0"
-# What istiod is before 1.5, and its injector, then a program of its own.
+# Values of the label `app`. Before 1.5 istiod is istio-pilot; its injector is another program.
 ISTIODS = ("istio-pilot", "istiod")
 INJECTORS = ("istio-sidecar-injector", "sidecar-injector")
 OVER = ("Succeeded", "Failed")
@@ -39,7 +39,7 @@ ADMISSION = "admissionregistration.k8s.io"
 
 
 class EarlyMutatingWebhookConfiguration(MutatingWebhookConfiguration):
-    """An injector, as a Kubernetes before 1.16 has it."""
+    """An injector's configuration in Kubernetes before 1.16."""
 
     _api_info = ApiInfo(
         resource=ResourceDef(ADMISSION, "v1beta1", "MutatingWebhookConfiguration"),
@@ -49,7 +49,7 @@ class EarlyMutatingWebhookConfiguration(MutatingWebhookConfiguration):
 
 
 class EarlyValidatingWebhookConfiguration(ValidatingWebhookConfiguration):
-    """A validator, as a Kubernetes before 1.16 has it."""
+    """A validator's configuration in Kubernetes before 1.16."""
 
     _api_info = ApiInfo(
         resource=ResourceDef(ADMISSION, "v1beta1", "ValidatingWebhookConfiguration"),
@@ -62,7 +62,7 @@ Webhooks = tuple[type[MutatingWebhookConfiguration], type[ValidatingWebhookConfi
 
 
 def webhooks(kubernetes: str) -> Webhooks:
-    """Return the two kinds of webhook configurations, as a Kubernetes has them."""
+    """Return both kinds of webhook configurations, in the API that a Kubernetes version serves."""
     if apis.serves(kubernetes, (f"{ADMISSION}/v1", "MutatingWebhookConfiguration")):
         return MutatingWebhookConfiguration, ValidatingWebhookConfiguration
     return EarlyMutatingWebhookConfiguration, EarlyValidatingWebhookConfiguration
@@ -75,49 +75,52 @@ class IstioObject:
     kind: str
     name: str
     namespace: str | None
-    """Its own; None where the object is the cluster's."""
+    """Its own namespace; None if it is cluster-scoped."""
     control_plane_namespace: str | None
-    """The namespace of the istiod that it belongs to; of a namespace, itself."""
+    """The namespace of the istiod that it belongs to; for a namespace, its own name."""
     managers: tuple[str, ...]
-    """The tools that made it, as the API server knows them."""
+    """The tools that made it, by their names as field managers."""
     revision: str | None = None
     """The revision or tag that it serves."""
     version: str | None = None
-    """An istiod's, where it can be told."""
+    """Version of an istiod, if it can be determined."""
     roots: tuple[str, ...] = ()
     """The fingerprints of the root certificates that the stack gave an istiod."""
 
     def __str__(self) -> str:
-        """Say what it is, where, and by whom."""
+        """Return its kind, name, namespace and managers, for messages."""
         place = f" in namespace {self.namespace}" if self.namespace else ""
         return f"{self.kind} {self.name}{place}, by {' and '.join(self.managers) or 'unknown'}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunningMesh:
-    """All of it, as one look found it."""
+    """Snapshot of the Istio in a cluster."""
 
     kubernetes: str
     """The version of the API server, such as v1.36.3."""
     namespaces: dict[str, IstioObject]
     owners: dict[str, str | None]
-    """The stack that each namespace bears the mark of."""
+    """The stack that owns each namespace, by its annotation; None without one."""
     contexts: dict[str, str]
-    """The context by which each namespace's stack knows the cluster, where it has named one."""
+    """The kubeconfig context of each namespace's stack, if its config sets one."""
     hosts: dict[str, str]
-    """The host that each app stack's namespace says it answers to."""
+    """The host of each app stack, by its namespace."""
     revision_by_namespace: dict[str, str]
-    """The revision or tag that each namespace's pods get their proxies from."""
+    """The revision or tag that injects each namespace's pods."""
     foreign_injection_labels: dict[str, str]
     """Value of the label istio-injection by namespace, where another field manager set it."""
     istiods: tuple[IstioObject, ...]
     injectors: tuple[IstioObject, ...]
     scaled_to_zero: Mapping[tuple[str, str], int]
-    """Istio's Deployments with 0 replicas, by namespace and name: their generation."""
+    """Generations, by namespace and name, of Istio's Deployments with 0 replicas."""
 
     @classmethod
     def read(cls, client: Client, kubernetes: str) -> "RunningMesh":
-        """Look, by the APIs of a Kubernetes. CRDs alone are no mesh: a destroy keeps them."""
+        """Read it by the APIs of a Kubernetes version.
+
+        CRDs alone are no mesh: a destroy keeps them.
+        """
         injector, _ = webhooks(kubernetes)
         namespaces = {n.name: n for n in map(_metadata, client.list(Namespace)) if n.name}
         return cls(
@@ -141,7 +144,7 @@ class RunningMesh:
                 map(_istiod, client.list(Deployment, namespace="*", labels={"app": ISTIODS}))
             ),
             injectors=tuple(map(_injector, client.list(injector, labels={"app": INJECTORS}))),
-            # The charts' istiods and gateways both have it.
+            # The charts' istiods and gateways both have this label.
             scaled_to_zero={
                 (str(found.namespace), str(found.name)): found.generation or 1
                 for live in client.list(Deployment, namespace="*", labels={"istio": exists()})
@@ -150,10 +153,10 @@ class RunningMesh:
         )
 
     def scaled_to_zero_of(self, settings: Settings) -> dict[str, int]:
-        """Return the stack's istiods and gateways that somebody scaled to 0: their generation.
+        """Return the generations, by name, of the stack's istiods and gateways scaled to 0.
 
-        Only the program can start those again: an autoscaler leaves a 0 alone, and Pulumi takes
-        the replicas for its own.
+        Only the program can start those again: an autoscaler leaves a 0 alone, and Pulumi's state
+        still has the replicas of an earlier update.
         """
         own = {(settings.istio_namespace, istiod.name) for istiod in self.istiods}
         own |= {
@@ -168,7 +171,7 @@ class RunningMesh:
         }
 
     def owner(self, part: IstioObject) -> str | None:
-        """Name the stack that an object belongs to."""
+        """Return the stack that an object belongs to."""
         return self.owners.get(part.control_plane_namespace or "")
 
 
@@ -185,7 +188,7 @@ def look(cluster: Cluster) -> RunningMesh | None:
 
 def injected_pods(client: Client) -> Iterator[tuple[str, str]]:
     """List the pods with a proxy: the revision that injected each, and its namespace and name."""
-    # The injector's mark is an annotation, which an API server can't select by.
+    # The injector marks pods by an annotation, and an API server can't select by those.
     for pod in client.list(Pod, namespace="*"):
         live = _metadata(pod)
         revision = (live.annotations or {}).get(REVISION)
@@ -207,7 +210,7 @@ def _istiod(live: Deployment) -> IstioObject:
 
 def _injector(live: MutatingWebhookConfiguration) -> IstioObject:
     services = [webhook.clientConfig.service for webhook in live.webhooks or []]
-    # Without a Service its istiod is outside the cluster, and no namespace speaks for it.
+    # Without a Service its istiod is outside the cluster, and has no namespace in it.
     home = next((service.namespace for service in services if service), None)
     return _part("MutatingWebhookConfiguration", _metadata(live), home)
 
@@ -244,15 +247,15 @@ def _noted(namespaces: dict[str, ObjectMeta], annotation: str) -> dict[str, str]
 
 
 def _revision_of(namespace: ObjectMeta) -> str | None:
-    """Name the revision or tag that a namespace's pods get their proxies from."""
+    """Return the revision or tag that injects a namespace's pods."""
     labels = namespace.labels or {}
-    if INJECTION in labels:  # beats the other
+    if INJECTION in labels:  # wins over the label of a revision
         return DEFAULT if labels[INJECTION] == "enabled" else None
     return labels.get(REVISION)
 
 
 def _injection_by_others(namespace: ObjectMeta) -> str | None:
-    """Return what the label for injection says, if a manager of its fields isn't Pulumi."""
+    """Return the injection label's value, if a field manager other than Pulumi set it."""
     holders = {
         entry.manager or ""
         for entry in namespace.managedFields or []

@@ -1,35 +1,35 @@
-"""Which Istio version may follow which, and which may run beside which."""
+"""Version rules of Istio: upgrades in place, control planes side by side, and proxies."""
 
 import re
 
 IN_PLACE = 1
-"""Minors that one istiod is upgraded by at a time."""
+"""Minor versions that an istiod can be upgraded by at a time."""
 SIDE_BY_SIDE = 2
-"""Minors that two control planes of one cluster may be apart: a canary may skip one."""
+"""Minor versions that two control planes of a cluster may be apart: a canary may skip one."""
 
 PROXY_BEHIND = 1
-"""Minors that a proxy may be older than its istiod; newer it can't be (Istio's support policy)."""
+"""Minor versions that a proxy may be behind its istiod, never ahead (Istio's support policy)."""
 
 
 ISTIOD = (1, 5)
-"""The minor that put one istiod in the place of pilot, citadel, galley and the injector."""
+"""The minor version that merged pilot, citadel, galley and the injector into istiod."""
 
 
 def parse(version: str) -> tuple[int, int, int] | None:
-    """Return a version's numbers, without what a distribution adds; None if it isn't one."""
+    """Return a version's numbers without a distribution's suffix; None if it isn't a version."""
     found = re.match(r"v?(\d+)\.(\d+)\.(\d+)(?![\d.])", version)
     return (int(found[1]), int(found[2]), int(found[3])) if found else None
 
 
 def tag_of(image: str) -> str:
-    """Return an image's tag, which a version of Istio is most often; empty where it has none."""
+    """Return an image's tag, usually a version of Istio; empty if it has none."""
     return image.partition("@")[0].rpartition("/")[2].partition(":")[2]
 
 
 def in_place(running: str, wanted: str) -> str | None:
-    """Say why an istiod can't become one of another version in place, and what can be done.
+    """Return why an istiod can't be upgraded in place, with a remedy; None if it can.
 
-    Within a minor every patch may follow every other, so that a bad one can be taken back.
+    Within a minor version any patch may follow any other, so that a bad one can be rolled back.
     """
     minors = _minors_apart(running, wanted)
     if minors is None or 0 <= minors <= IN_PLACE:
@@ -54,7 +54,7 @@ def in_place(running: str, wanted: str) -> str | None:
 
 
 def side_by_side(one: str, other: str) -> str | None:
-    """Say why two control planes can't serve one cluster."""
+    """Return why two control planes can't serve one cluster; None if they can."""
     minors = _minors_apart(one, other)
     if minors is None or abs(minors) <= SIDE_BY_SIDE:
         return None
@@ -62,7 +62,7 @@ def side_by_side(one: str, other: str) -> str | None:
 
 
 def proxy(istiod: str, version: str) -> str | None:
-    """Say why a proxy of a version can't go on with an istiod of another."""
+    """Return why a proxy of a version can't work with an istiod of another; None if it can."""
     minors = _minors_apart(version, istiod)
     if minors is None or 0 <= minors <= PROXY_BEHIND:
         return None
@@ -73,7 +73,7 @@ def _minors_apart(one: str, other: str) -> int | None:
     before, after = parse(one), parse(other)
     if before is None or after is None:
         return None
-    # A major version would be as far as any number of minors; there has been no second one.
+    # A major version counts as 1000 minors; there has been no second one.
     return (after[0] - before[0]) * 1000 + after[1] - before[1]
 
 

@@ -1,4 +1,4 @@
-"""Which Kubernetes serves which API: what a release needs, judged before anything is made."""
+"""APIs that each Kubernetes version serves, to check a release before anything is created."""
 
 import json
 import re
@@ -8,14 +8,17 @@ from functools import cache
 from pathlib import Path
 
 FILE = Path(__file__).parent / "apis.json"
-"""When each API came and went, by Kubernetes' own account; scripts/kubernetes_apis.py makes it."""
-SHOWN = 4  # objects of an API that a message names
+"""Table of the versions that introduced and removed each API.
+
+scripts/kubernetes_apis.py makes it from Kubernetes' own Go modules.
+"""
+SHOWN = 4  # objects of an API that a message lists
 
 Api = tuple[str, str]
 """An API version, such as extensions/v1beta1, and a kind."""
 Minor = tuple[int, int]
 
-# A manifest's beginning in a chart's template: templates aren't YAML yet.
+# The first lines of a manifest in a chart's template, which isn't YAML before it is rendered.
 MANIFEST = re.compile(
     r"^apiVersion: *['\"]?([\w./]+)['\"]?\s+kind: *(\w+)(?:\s+metadata:\s+name: *([\w.-]+) *$)?",
     re.MULTILINE,
@@ -30,11 +33,11 @@ class Lifetime:
     removed: Minor | None
 
     def covers(self, version: Minor) -> bool:
-        """Tell whether a Kubernetes serves it."""
+        """Return whether a Kubernetes version serves it."""
         return self.introduced <= version and (self.removed is None or version < self.removed)
 
     def __str__(self) -> str:
-        """Say which those are."""
+        """Return them as a text for messages."""
         if self.removed is None:
             return f"served since Kubernetes {_text(self.introduced)}"
         return f"last served by Kubernetes {_text(_before(self.removed))}"
@@ -42,7 +45,7 @@ class Lifetime:
 
 @cache
 def lifetimes() -> Mapping[Api, Lifetime]:
-    """Read the table; an API that isn't in it is no built-in one."""
+    """Read the table; an API that is missing from it isn't built in."""
     table = json.loads(FILE.read_text())["apis"]
     return {
         (version, kind): Lifetime(
@@ -55,20 +58,20 @@ def lifetimes() -> Mapping[Api, Lifetime]:
 
 
 def minor(version: str) -> Minor:
-    """Read v1.15.12, or what a cloud makes of it, as 1.15; a version of Istio as well."""
+    """Return the minor of a Kubernetes or Istio version: v1.15.12, with any suffix, is 1.15."""
     major, found = re.findall(r"\d+", version)[:2]
     return int(major), int(found)
 
 
 def serves(version: str, api: Api) -> bool:
-    """Tell whether a Kubernetes has an API; what isn't built in may be in any."""
+    """Return whether a Kubernetes version has an API; one that isn't built in may be in any."""
     life = lifetimes().get(api)
     return life is None or life.covers(minor(version))
 
 
-@cache  # the settings are judged by it, and then the cluster
+@cache  # used for the settings, and then for the cluster
 def read_templates(chart: Path) -> tuple[tuple[Api, str], ...]:
-    """List what a chart may make: each API with an object's name, or its file's if that is made."""
+    """List the APIs of a chart's objects, each with the object's name, or the template's file."""
     return tuple(
         ((version, kind), name or f"{chart.name}/{file.name}")
         for file in sorted(chart.glob("templates/**/*.yaml"))
@@ -77,7 +80,7 @@ def read_templates(chart: Path) -> tuple[tuple[Api, str], ...]:
 
 
 def unserved(needs: Iterable[tuple[Api, str]], version: str) -> list[str]:
-    """Say of each API that a Kubernetes lacks which objects are of it, and who serves it."""
+    """List the APIs that a Kubernetes version lacks, with their objects and serving versions."""
     lacking: dict[Api, dict[str, None]] = {}
     for api, name in needs:
         if not serves(version, api):
@@ -88,7 +91,7 @@ def unserved(needs: Iterable[tuple[Api, str]], version: str) -> list[str]:
 
 
 def newest(needs: Iterable[tuple[Api, str]]) -> str | None:
-    """Return the newest Kubernetes that serves all of it; None where every new one does."""
+    """Return the newest Kubernetes version that serves all APIs; None if every new one does."""
     ends = [life.removed for api, _ in needs if (life := lifetimes().get(api)) and life.removed]
     return _text(_before(min(ends))) if ends else None
 

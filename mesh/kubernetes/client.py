@@ -1,4 +1,4 @@
-"""A client of the stack's cluster, for who looks before or after Pulumi changes something."""
+"""Clients of the stack's cluster, for checks before and after Pulumi changes something."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ PATIENCE = 5.0  # seconds until a silent cluster counts as unreachable
 
 @contextmanager
 def connect(cluster: Cluster) -> Generator[Client]:
-    """Connect for as long as it takes.
+    """Connect a client for the duration of a `with` block.
 
     Raises pulumi.RunError when the cluster can't be used, doesn't answer or refuses.
     """
@@ -42,19 +42,19 @@ def connect(cluster: Cluster) -> Generator[Client]:
 
 
 def plain(cluster: Cluster) -> httpx2.Client:
-    """Connect for requests of one's own, to any API: Client knows those of today only."""
+    """Return an HTTP client for any API: lightkube's Client knows only current ones."""
     return client_adapter.Client(*_way(cluster))
 
 
 def checked(answer: httpx2.Response) -> httpx2.Response:
-    """Raise ApiError, with the API server's own words, for an answer that is a refusal."""
+    """Return the answer. Raises ApiError, with the API server's message, if it is an error."""
     if answer.is_error:
         raise ApiError(request=answer.request, response=answer)
     return answer
 
 
 def kubernetes_version(cluster: Cluster) -> str:
-    """Ask for the API server's version, such as v1.36.3."""
+    """Return the API server's version, such as v1.36.3."""
     with plain(cluster) as client:
         answer = checked(client.get("/version"))
     return msgspec.json.decode(answer.content, type=_Version).gitVersion
@@ -65,7 +65,7 @@ class _Version(msgspec.Struct):
 
 
 class _Renamed(httpx2.HTTPTransport):
-    """Expects a certificate for another name than the address has: behind a tunnel, say."""
+    """Transport for a server's certificate with another name than the address, as with a tunnel."""
 
     def __init__(self, name: str, config: SingleConfig) -> None:
         user = config.user or User()
@@ -78,7 +78,7 @@ class _Renamed(httpx2.HTTPTransport):
 
 
 def _way(cluster: Cluster) -> tuple[SingleConfig, client_adapter.ConnectionParams]:
-    """Return what a client needs; some of it lightkube doesn't read."""
+    """Return a client's config and connection parameters; lightkube doesn't read all of them."""
     found = kubeconfig.read(cluster.files)
     config, server = found.connection(cluster.context), found.server(cluster.context)
     name = server.get("tls-server-name")

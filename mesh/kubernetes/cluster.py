@@ -1,4 +1,4 @@
-"""The stack's cluster: the one its config names, or the sandbox. Never whatever is current."""
+"""The stack's cluster: the context in its config, or the sandbox; never the current context."""
 
 import os
 import shlex
@@ -13,38 +13,38 @@ from mesh.kubernetes import kubeconfig as kubeconfigs
 
 SANDBOX = "MESH_SANDBOX_KUBECONFIG"  # set by `make env`: the path of the sandbox's kubeconfig
 SERVER_SIDE_APPLY = (1, 18)
-"""The first Kubernetes that keeps, unasked, who set which field of every object."""
+"""The first Kubernetes version that records the managers of all objects' fields by default."""
 PLUGIN_VERSION = "MESH_KUBERNETES_PLUGIN"  # set by `make env`, where it isn't the SDK's version
 RENDER = "MESH_RENDER"  # set by `make render`, to its folder: no cluster is asked or changed
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """A context, and where it is looked for."""
+    """A kubeconfig context, and the file to find it in."""
 
     context: str
     kubeconfig: Path | None = None
-    """The file as the stack names it; None = where kubectl looks."""
+    """The kubeconfig file as in the stack's config; None = the files that kubectl reads."""
     rendered_to: Path | None = None
-    """A folder in its place: the stack is only rendered."""
+    """The folder for manifests of a stack that is only rendered, without a cluster."""
 
     @property
     def is_there(self) -> bool:
-        """Whether it can be asked."""
+        """Whether there is a cluster: not when the stack is only rendered."""
         return self.rendered_to is None
 
     @property
     def files(self) -> list[Path]:
-        """The files that the context is looked for in."""
+        """The kubeconfig files to find the context in."""
         return kubeconfigs.files(self.kubeconfig)
 
     def __str__(self) -> str:
-        """Say which it is."""
+        """Return its context and its files, for messages."""
         return f"cluster of context {self.context!r} ({', '.join(map(str, self.files))})"
 
 
 def choose(context: str | None, kubeconfig: Path | None) -> Cluster:
-    """Find the cluster, or say how to name one."""
+    """Find the cluster. Raises pulumi.RunError, with a remedy, when none or two are set."""
     if folder := os.environ.get(RENDER):
         return Cluster(context=context or "none", rendered_to=Path(folder))
     sandbox = os.environ.get(SANDBOX)
@@ -67,9 +67,9 @@ def choose(context: str | None, kubeconfig: Path | None) -> Cluster:
 def provider(
     name: str, cluster: Cluster, *, kube_version: str, upsert_existing_objects: bool = False
 ) -> kubernetes.Provider:
-    """Make the provider that every resource gets handed down."""
+    """Create the provider that every resource inherits."""
     if cluster.rendered_to is not None:
-        # Empty, or the SDK would take $KUBECONFIG, which the plugin refuses beside the folder.
+        # Empty, not unset: the SDK would take $KUBECONFIG, which the plugin refuses with a folder.
         return kubernetes.Provider(
             name,
             kubeconfig="",
@@ -78,22 +78,23 @@ def provider(
         )
     return kubernetes.Provider(
         name,
-        # As the stack says it, and empty where it names no file: the plugin looks where kubectl
-        # does. A path of this machine would stay in the state, and no other one could read it:
-        # neither to compare it (provider/pkg/provider/provider.go, DiffConfig) nor to destroy.
+        # As in the stack's config; if that sets no file, it is empty and the plugin reads the files
+        # that kubectl reads. A path of this machine would stay in the state, and other machines
+        # couldn't read the file, neither to compare it (provider/pkg/provider/provider.go,
+        # DiffConfig) nor to destroy the stack.
         kubeconfig=str(cluster.kubeconfig or ""),
         context=cluster.context,
-        # Else a kubeconfig that moves or changes replaces every resource of the stack.
+        # Without it, a kubeconfig that moves or changes replaces every resource of the stack.
         cluster_identifier=cluster.context,
-        # Else a change of meshConfig deletes the ConfigMap and makes it anew, and in between
-        # istiod falls back to its built-in mesh config.
+        # Without it, a change of meshConfig deletes the ConfigMap and creates it again, and in
+        # between istiod falls back to its built-in mesh config.
         enable_config_map_mutable=True,
-        # Likewise cacerts: an istiod that starts without it signs with a root of its own making.
+        # The same for cacerts: an istiod that starts without it signs with a self-generated root.
         enable_secret_mutable=True,
         # The charts' hooks are tests, which Pulumi doesn't run.
         suppress_helm_hook_warnings=True,
-        # Which API versions its objects have is the release's choice, for any Kubernetes that
-        # serves them: the plugin would warn of each object of an old one, to no avail.
+        # The release chooses the API versions of its objects, for any Kubernetes that serves them:
+        # the plugin's warning for each old one doesn't help the user.
         suppress_deprecation_warnings=True,
         enable_server_side_apply=None if applies_server_side(kube_version) else False,
         upsert_existing_objects=upsert_existing_objects,
@@ -103,7 +104,7 @@ def provider(
 
 
 def applies_server_side(kube_version: str) -> bool:
-    """Tell whether objects are made, and taken over, by server-side apply."""
+    """Return whether objects are created and adopted by server-side apply."""
     return apis.minor(kube_version) >= SERVER_SIDE_APPLY
 
 
@@ -120,7 +121,7 @@ def _sandbox(kubeconfig: Path) -> Cluster:
 
 
 def named(context: str, kubeconfig: Path | None) -> Cluster:
-    """Look for a context as kubectl would, in the file that the stack names, if it does."""
+    """Find a context as kubectl does, in the file from the stack's config if that sets one."""
     target = Cluster(context=context, kubeconfig=kubeconfig)
     known = kubeconfigs.read(target.files).contexts
     if context not in known:

@@ -1,4 +1,4 @@
-"""Field ownership in server-side apply: what the stack sets of an object, it owns."""
+"""Field ownership in server-side apply: the stack owns every field that it sets."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -8,11 +8,11 @@ import pulumi
 from mesh.kubernetes.cluster import applies_server_side
 
 FORCE = "pulumi.com/patchForce"
-"""The annotation by which every 4.x plugin takes over fields that other managers own."""
+"""The annotation that makes every 4.x plugin take over fields that other managers own."""
 
 
 def take_over(kube_version: str) -> None:
-    """Have every object of the stack take over the fields that it sets, in server-side apply.
+    """Make server-side apply take over every field that the stack's objects set.
 
     Without it an update ends in "Apply failed with conflicts" where helm, istioctl or an edit by
     hand set the same field (docs/decisions/9-the-stack-wins-over-other-managers.md).

@@ -24,7 +24,7 @@ from mesh.project import PROJECT
 Entry = Mapping[str, Any]
 Typed = TypeVar("Typed")
 PATIENCE = 60  # seconds for a program that fetches credentials; it may ask somebody in a browser
-# What each section calls an entry's content, and the paths in it, relative to the file.
+# Keys of an entry in each section: its content's, and those of paths relative to the file.
 SECTIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "clusters": ("cluster", ("certificate-authority",)),
     "contexts": ("context", ()),
@@ -34,7 +34,7 @@ SECTIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Kubeconfig:
-    """Several files as one: of two entries with the same name the first file's holds."""
+    """Several kubeconfig files as one: of entries with the same name, the first file's wins."""
 
     clusters: Mapping[str, Entry]
     contexts: Mapping[str, Entry]
@@ -45,7 +45,7 @@ class Kubeconfig:
         return _entry(self.clusters, "cluster", self._context(context).get("cluster"))
 
     def connection(self, context: str) -> SingleConfig:
-        """Return what a client needs. Raises ConfigError when there is something missing."""
+        """Return a client's configuration. Raises ConfigError when something is missing."""
         server, user = self.server(context), self._context(context).get("user")
         # A context without a user is an open cluster.
         credentials = _user(_entry(self.users, "user", user), server) if user else User()
@@ -61,7 +61,7 @@ class Kubeconfig:
 
 
 def path(value: str) -> str:
-    """Check the setting: a file's path. Raises ValueError for what is a kubeconfig itself."""
+    """Check that the setting is a file's path. Raises ValueError for a kubeconfig's contents."""
     if "\n" in value or value.lstrip().startswith("{"):
         raise ValueError(
             "is the path of a file, not what is in it: that would be kept in the stack's file and "
@@ -79,7 +79,7 @@ def files(named: Path | None) -> list[Path]:
 
 
 def read(listed: Iterable[Path]) -> Kubeconfig:
-    """Read the files that are there. Raises pulumi.RunError for one that is no kubeconfig."""
+    """Read the existing files. Raises pulumi.RunError for one that is no kubeconfig."""
     merged: dict[str, dict[str, Entry]] = {section: {} for section in SECTIONS}
     for file in filter(Path.is_file, listed):
         folder = file.absolute().parent
@@ -90,7 +90,7 @@ def read(listed: Iterable[Path]) -> Kubeconfig:
 
 
 def relative_paths(file: Path, context: str) -> list[str]:
-    """List the paths of a context that depend on where they are read from."""
+    """List the relative paths in a context's entries: they depend on the reader's folder."""
     entries = list(_entries(file))
     contexts = {name: body for section, name, body in entries if section == "contexts"}
     used = contexts.get(context, {})
@@ -105,7 +105,7 @@ def relative_paths(file: Path, context: str) -> list[str]:
 
 
 def _entries(file: Path) -> Iterator[tuple[str, str, Entry]]:
-    """Go through a file's entries: section, name and content."""
+    """Yield a file's entries: section, name and content."""
     content = load(file)
     for section, (inner, _) in SECTIONS.items():
         for entry in content.get(section) or []:
@@ -113,7 +113,7 @@ def _entries(file: Path) -> Iterator[tuple[str, str, Entry]]:
 
 
 def _paths(section: str, body: Entry) -> dict[str, str]:
-    """Return the paths that an entry names, as it names them."""
+    """Return the paths in an entry, unchanged."""
     return {key: body[key] for key in SECTIONS[section][1] if body.get(key)}
 
 
@@ -151,10 +151,10 @@ def _typed(entry: Entry, to: type[Typed]) -> Typed:
 
 @cache  # a cloud's own program takes a second, and several clients are made
 def _fetched(program: str, server: str) -> User:
-    """Fetch credentials by the program that a user's entry names, as client-go does.
+    """Fetch credentials by the program in a user's `exec` entry, as client-go does.
 
     The protocol is https://kubernetes.io/docs/reference/config-api/client-authentication.v1/;
-    lightkube's own reading of it knows neither v1 nor certificates.
+    lightkube's own implementation supports neither v1 nor certificates.
     """
     named = json.loads(program)
     command = named["command"]
@@ -187,7 +187,7 @@ def _fetched(program: str, server: str) -> User:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ConfigError(f"{command}, which fetches credentials, can't be run: {error}") from error
     except (ValueError, LookupError, TypeError) as error:
-        # Not what it printed: that may be a secret.
+        # The message leaves out the program's output, which may be a secret.
         raise ConfigError(f"{command} printed no credentials of Kubernetes") from error
     return User(
         token=status.get("token"),

@@ -1,24 +1,24 @@
-"""The marks that say which stack a namespace belongs to, on which cluster, and what it is for."""
+"""Ownership marks of a namespace: annotations and a label for stack, cluster and purpose."""
 
 import pulumi
 
 ANNOTATION = "mesh.pulumi.com/stack"
 HOST = "mesh.pulumi.com/host"
-"""The annotation that says which host an app stack answers to."""
+"""The annotation with an app stack's host."""
 CONTEXT = "mesh.pulumi.com/context"
-"""The annotation that says by which context the stack knows its cluster."""
+"""The annotation with the kubeconfig context of the stack's cluster."""
 APP = {"mesh.pulumi.com/mode": "app"}
-"""The label of an app stack's namespace: the platform's gateways let its routes in."""
+"""The label of an app stack's namespace: the platform's gateways accept its routes."""
 
 
 def stack() -> str:
-    """Name the running stack as the mark does."""
+    """Return the running stack's name, as in the annotation."""
     return f"{pulumi.get_project()}/{pulumi.get_stack()}"
 
 
 def mark(context: str | None) -> dict[str, str]:
     """Return the annotations of a namespace that the running stack owns.
 
-    `context` is the one that the stack names; None on a sandbox, which has one name only.
+    `context` is the one in the stack's config; None on a sandbox, which has only one name.
     """
     return {ANNOTATION: stack(), **({CONTEXT: context} if context else {})}

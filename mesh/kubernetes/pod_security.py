@@ -1,4 +1,4 @@
-"""Kubernetes' Pod Security Standards: how one is enforced, and what the strictest asks."""
+"""Kubernetes' Pod Security Standards: the label that enforces one, and fields of the strictest."""
 
 from typing import Any, Literal
 
@@ -15,5 +15,5 @@ RESTRICTED_CONTAINER: dict[str, Any] = {
 
 
 def labels(level: Level | None) -> dict[str, str]:
-    """Return the label of a namespace whose pods are refused unless they keep to the level."""
+    """Return the namespace label that enforces the level on pods; empty for None."""
     return {"pod-security.kubernetes.io/enforce": level} if level else {}

@@ -7,7 +7,7 @@ from mesh.istio.api.model import Model, Resource
 
 
 class ParentRef(Model):
-    """What a route is attached to: a Gateway unless it says otherwise."""
+    """The object that a route is attached to: a Gateway, unless `kind` is set."""
 
     group: str | None = None
     kind: str | None = None
@@ -17,7 +17,7 @@ class ParentRef(Model):
 
 
 class PathMatch(Model):
-    """One way to match a path."""
+    """A match of a path: exact, or by its prefix."""
 
     type: Literal["Exact", "PathPrefix"]
     value: str
@@ -31,7 +31,7 @@ class HeaderMatch(Model):
 
 
 class Match(Model):
-    """The requests that a rule is for: all that it says must fit."""
+    """A condition on requests: all of its fields must match."""
 
     path: PathMatch | None = None
     headers: Sequence[HeaderMatch] | None = None
@@ -46,21 +46,21 @@ class BackendRef(Model):
 
 
 class RequestMirror(Model):
-    """A copy of some requests."""
+    """The backend that gets a copy of a share of the requests."""
 
     backend_ref: BackendRef
     percent: int
 
 
 class Filter(Model):
-    """What is done with a request on its way."""
+    """A filter that processes requests: here only one that mirrors them."""
 
     type: Literal["RequestMirror"] = "RequestMirror"
     request_mirror: RequestMirror
 
 
 class Rule(Model):
-    """Where requests go that fit one of the matches."""
+    """Backends of the requests that fit one of the matches."""
 
     matches: Sequence[Match] | None = None
     filters: Sequence[Filter] | None = None
@@ -68,7 +68,7 @@ class Rule(Model):
 
 
 class HTTPRouteSpec(Model):
-    """What it is attached to, and its rules: the most specific match counts."""
+    """The route's parents and its rules; the rule with the most specific match applies."""
 
     parent_refs: Sequence[ParentRef]
     hostnames: Sequence[str] | None = None
@@ -76,7 +76,7 @@ class HTTPRouteSpec(Model):
 
 
 class HTTPRoute(Resource):
-    """Where requests to a Gateway or to a Service go."""
+    """An HTTPRoute resource: the routes of requests to a Gateway or to a Service."""
 
     api_version: ClassVar[str] = "gateway.networking.k8s.io/v1"
     kind: ClassVar[str] = "HTTPRoute"

@@ -1,4 +1,4 @@
-"""What every model of an Istio resource shares: strict fields, Istio's spelling, one way out."""
+"""Base classes for models of Istio's resources: strict fields, in Istio's spelling."""
 
 from typing import Any, ClassVar
 
@@ -17,7 +17,7 @@ class Model(BaseModel):
 
 
 class Resource(Model):
-    """A whole resource; its class names the API and the kind, its field `spec` holds the rest."""
+    """A whole resource; its class sets API version and kind, its field `spec` holds the rest."""
 
     api_version: ClassVar[str]
     kind: ClassVar[str]
@@ -27,7 +27,7 @@ class Resource(Model):
     spec: Model
 
     def manifest(self, api_version: str | None = None) -> dict[str, Any]:
-        """Return it as Kubernetes takes it, in an older version of its API if need be."""
+        """Return its Kubernetes manifest, in an older API version if one is given."""
         return {
             "apiVersion": api_version or self.api_version,
             "kind": self.kind,

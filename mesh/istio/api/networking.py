@@ -1,4 +1,4 @@
-"""Traffic: Gateway, VirtualService and DestinationRule."""
+"""Istio's networking API: Gateway, VirtualService and DestinationRule."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
@@ -7,7 +7,7 @@ from mesh.istio.api.model import Model, Resource
 
 
 class StringMatch(Model):
-    """One way to match a text."""
+    """A match of a text: exact, or by its prefix."""
 
     exact: str | None = None
     prefix: str | None = None
@@ -29,14 +29,14 @@ class Server(Model):
 
 
 class GatewaySpec(Model):
-    """The pods that serve, and what."""
+    """The gateway's pods, and the ports and hosts that they serve."""
 
     selector: Mapping[str, str]
     servers: Sequence[Server]
 
 
 class Gateway(Resource):
-    """Hosts that are let in from outside."""
+    """A Gateway resource: the hosts that requests from outside can reach."""
 
     api_version: ClassVar[str] = "networking.istio.io/v1"
     kind: ClassVar[str] = "Gateway"
@@ -52,14 +52,14 @@ class Subset(Model):
 
 
 class DestinationRuleSpec(Model):
-    """The parts of a host that routes name."""
+    """The subsets of a host, for routes to refer to."""
 
     host: str
     subsets: Sequence[Subset]
 
 
 class DestinationRule(Resource):
-    """What routes can send requests to."""
+    """A DestinationRule resource: the subsets that routes can send requests to."""
 
     api_version: ClassVar[str] = "networking.istio.io/v1"
     kind: ClassVar[str] = "DestinationRule"
@@ -95,35 +95,35 @@ class Percent(Model):
 
 
 class Delay(Model):
-    """Requests that wait."""
+    """A delay of a share of the requests."""
 
     percentage: Percent
     fixed_delay: str
 
 
 class Abort(Model):
-    """Requests that are answered with an error."""
+    """An error response to a share of the requests."""
 
     percentage: Percent
     http_status: int
 
 
 class Fault(Model):
-    """What goes wrong on purpose."""
+    """Faults that are injected on purpose: a delay, an abort, or both."""
 
     delay: Delay | None = None
     abort: Abort | None = None
 
 
 class Match(Model):
-    """The requests that a route is for: all that it says must fit."""
+    """A condition on requests: all of its fields must match."""
 
     uri: StringMatch | None = None
     headers: Mapping[str, StringMatch] | None = None
 
 
 class HTTPRoute(Model):
-    """Where requests go that fit one of the matches."""
+    """Destinations of the requests that fit one of the matches."""
 
     match: Sequence[Match] | None = None
     fault: Fault | None = None
@@ -133,16 +133,16 @@ class HTTPRoute(Model):
 
 
 class VirtualServiceSpec(Model):
-    """The hosts that requests ask for, and the routes: the first that fits counts."""
+    """The requested hosts and their routes; the first route that matches applies."""
 
     hosts: Sequence[str]
     gateways: Sequence[str] | None = None
-    """Without any, the sidecars of the mesh."""
+    """Gateways that apply the routes; unset = the sidecars of the mesh."""
     http: Sequence[HTTPRoute]
 
 
 class VirtualService(Resource):
-    """Where requests for some hosts go."""
+    """A VirtualService resource: the routes of requests to some hosts."""
 
     api_version: ClassVar[str] = "networking.istio.io/v1"
     kind: ClassVar[str] = "VirtualService"

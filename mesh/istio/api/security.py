@@ -1,4 +1,4 @@
-"""Istio's security API: who may speak to whom, and how."""
+"""Istio's security API: mutual TLS between workloads, and authorization of requests."""
 
 from typing import ClassVar, Literal
 
@@ -8,25 +8,25 @@ from .model import Model, Resource
 
 
 class WorkloadSelector(Model):
-    """The pods of a namespace that bear these labels."""
+    """The pods of a namespace that have these labels."""
 
     match_labels: dict[str, str]
 
 
 class MutualTLS(Model):
-    """How a workload takes connections: encrypted and identified, plain, or both."""
+    """Mode of connections to a workload: plain (DISABLE), mutual TLS (STRICT), or both."""
 
     mode: Literal["DISABLE", "PERMISSIVE", "STRICT"]
 
 
 class PeerAuthenticationSpec(Model):
-    """Without a selector it holds for its namespace; in the root namespace, for the mesh."""
+    """Spec without a selector: applies to its namespace, or in the root namespace to the mesh."""
 
     mtls: MutualTLS
 
 
 class PeerAuthentication(Resource):
-    """What workloads accept from their peers."""
+    """A PeerAuthentication resource: the connections that workloads accept from their peers."""
 
     api_version: ClassVar[str] = "security.istio.io/v1"
     kind: ClassVar[str] = "PeerAuthentication"
@@ -41,7 +41,7 @@ class Source(Model):
 
 
 class From(Model):
-    """One alternative of who calls."""
+    """One alternative for the caller."""
 
     source: Source
 
@@ -53,27 +53,27 @@ class Operation(Model):
 
 
 class To(Model):
-    """One alternative of what is asked for."""
+    """One alternative for the operation."""
 
     operation: Operation
 
 
 class Rule(Model):
-    """A request matches when its caller and what it asks for do; what is not given, always does."""
+    """A rule: it matches requests by caller and operation; an unset field matches every request."""
 
     from_: tuple[From, ...] | None = Field(default=None, serialization_alias="from")
     to: tuple[To, ...] | None = None
 
 
 class AuthorizationPolicySpec(Model):
-    """Allows what a rule matches; without a rule, nothing."""
+    """Spec that allows requests that match a rule; without rules, it allows nothing."""
 
     selector: WorkloadSelector | None = None
     rules: tuple[Rule, ...] | None = None
 
 
 class AuthorizationPolicy(Resource):
-    """What workloads let through: as soon as one selects a workload, only what one allows."""
+    """An AuthorizationPolicy: a selected workload accepts only requests that a policy allows."""
 
     api_version: ClassVar[str] = "security.istio.io/v1"
     kind: ClassVar[str] = "AuthorizationPolicy"

@@ -1,4 +1,4 @@
-"""Istio's Telemetry API: what proxies report, and where to."""
+"""Istio's Telemetry API: access logs and traces of proxies, and their destinations."""
 
 from typing import ClassVar
 
@@ -6,34 +6,34 @@ from .model import Model, Resource
 
 
 class Provider(Model):
-    """A destination, by its name among MeshConfig's extensionProviders or Istio's own."""
+    """A destination: the name of one of MeshConfig's extensionProviders or of Istio's own."""
 
     name: str
 
 
 class AccessLogging(Model):
-    """A line for each request."""
+    """Access logs: a line for each request."""
 
     providers: tuple[Provider, ...]
 
 
 class Tracing(Model):
-    """Spans for a part of the requests; without a provider, to the mesh's default one."""
+    """Traces of a share of the requests; without a provider, sent to the mesh's default one."""
 
     providers: tuple[Provider, ...] | None = None
     random_sampling_percentage: float | None = None
-    """Not given: Istio's own 1."""
+    """Percentage of the requests; unset = Istio's own 1."""
 
 
 class TelemetrySpec(Model):
-    """Without a selector it holds for its namespace; in the root namespace, for the mesh."""
+    """Spec without a selector: applies to its namespace, or in the root namespace to the mesh."""
 
     access_logging: tuple[AccessLogging, ...] | None = None
     tracing: tuple[Tracing, ...] | None = None
 
 
 class Telemetry(Resource):
-    """What proxies report."""
+    """A Telemetry resource: access logs and traces that proxies report."""
 
     api_version: ClassVar[str] = "telemetry.istio.io/v1"
     kind: ClassVar[str] = "Telemetry"
