@@ -40,7 +40,7 @@ def in_place(running: str, wanted: str) -> str | None:
             "for the new one, on a cluster of its own, move the applications, and destroy this "
             "stack: docs/istio-1.0.md"
         )
-    beside = "run the new one beside it as a canary, and move the pods over"
+    beside = "install the new one next to it as a canary, and move the pods over"
     if minors < 0:
         reason = "a minor is never taken back in place"
         remedy = f"set istioVersion to {_minor(running)}.x"

@@ -37,7 +37,7 @@ def check(cluster: Cluster, settings: Settings, platform: PlatformContract) -> N
         f"{cluster} has no platform that stack {stack} can use",
         _lacks(running, settings, platform),
         # Without --refresh Pulumi doesn't notice deleted objects.
-        f"bring it up: pulumi up --refresh --stack {remedies.platform_of(settings)}",
+        f"deploy it: pulumi up --refresh --stack {remedies.platform_of(settings)}",
     )
     refuse(
         f"stack {stack} was deployed to {cluster} with settings that can't be changed in place",
@@ -85,7 +85,7 @@ def _lacks(running: RunningMesh, settings: Settings, platform: PlatformContract)
     if (namespace, istiod.name) in running.scaled_to_zero:
         yield f"{istiod.name} in namespace {namespace} was scaled to 0"
     if settings.injection == "auto" and (choice.label or choice.revision) not in injectors:
-        yield f"nothing injects what asks for {choice.label or choice.revision}"
+        yield f"no injector serves {choice.label or choice.revision}"
     version = istiod.version or platform.versions[choice.revision]
     parsed = versions.parse(version)
     asked = settings.model_dump(include={key for key, *_ in OLDEST})

@@ -17,7 +17,7 @@ NEEDS_NEWER_CRDS = (1, 30)
 """First Istio minor that reads TLSRoutes and ReferenceGrants in the API's version v1 only."""
 OLDEST_CRDS = (1, 5)
 """First Gateway API release that has both in v1."""
-REMEDY = "let the cluster bring it: pulumi config set gatewayApiCrds cluster"
+REMEDY = "leave it to the cluster: pulumi config set gatewayApiCrds cluster"
 
 
 def obstacles(client: Client, settings: Settings, bundle: Bundle | None) -> Iterator[str]:

@@ -18,7 +18,7 @@ def bring_back(stack: str = "") -> str:
     """
     own = pulumi.get_stack()
     return (
-        f"bring back what is gone: venv/bin/python -m meshctl up --stack {stack or own} -- "
+        f"recreate what was deleted: venv/bin/python -m meshctl up --stack {stack or own} -- "
         "--refresh (or `pulumi up --refresh`; without it Pulumi takes it for there); then "
         f"`make verify STACK={own}` names the pods to restart"
     )

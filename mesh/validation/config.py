@@ -195,5 +195,6 @@ def _warn(settings: Settings) -> None:
     used = {settings.bookinfo_namespace, settings.bookinfo_host} & app_names.derived(stack)
     if used and app_names.fit(stack) != stack and settings.mode != "platform":
         pulumi.log.warn(
-            f"the stack's name, {stack}, is made fit for Kubernetes: {' and '.join(sorted(used))}"
+            f"the stack's name, {stack}, isn't a valid name in Kubernetes: using "
+            + " and ".join(sorted(used))
         )

@@ -35,7 +35,8 @@ def _platform(settings: Settings) -> Iterator[Mistake]:
     if settings.platform_stack and settings.platform_contract:
         yield Mistake(
             ("platformStack",),
-            "can't be set beside mesh:platformContract, which names the platform too: drop one",
+            "can't be set together with mesh:platformContract, which names the platform too: drop "
+            "one of them",
             settings.platform_stack,
         )
     if not (settings.platform_stack or settings.platform_contract):

@@ -32,7 +32,7 @@ def find_contract(settings: Settings, outputs_of: Callable[[str], Outputs]) -> P
         )
         return settings.platform_contract
     name = settings.platform_stack or ""  # mesh.validation.modes requires it
-    bring_up = f"bring it up first: pulumi up --stack {name}"
+    bring_up = f"deploy it first: pulumi up --stack {name}"
     try:
         outputs = outputs_of(name)
     except Exception as error:
@@ -56,7 +56,7 @@ def find_contract(settings: Settings, outputs_of: Callable[[str], Outputs]) -> P
     except ValidationError as error:
         wrong = ", ".join(".".join(map(str, detail["loc"])) for detail in error.errors())
         raise pulumi.RunError(
-            f"platformStack {name} was brought up by another version of this program, whose output "
+            f"platformStack {name} was deployed by another version of this program, whose output "
             f"{OUTPUT} differs in {wrong}; {bring_up}"
         ) from error
 

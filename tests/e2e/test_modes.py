@@ -96,7 +96,7 @@ def test_two_stacks_never_share_a_name(stacks: Checkout) -> None:
 
     said = stacks.fails("preview", stack="Bob")
 
-    assert "is made fit for Kubernetes: bookinfo-bob and bookinfo.bob.localhost" in said
+    assert "isn't a valid name in Kubernetes: using bookinfo-bob and bookinfo.bob.localhost" in said
     assert re.search(r"Namespace bookinfo-bob, by pulumi-kubernetes-\w+, of stack mesh/bob", said)
     assert "host bookinfo.bob.localhost" not in said
 

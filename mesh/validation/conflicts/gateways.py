@@ -65,7 +65,7 @@ def _one(gateway: Gateway, api: RoutingApi, bookinfo_namespace: str) -> Iterator
     if gateway.service_type != "LoadBalancer" and gateway.load_balancer != LoadBalancer():
         yield Mistake(("loadBalancer",), "needs serviceType LoadBalancer", gateway.service_type)
     if gateway.replicas is not None and gateway.autoscaling is not None:
-        yield Mistake(("replicas",), "can't be set beside autoscaling", gateway.replicas)
+        yield Mistake(("replicas",), "can't be set together with autoscaling", gateway.replicas)
     scale = gateway.autoscaling or Autoscaling()
     if scale.min_replicas > scale.max_replicas:
         yield Mistake(
@@ -98,14 +98,14 @@ def _void(gateway: Gateway) -> Iterator[Mistake]:
     if network and gateway.ports is not None:
         yield Mistake(
             ("ports",),
-            f"has no effect beside values.networkGateway {network}: the chart then has the ports "
+            f"has no effect with values.networkGateway {network}: the chart then has the ports "
             "of values.networkGatewayPorts only; drop one of them",
             [port.port for port in gateway.ports],
         )
     if gateway.values.get("kind") == "DaemonSet":
         for field in ("replicas", "autoscaling"):
             if getattr(gateway, field) is not None:
-                rule = "has no effect beside values.kind DaemonSet, one pod to a node: drop one"
+                rule = "has no effect with values.kind DaemonSet, one pod to a node: drop one"
                 yield Mistake((field,), rule)
     lowest = gateway.replicas or (gateway.autoscaling or Autoscaling()).min_replicas
     has_own_scale = {"replicaCount", "autoscaling"} & gateway.values.keys()

@@ -29,7 +29,7 @@ def conflicts(settings: Settings) -> Iterator[Mistake]:
     if jaeger and JAEGER_PROVIDER in _providers(settings.mesh_config):
         yield Mistake(
             ("meshConfig", "extensionProviders"),
-            "has a provider of the name that jaeger in mesh:addons brings: rename it, or drop one",
+            "has a provider of the name that jaeger in mesh:addons adds: rename it, or drop one",
             JAEGER_PROVIDER,
         )
 

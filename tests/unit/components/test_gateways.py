@@ -419,7 +419,7 @@ def test_an_istio_whose_gateway_api_is_unknown_is_refused(configure: Configure) 
         ),
         (
             {"autoscaling": {}, "replicas": 1},
-            "gateways[0].replicas: can't be set beside autoscaling, got 1",
+            "gateways[0].replicas: can't be set together with autoscaling, got 1",
         ),
         (
             {"values": {"service": {"type": "None"}}},
@@ -470,12 +470,12 @@ def test_an_istio_whose_gateway_api_is_unknown_is_refused(configure: Configure) 
         ),
         (
             {"ports": [{"name": "http2", "port": 80}], "values": {"networkGateway": "network1"}},
-            "gateways[0].ports: has no effect beside values.networkGateway network1: the chart "
+            "gateways[0].ports: has no effect with values.networkGateway network1: the chart "
             "then has the ports of values.networkGatewayPorts only; drop one of them, got [80]",
         ),
         (
             {"replicas": 2, "values": {"kind": "DaemonSet"}},
-            "gateways[0].replicas: has no effect beside values.kind DaemonSet",
+            "gateways[0].replicas: has no effect with values.kind DaemonSet",
         ),
         (
             {"values": {"podDisruptionBudget": {"minAvailable": 1}}},

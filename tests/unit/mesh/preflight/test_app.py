@@ -161,11 +161,11 @@ def test_a_platform_that_is_up_is_fine(check: Callable[..., None]) -> None:
             {},
             "istiod in namespace istio-system was scaled",
         ),
-        (mesh(istiod()), {}, "nothing injects what asks for default"),
+        (mesh(istiod()), {}, "no injector serves default"),
         (
             mesh(istiod(), injectors=(injector(),)),
             {"bookinfoRevision": "stable"},
-            "nothing injects what asks for stable",
+            "no injector serves stable",
         ),
         (
             mesh(istiod(version="1.21.6"), injectors=UP),
@@ -192,7 +192,7 @@ def test_a_platform_that_is_not_up_or_too_old_is_one_error(
 
     assert "has no platform that stack mesh/test can use" in message
     assert reason in message
-    assert "bring it up: pulumi up --refresh --stack PLATFORM" in message
+    assert "deploy it: pulumi up --refresh --stack PLATFORM" in message
 
 
 @pytest.mark.parametrize(

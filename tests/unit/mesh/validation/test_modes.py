@@ -279,7 +279,7 @@ def test_what_an_app_decides_is_refused_elsewhere(
         ({}, "mesh:platformStack: must be set with mesh:mode app"),
         (
             {"platformStack": "base", "platformContract": "CONTRACT"},
-            "mesh:platformStack: can't be set beside mesh:platformContract",
+            "mesh:platformStack: can't be set together with mesh:platformContract",
         ),
         ({"platformStack": "base", "injection": "manual"}, "mesh:injection: can't be manual"),
         (
@@ -302,14 +302,14 @@ def test_the_way_to_the_platform_is_checked(
 @pytest.mark.parametrize(
     ("outputs", "reason"),
     [
-        ({}, "platformStack base has nothing deployed; bring it up first: pulumi up --stack base"),
+        ({}, "platformStack base has nothing deployed; deploy it first: pulumi up --stack base"),
         ({"context": "c"}, "platformStack base is no platform, its outputs are context"),
         ({OUTPUT: {"contract": 2.0}}, "another version of this program: its contract is 2.0"),
         (
             {OUTPUT: {"contract": 1.0}},
             "output platformContract differs in istioNamespace, revision,",
         ),
-        (None, "platformStack base can't be read: 'base'; bring it up first"),
+        (None, "platformStack base can't be read: 'base'; deploy it first"),
     ],
 )
 def test_a_platform_that_is_none_is_one_error(
@@ -377,7 +377,9 @@ def test_names_come_from_the_stacks(
     assert (made.bookinfo_namespace, made.bookinfo_host) == (f"bookinfo-{fitted}", host)
     assert bool(said) is (stack != "alice")
     for line in said:
-        assert line.startswith(f"the stack's name, {stack}, is made fit for Kubernetes: ")
+        assert line.startswith(
+            f"the stack's name, {stack}, isn't a valid name in Kubernetes: using "
+        )
         assert f"bookinfo-{fitted}" in line
 
 

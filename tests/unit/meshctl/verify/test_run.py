@@ -344,7 +344,7 @@ def test_a_deployment_that_is_gone_is_named(stack: Settings) -> None:
     ("replicas", "remedy"),
     [
         (2, "kubectl describe pods -n bookinfo -l app=details"),
-        (0, "start Deployments that are scaled to 0: bring back what is gone: "),
+        (0, "start Deployments that are scaled to 0: recreate what was deleted: "),
     ],
 )
 def test_a_deployment_that_lacks_pods_is_named(stack: Settings, replicas: int, remedy: str) -> None:
@@ -537,7 +537,7 @@ def test_a_validator_answers_when_it_refuses(answer: Callable[[Any], Any], statu
 @pytest.mark.parametrize(
     ("answer", "remedy"),
     [
-        (lambda route: route, "bring back what is gone: "),
+        (lambda route: route, "recreate what was deleted: "),
         (
             refusal("failed calling webhook: connection refused"),
             "the API server can't reach istiod",
