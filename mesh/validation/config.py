@@ -6,6 +6,7 @@ from typing import Any
 import pulumi
 from pulumi.runtime.config import CONFIG, is_config_secret
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from mesh import project
 from mesh.istio import control_planes, gateway_api_crds
@@ -128,7 +129,7 @@ def _parse(config: Mapping[str, str]) -> tuple[Settings | None, set[str], list[M
     try:
         return Settings.model_validate(config, context=context), set(), []
     except ValidationError as error:
-        details = error.errors()
+        details = _without_consequences(error.errors())
     invalid = {str(detail["loc"][0]) for detail in details}
     mistakes = [explain(Settings, config, detail) for detail in details]
     declared = project.defaults(PROJECT)
@@ -138,6 +139,18 @@ def _parse(config: Mapping[str, str]) -> tuple[Settings | None, set[str], list[M
         return Settings.model_validate(valid, context=context), invalid, mistakes
     except ValidationError:
         return None, invalid, mistakes
+
+
+def _without_consequences(details: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Drop the lists that pydantic counts as too short because an item of theirs is invalid."""
+    return [
+        each
+        for each in details
+        if each["type"] != "too_short"
+        or not any(
+            other["loc"][: len(each["loc"])] == each["loc"] != other["loc"] for other in details
+        )
+    ]
 
 
 def _unless_about(invalid: set[str], mistakes: Iterable[Mistake]) -> Iterator[Mistake]:

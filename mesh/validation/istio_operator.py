@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mesh.validation.mistake import Mistake, Step
+from mesh.settings.paths import Step, path_of
+from mesh.validation.mistake import Mistake
 
 API_GROUP = "install.istio.io"
 KIND = "IstioOperator"
@@ -61,8 +62,8 @@ def _find(path: tuple[Step, ...], value: Any) -> Iterator[Mistake]:
         elif spec is not None:
             yield Mistake(
                 path,
-                f"is an {KIND}, which istioctl reads and no chart does: pulumi config rm --path, "
-                "then set what it says by the stack's settings",
+                f"is an {KIND}, which istioctl reads and no chart does: pulumi config rm --path "
+                f"'{path_of(path)}', then set its parts by the stack's settings",
                 details=tuple(_places(spec)),
             )
 

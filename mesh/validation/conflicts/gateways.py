@@ -11,6 +11,18 @@ from mesh.validation.mistake import Mistake
 
 CHART_ONLY = {"loadBalancer", "replicas", "autoscaling", "values"}
 """Fields that only the gateway chart supports."""
+FIELDS = {
+    ("service", "type"): "serviceType",
+    ("service", "ports"): "ports",
+    ("service", "annotations"): "annotations",
+    ("service", "loadBalancerIP"): "loadBalancer.ip",
+    ("service", "loadBalancerClass"): "loadBalancer.class",
+    ("service", "loadBalancerSourceRanges"): "loadBalancer.sourceRanges",
+    ("labels",): "direction",
+    ("replicaCount",): "replicas",
+    ("autoscaling",): "autoscaling, or replicas",
+}
+"""Field of a gateway for the chart's values that fields set (typed_gateway_values)."""
 ADDRESS_ONLY = {"ip"}
 """Fields of loadBalancer that the Gateway API has too: spec.addresses."""
 
@@ -89,7 +101,9 @@ def _one(gateway: Gateway, api: RoutingApi, bookinfo_namespace: str) -> Iterator
     yield from _void(gateway)
     for path in _paths(typed_gateway_values(gateway)):
         if (value := _at(gateway.values, path)) is not None:
-            yield Mistake(("values", *path), "is set by a field of the gateway", value)
+            field = next(field for keys, field in FIELDS.items() if path[: len(keys)] == keys)
+            rule = f"is the gateway's own field {field}: set that, and drop this"
+            yield Mistake(("values", *path), rule, value)
 
 
 def _void(gateway: Gateway) -> Iterator[Mistake]:

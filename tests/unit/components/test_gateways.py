@@ -423,7 +423,8 @@ def test_an_istio_whose_gateway_api_is_unknown_is_refused(configure: Configure) 
         ),
         (
             {"values": {"service": {"type": "None"}}},
-            "gateways[0].values.service.type: is set by a field of the gateway, got 'None'",
+            "gateways[0].values.service.type: is the gateway's own field serviceType: set that, "
+            "and drop this, got 'None'",
         ),
         ({"direction": "egress"}, "gateways: must hold an ingress gateway"),
         (
