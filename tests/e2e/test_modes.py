@@ -103,9 +103,11 @@ def test_two_stacks_never_share_a_name(stacks: Checkout) -> None:
 
 def test_a_host_is_one_stacks(stacks: Checkout) -> None:
     """Under one host two would answer in turn, or neither."""
-    said = stacks.fails(
-        "preview", "--", "--config", "mesh:bookinfoHost=bookinfo.bob.localhost", stack="cy"
-    )
+    stacks.shell("pulumi config set bookinfoHost bookinfo.bob.localhost --stack cy")
+    try:
+        said = stacks.fails("preview", stack="cy")
+    finally:
+        stacks.shell("pulumi config rm bookinfoHost --stack cy")
 
     assert "host bookinfo.bob.localhost, of stack mesh/bob in namespace bookinfo-bob" in said
 

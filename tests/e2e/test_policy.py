@@ -16,9 +16,14 @@ from policy.rules import RULES
 from .checkout import Checkout
 
 BROKEN = {
-    "images-pinned": "Deployment shop/web: container main has image example.com/web:latest",
+    "images-pinned": (
+        "Deployment shop/web: container main has image gcr.io/istio-release/web:latest"
+    ),
     "images-from-allowed-registries": (
-        "Deployment shop/web: container main has image example.com/web:latest"
+        "Deployment shop/web: container main has image gcr.io/istio-release/web:latest"
+    ),
+    "images-not-from-retired-hosts": (
+        "Deployment shop/web: container main has image gcr.io/istio-release/web:latest"
     ),
     "workloads-injected": (
         "Deployment shop/web: its pods have no sidecar, and the namespace shop has team=shop"

@@ -26,7 +26,7 @@ Deployment(
         "selector": {"match_labels": {"app": "web"}},
         "template": {
             "metadata": {"labels": {"app": "web"}},
-            "spec": {"containers": [{"name": "main", "image": "example.com/web:latest"}]},
+            "spec": {"containers": [{"name": "main", "image": "gcr.io/istio-release/web:latest"}]},
         },
     },
     opts=opts,
