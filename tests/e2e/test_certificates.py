@@ -23,7 +23,7 @@ FILES = ("ca-cert.pem", "ca-key.pem", "cert-chain.pem", "root-cert.pem")
 @pytest.fixture
 def platform(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Checkout]:
     """Return a checkout whose platform is up on a sandbox of its own, with a CA of istiod's."""
-    sandbox = Sandbox(f"e2e-certificates-{id(request)}")
+    sandbox = Sandbox(f"e2e-ca-{id(request)}")
     checkout = Checkout.make(tmp_path / "checkout", sandbox)
     with checkout.configured(mode="platform"):
         checkout.mesh("up")
