@@ -66,7 +66,7 @@ def base_values(settings: Settings, control_planes: ControlPlanes) -> dict[str, 
 
 def istiod_values(settings: Settings, plane: ControlPlane) -> dict[str, Any]:
     """Return the values of the istiod chart of one control plane."""
-    decided = {
+    decided: dict[str, Any] = {
         "global": {"tag": plane.tag},
         "meshConfig": mesh_config(settings),
         "pilot": {
@@ -79,8 +79,9 @@ def istiod_values(settings: Settings, plane: ControlPlane) -> dict[str, Any]:
         "revision": plane.chart_value,
         "revisionTags": list(plane.tags),
         "base": VALIDATORS,
-        "podAnnotations": restart_annotations(settings),
     }
+    if annotations := restart_annotations(settings):
+        decided["podAnnotations"] = annotations
     raw = _above_presets(settings.values.istiod, "pilot")
     return merged(RESTRICTED_VALUES, raw, common_values(settings), decided)
 
