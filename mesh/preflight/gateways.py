@@ -1,6 +1,6 @@
 """Obstacles to gateways in the cluster: namespace labels, and CRDs of the Gateway API."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from lightkube import Client
 from lightkube.core.exceptions import ApiError
@@ -17,11 +17,18 @@ NEEDS_NEWER_CRDS = (1, 30)
 """First Istio minor that reads TLSRoutes and ReferenceGrants in the API's version v1 only."""
 OLDEST_CRDS = (1, 5)
 """First Gateway API release that has both in v1."""
+Notes = Mapping[str, str]
+"""Annotations of the CRDs of the Gateway API: their version and channel."""
 REMEDY = "leave it to the cluster: pulumi config set gatewayApiCrds cluster"
 
 
-def obstacles(client: Client, settings: Settings, bundle: Bundle | None) -> Iterator[str]:
-    """List the obstacles with their remedies; `bundle` has the CRDs that the stack will create."""
+def obstacles(
+    client: Client, settings: Settings, bundle: Bundle | None, notes: Notes | None
+) -> Iterator[str]:
+    """List the obstacles with their remedies.
+
+    `bundle` has the CRDs that the stack will create, `notes` are of those that the cluster has.
+    """
     for namespace in client.list(Namespace, labels={INJECTION: "disabled"}):
         name = namespace.metadata.name if namespace.metadata else None
         if name in settings.gateway_namespaces and settings.routing_api == "istio":
@@ -30,12 +37,13 @@ def obstacles(client: Client, settings: Settings, bundle: Bundle | None) -> Iter
                 f"injected: kubectl label namespace {name} {INJECTION}-"
             )
     if settings.routing_api == "gateway-api":
-        yield from _gateway_api(client, bundle)
+        yield from _gateway_api(bundle, notes)
 
 
-def outdated_crds(client: Client, planes: ControlPlanes, bundle: Bundle | None) -> Iterator[str]:
+def outdated_crds(
+    planes: ControlPlanes, bundle: Bundle | None, notes: Notes | None
+) -> Iterator[str]:
     """List warnings about Gateway API CRDs that are too old for an Istio of the stack."""
-    notes = _notes(client)
     found = versions.parse((notes or {}).get(VERSION, "")) or ()
     brought = versions.parse(bundle.version) if bundle else None
     for istio in planes.releases:
@@ -49,7 +57,7 @@ def outdated_crds(client: Client, planes: ControlPlanes, bundle: Bundle | None) 
             )
 
 
-def _notes(client: Client) -> dict[str, str] | None:
+def crd_notes(client: Client) -> Notes | None:
     """Return the annotations of the cluster's CRDs of the Gateway API; None without CRDs."""
     try:
         crd = client.get(CustomResourceDefinition, KNOWN_BY)
@@ -60,8 +68,7 @@ def _notes(client: Client) -> dict[str, str] | None:
     return (crd.metadata.annotations if crd.metadata else None) or {}
 
 
-def _gateway_api(client: Client, bundle: Bundle | None) -> Iterator[str]:
-    notes = _notes(client)
+def _gateway_api(bundle: Bundle | None, notes: Notes | None) -> Iterator[str]:
     if notes is None and bundle is None:
         yield (
             f"there is no CRD {KNOWN_BY}, and gatewayApiCrds leaves it to the cluster: "

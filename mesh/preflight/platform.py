@@ -46,7 +46,8 @@ def check(
     removed = in_use.removed(running, settings, planes)
     foreign = None
     with connect(cluster) as client:
-        obstacles = list(gateways.obstacles(client, settings, bundle))
+        notes = gateways.crd_notes(client)
+        obstacles = list(gateways.obstacles(client, settings, bundle, notes))
         if not settings.adopt and applies_server_side(kubernetes):
             own = [name for name in settings.namespaces if name in running.namespaces]
             foreign = existing_objects.find(cluster, own)
@@ -54,7 +55,7 @@ def check(
         pods = list(injected_pods(client)) if removed else []
         warnings = [
             *certificates.changes(client, running, settings),
-            *gateways.outdated_crds(client, planes, bundle),
+            *gateways.outdated_crds(planes, bundle, notes),
         ]
 
     adoption.check(cluster, running, settings, planes)
