@@ -169,8 +169,9 @@ def image_tag(settings: Settings, proxies: Proxies) -> str:
 def template_mark(settings: Settings) -> str:
     """Return a hash of the values that istiod renders its proxies' templates with."""
     raw = {key: settings.values.istiod.get(key) for key in TEMPLATE_VALUES}
-    used = {**raw, **common_values(settings), "meshConfig": mesh_config(settings)}
-    used["global"] = merged(raw["global"] or {}, {**common_values(settings)["global"], "tag": ""})
+    # The tag is an input of its own: the version.
+    common = merged(common_values(settings), {"global": {"tag": ""}})
+    used = merged(raw, common, {"meshConfig": mesh_config(settings)})
     return hashlib.sha256(json.dumps(used, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -9,7 +9,6 @@ from mesh.settings.paths import Step, path_of
 
 MAPS = frozenset(("annotations", "labels", "matchLabels", "nodeSelector"))
 LISTS_OF_PAIRS = frozenset(("env",))
-ISTIO = ".istio.io"
 
 
 def refuse_others(manifest: Mapping[str, Any], values: Mapping[str, Any], setting: str) -> None:

@@ -95,7 +95,6 @@ def conflicts(
 
 def annotation_conflicts(version: str, values: Any, path: tuple[Step, ...]) -> Iterator[Mistake]:
     """List what a proxy would ignore or fail on in annotations proxy.istio.io/config of values."""
-    api = fields(version)
     if isinstance(values, list):
         for index, part in enumerate(values):
             yield from annotation_conflicts(version, part, (*path, index))
@@ -108,6 +107,7 @@ def annotation_conflicts(version: str, values: Any, path: tuple[Step, ...]) -> I
             parsed = yaml.safe_load(part) if isinstance(part, str) else part
         except yaml.YAMLError:
             parsed = part
+        api = fields(version)
         yield from _message(api, api.messages[ROOT]["defaultConfig"], parsed, at)
 
 
