@@ -15,7 +15,7 @@ import pulumi
 
 from mesh.istio.running_mesh import PULUMI
 from mesh.kubernetes import ownership
-from mesh.kubernetes.client import plain
+from mesh.kubernetes.client import ask, plain
 from mesh.kubernetes.cluster import Cluster
 
 RBAC, ISTIO = "rbac.authorization.k8s.io", "istio.io"
@@ -95,7 +95,7 @@ def _foreign(
 ) -> Iterator[tuple[Key, Managers]]:
     root = api.replace("core/", "/api/") if api.startswith("core/") else f"/apis/{api}"
     place = f"/namespaces/{namespace}" if namespace else ""
-    answer = client.get(f"{root}{place}/{plural}", headers=ONLY_METADATA)
+    answer = ask(client, f"{root}{place}/{plural}", ONLY_METADATA)
     if answer.is_error:  # the cluster lacks the kind, or forbids listing it
         return
     for found in msgspec.json.decode(answer.content, type=_List).items or ():
