@@ -2,8 +2,10 @@
 
 import os
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -34,6 +36,14 @@ class Cluster:
         return self.rendered_to is None
 
     @property
+    def reference(self) -> dict[str, str]:
+        """Inputs by which a dynamic resource finds the cluster again, with `referenced`."""
+        return {
+            "kubeconfig": str(self.kubeconfig or ""),
+            "context": self.context if self.is_there else "",
+        }
+
+    @property
     def files(self) -> list[Path]:
         """The kubeconfig files to find the context in."""
         return kubeconfigs.files(self.kubeconfig)
@@ -41,6 +51,14 @@ class Cluster:
     def __str__(self) -> str:
         """Return its context and its files, for messages."""
         return f"cluster of context {self.context!r} ({', '.join(map(str, self.files))})"
+
+
+def referenced(inputs: Mapping[str, Any]) -> Cluster | None:
+    """Return the cluster of a dynamic resource's inputs; None if the stack was only rendered."""
+    if not inputs["context"]:
+        return None
+    file = inputs["kubeconfig"]
+    return Cluster(kubeconfig=Path(file) if file else None, context=inputs["context"])
 
 
 def choose(context: str | None, kubeconfig: Path | None) -> Cluster:

@@ -1,12 +1,11 @@
 """Helm's deletion hooks, run after all other objects of the release are deleted."""
 
-from pathlib import Path
 from typing import Any
 
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
-from mesh.kubernetes.cluster import Cluster
+from mesh.kubernetes.cluster import Cluster, referenced
 
 
 class DeletionHooksProvider(ResourceProvider):
@@ -29,13 +28,12 @@ class DeletionHooksProvider(ResourceProvider):
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Run the hooks, unless they were rendered without a cluster."""
-        if not _props["context"]:
+        cluster = referenced(_props)
+        if cluster is None:
             return
         from mesh.resources import hook_run  # noqa: PLC0415 - a client that only a destroy needs
 
-        file = _props["kubeconfig"]
-        at = Cluster(kubeconfig=Path(file) if file else None, context=_props["context"])
-        hook_run.run(at, _props["manifests"])
+        hook_run.run(cluster, _props["manifests"])
 
 
 class DeletionHooks(Resource, module="mesh", name="DeletionHooks"):
@@ -51,10 +49,6 @@ class DeletionHooks(Resource, module="mesh", name="DeletionHooks"):
         super().__init__(
             DeletionHooksProvider(),
             name,
-            {
-                "kubeconfig": str(cluster.kubeconfig or ""),
-                "context": cluster.context if cluster.is_there else "",
-                "manifests": manifests,
-            },
+            {**cluster.reference, "manifests": manifests},
             opts,
         )

@@ -1,13 +1,12 @@
 """Rollout of a proxy that istiod deploys: a preview shows it, and an update waits for it."""
 
 import time
-from pathlib import Path
 from typing import Any
 
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
-from mesh.kubernetes.cluster import Cluster
+from mesh.kubernetes.cluster import Cluster, referenced
 from mesh.settings.labels import REVISION
 
 PATIENCE = 300.0  # seconds until an update gives up
@@ -66,8 +65,7 @@ class ProxyRollout(Resource, module="mesh", name="ProxyRollout"):
             ProxyRolloutProvider(),
             name,
             {
-                "kubeconfig": str(cluster.kubeconfig or ""),
-                "context": cluster.context if cluster.is_there else "",
+                **cluster.reference,
                 "deployment": deployment,
                 "namespace": namespace,
                 "revision": revision,
@@ -83,15 +81,15 @@ def _wait(props: dict[str, Any]) -> None:
 
     Raises RuntimeError when that takes too long.
     """
-    if not props["context"]:  # rendered without a cluster
+    cluster = referenced(props)
+    if cluster is None:
         return
     from mesh.kubernetes.client import checked, plain  # noqa: PLC0415 - a client for updates only
 
-    file, namespace, name = props["kubeconfig"], props["namespace"], props["deployment"]
-    at = Cluster(kubeconfig=Path(file) if file else None, context=props["context"])
+    namespace, name = props["namespace"], props["deployment"]
     lacks = ""
     deadline = time.monotonic() + PATIENCE
-    with plain(at) as client:
+    with plain(cluster) as client:
         while time.monotonic() < deadline:
             answer = client.get(f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}")
             if answer.status_code == NOT_FOUND:
