@@ -4,6 +4,12 @@ import base64
 import binascii
 import hashlib
 import re
+from collections.abc import Mapping
+from typing import Any
+
+from lightkube import Client
+from lightkube.core.exceptions import ApiError
+from lightkube.resources.core_v1 import ConfigMap
 
 CONFIG_MAP = "istio-ca-root-cert"
 """The ConfigMap in which istiod publishes the trusted roots to every namespace."""
@@ -20,6 +26,21 @@ def fingerprints(bundle: str) -> tuple[str, ...]:
     They are what `openssl x509 -fingerprint -sha256` prints, without colons and in lower case.
     """
     return tuple(dict.fromkeys(_fingerprint(block) for block in PEM.findall(bundle)))
+
+
+def published(client: Client, namespace: str) -> Mapping[str, Any] | None:
+    """Read the ConfigMap with the roots; None without one (Istio before 1.6) or the right to it."""
+    try:
+        return client.get(ConfigMap, CONFIG_MAP, namespace=namespace).to_dict()
+    except ApiError as error:
+        if error.status.code in (403, 404):
+            return None
+        raise
+
+
+def roots_of(config_map: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Return the fingerprints of the roots in such a ConfigMap."""
+    return fingerprints(((config_map or {}).get("data") or {}).get(KEY, ""))
 
 
 def short(roots: tuple[str, ...]) -> str:

@@ -3,10 +3,8 @@
 from collections.abc import Iterator
 
 from lightkube import Client
-from lightkube.core.exceptions import ApiError
-from lightkube.resources.core_v1 import ConfigMap
 
-from mesh.istio.certificates import CONFIG_MAP, KEY, fingerprints, short
+from mesh.istio.certificates import fingerprints, published, roots_of, short
 from mesh.istio.running_mesh import RunningMesh
 from mesh.settings.schema import Settings
 
@@ -18,7 +16,7 @@ def changes(client: Client, running: RunningMesh, settings: Settings) -> Iterato
     had = any(istiod.roots for istiod in running.istiods)
     if settings.cacerts is None and not had:
         return
-    trusted = _trusted(client, settings.istio_namespace)
+    trusted = roots_of(published(client, settings.istio_namespace))
     if not trusted:  # no mesh yet
         return
     if settings.cacerts is None:
@@ -46,13 +44,3 @@ def changes(client: Client, running: RunningMesh, settings: Settings) -> Iterato
             "first restart the pods whose certificates it signed; `make verify` lists pods that "
             "haven't restarted since the mesh's root certificates changed last"
         )
-
-
-def _trusted(client: Client, namespace: str) -> tuple[str, ...]:
-    try:
-        found = client.get(ConfigMap, CONFIG_MAP, namespace=namespace)
-    except ApiError as error:
-        if error.status.code in (403, 404):
-            return ()
-        raise
-    return fingerprints((found.data or {}).get(KEY, ""))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from mesh.istio.certificates import KEY, fingerprints, short
+from mesh.istio.certificates import roots_of, short
 from mesh.settings.schema import Settings
 from meshctl.sidecar_diff.live_pod import proxy_of
 from meshctl.verify.pods import restart
@@ -19,7 +19,7 @@ def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
     found = snapshot.root_certificates
     if found is None:
         return
-    trusted = fingerprints((found.get("data") or {}).get(KEY, ""))
+    trusted = roots_of(found)
     for istiod in snapshot.mesh.istiods:
         if istiod.control_plane_namespace != settings.istio_namespace or not istiod.roots:
             continue

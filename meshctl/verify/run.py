@@ -7,16 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from lightkube import Client
-from lightkube.core.exceptions import ApiError
 from lightkube.resources.apps_v1 import Deployment
-from lightkube.resources.core_v1 import ConfigMap, Pod, Service
+from lightkube.resources.core_v1 import Pod, Service
 from rich.table import Table
 from rich.text import Text
 
 import console
 from mesh import redaction
 from mesh.istio import running_mesh
-from mesh.istio.certificates import CONFIG_MAP
+from mesh.istio.certificates import published
 from mesh.istio.running_mesh import RunningMesh
 from mesh.kubernetes.client import connect, kubernetes_version
 from mesh.settings.schema import Settings
@@ -85,17 +84,8 @@ def _look(client: Client, kubernetes: str, settings: Settings) -> Snapshot:
         ],
         services=_dicts(client.list(Service, namespace="*")),
         pods=[pod for pod in _dicts(client.list(Pod, namespace="*")) if _stays(pod)],
-        root_certificates=_root_certificates(client, settings.istio_namespace),
+        root_certificates=published(client, settings.istio_namespace),
     )
-
-
-def _root_certificates(client: Client, namespace: str) -> dict[str, Any] | None:
-    try:
-        return client.get(ConfigMap, CONFIG_MAP, namespace=namespace).to_dict()
-    except ApiError as error:
-        if error.status.code in (403, 404):  # Istio before 1.6 has none
-            return None
-        raise
 
 
 def _dicts(objects: Any) -> list[dict[str, Any]]:
