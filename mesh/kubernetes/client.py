@@ -51,8 +51,8 @@ def plain(cluster: Cluster) -> httpx2.Client:
 def ask(client: httpx2.Client, path: str, headers: Mapping[str, str]) -> httpx2.Response:
     """Send a GET, and repeat it once if the server ended the TLS handshake.
 
-    Of several connections at a time one was ended so, with TLSV1_ALERT_DECODE_ERROR: seen once in
-    some thousand previews, with OpenSSL 3.
+    The server ended one of several concurrent handshakes with TLSV1_ALERT_DECODE_ERROR: seen once
+    in some thousand previews, with OpenSSL 3.
     """
     try:
         return client.get(path, headers=headers)

@@ -62,7 +62,9 @@ def make(name: str, args: ChartArgs, opts: pulumi.ResourceOptions) -> Chart:
 
     options = _options(args)
     options.transformations = [
-        lambda manifest, _opts: string_maps.refuse_others(manifest, args.values, args.setting),
+        lambda manifest, _opts: string_maps.refuse_other_than_text(
+            manifest, args.values, args.setting
+        ),
         leave_out_deletion_hooks,
         wait_for_address_only,
         gate_on_injector,

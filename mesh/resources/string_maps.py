@@ -11,18 +11,20 @@ MAPS = frozenset(("annotations", "labels", "matchLabels", "nodeSelector"))
 LISTS_OF_PAIRS = frozenset(("env",))
 
 
-def refuse_others(manifest: Mapping[str, Any], values: Mapping[str, Any], setting: str) -> None:
-    """Refuse an object with another value in a map of strings, as the API server would.
+def refuse_other_than_text(
+    manifest: Mapping[str, Any], values: Mapping[str, Any], setting: str
+) -> None:
+    """Refuse an object with a number or a boolean in a map of strings: Kubernetes takes text only.
 
-    `values` are the values that its chart was rendered with, `setting` the setting that has them.
+    `values` are the values that its chart was rendered with, `setting` names where they are set.
     Raises pulumi.RunError.
     """
-    found = list(_others(manifest))
+    found = list(_not_text(manifest))
     if not found:
         return
     metadata = manifest.get("metadata") or {}
     # A chart's prefix may repeat the value further down: the shortest path is the stack's own.
-    given = sorted((path for path, _ in _others(values)), key=len, reverse=True)
+    given = sorted((path for path, _ in _not_text(values)), key=len, reverse=True)
     by_key = {path[-1]: path_of((setting, *path)) for path in given}
     settings = [by_key[path[-1]] for path, _ in found if path[-1] in by_key]
     raise pulumi.RunError(
@@ -34,11 +36,11 @@ def refuse_others(manifest: Mapping[str, Any], values: Mapping[str, Any], settin
     )
 
 
-def _others(value: Any, path: tuple[Step, ...] = ()) -> Iterator[tuple[tuple[Step, ...], Any]]:
+def _not_text(value: Any, path: tuple[Step, ...] = ()) -> Iterator[tuple[tuple[Step, ...], Any]]:
     """List values in Kubernetes' maps of strings that aren't text, with their paths."""
     if isinstance(value, list):
         for index, each in enumerate(value):
-            yield from _others(each, (*path, index))
+            yield from _not_text(each, (*path, index))
     elif isinstance(value, Mapping):
         for key, each in value.items():
             at = (*path, key)
@@ -47,7 +49,7 @@ def _others(value: Any, path: tuple[Step, ...] = ()) -> Iterator[tuple[tuple[Ste
             elif key in LISTS_OF_PAIRS and isinstance(each, list):
                 yield from _pairs(each, at)
             else:
-                yield from _others(each, at)
+                yield from _not_text(each, at)
 
 
 def _is_map(key: str) -> bool:

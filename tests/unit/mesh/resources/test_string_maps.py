@@ -13,7 +13,7 @@ IN_POD = {"kind": "Deployment", "metadata": META}
 
 def refuse(manifest: dict[str, Any], values: dict[str, Any] | None = None) -> None:
     """Look at an object of istiod's chart."""
-    string_maps.refuse_others(manifest, values or {}, "values.istiod")
+    string_maps.refuse_other_than_text(manifest, values or {}, "values.istiod")
 
 
 def test_the_place_and_the_setting_are_named() -> None:
