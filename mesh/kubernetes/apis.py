@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from mesh.kubernetes.shortened import shortened
+
 FILE = Path(__file__).parent / "apis.json"
 """Table of the versions that introduced and removed each API.
 
@@ -86,7 +88,8 @@ def unserved(needs: Iterable[tuple[Api, str]], version: str) -> list[str]:
         if not serves(version, api):
             lacking.setdefault(api, {})[name] = None
     return [
-        f"{' '.join(api)} ({_some(names)}): {lifetimes()[api]}" for api, names in lacking.items()
+        f"{' '.join(api)} ({shortened(names, SHOWN)}): {lifetimes()[api]}"
+        for api, names in lacking.items()
     ]
 
 
@@ -94,11 +97,6 @@ def newest(needs: Iterable[tuple[Api, str]]) -> str | None:
     """Return the newest Kubernetes version that serves all APIs; None if every new one does."""
     ends = [life.removed for api, _ in needs if (life := lifetimes().get(api)) and life.removed]
     return _text(_before(min(ends))) if ends else None
-
-
-def _some(names: Mapping[str, None]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(list(names)[:SHOWN]) + more
 
 
 def _before(version: Minor) -> Minor:

@@ -7,6 +7,7 @@ from mesh.charts.values import runs_istiod
 from mesh.istio.control_planes import ControlPlanes
 from mesh.istio.running_mesh import RunningMesh
 from mesh.kubernetes import ownership
+from mesh.kubernetes.shortened import shortened
 from mesh.settings.labels import REVISION
 from mesh.settings.schema import Settings
 
@@ -64,9 +65,8 @@ def users(
     """
     for revision in sorted(gone.revisions):
         if users := sorted(pod for injected_by, pod in pods if injected_by == revision):
-            more = f" and {len(users) - SHOWN} more" if len(users) > SHOWN else ""
             becomes = ", which becomes a tag," if revision in planes.names else ","
-            yield f"revision {revision}{becomes} by the pods {', '.join(users[:SHOWN])}{more}"
+            yield f"revision {revision}{becomes} by the pods {shortened(users, SHOWN)}"
     for label in sorted(gone.labels):
         for namespace, asked in sorted(running.revision_by_namespace.items()):
             if asked == label and namespace not in settings.namespaces:

@@ -14,6 +14,7 @@ from mesh.injection.kube_inject import Config, Injector
 from mesh.istio.control_planes import ControlPlane, ControlPlanes
 from mesh.kubernetes.client import connect
 from mesh.kubernetes.cluster import Cluster
+from mesh.kubernetes.shortened import shortened
 from mesh.settings.schema import Settings
 
 SHOWN = 5  # changed fields; an upgrade changes dozens
@@ -61,10 +62,9 @@ def _live(client: Client, settings: Settings, plane: ControlPlane) -> Config | N
 def _warn(plane: ControlPlane, before: Config, after: Config) -> None:
     changed = list(_changed(before, after))
     if changed:
-        more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
         pulumi.log.warn(
             f"sidecars of revision {plane.revision} are injected with other configuration from now "
-            f"on ({', '.join(changed[:SHOWN])}{more}). Sidecars that run keep theirs until their "
+            f"on ({shortened(changed, SHOWN)}). Sidecars that run keep theirs until their "
             "pods restart: kubectl rollout restart deployment -n NAMESPACE"
         )
 

@@ -18,9 +18,7 @@ from meshctl.commands import (
     progress,
     review_comment,
     tables,
-)
-from meshctl.commands import (
-    destroy as leftovers,
+    teardown,
 )
 from meshctl.render import program
 from meshctl.sidecar_diff import show
@@ -91,9 +89,9 @@ def destroy(
 ) -> None:
     """Delete what the stack deployed, in reverse order."""
     workspace = _ready(stack, sandbox)
-    leftovers.check(workspace)
+    teardown.check(workspace)
     _change(workspace, "destroy", *(arguments or ()))
-    leftovers.show(workspace)
+    teardown.show_leftovers(workspace)
 
 
 @app.command("handover")

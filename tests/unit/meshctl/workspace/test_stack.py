@@ -11,7 +11,7 @@ import pytest
 from mesh.istio import running_mesh
 from mesh.kubernetes import client
 from mesh.kubernetes.cluster import Cluster
-from meshctl.commands import destroy, progress, tables
+from meshctl.commands import progress, tables, teardown
 from meshctl.workspace import recovery
 from meshctl.workspace.settings import read_settings
 from meshctl.workspace.stack import Workspace, WorkspaceError
@@ -170,13 +170,13 @@ def test_kubectl_asks_the_cluster_of_the_stack(
     monkeypatch.setattr(Workspace, "config", config)
     monkeypatch.setattr(Workspace, "query", query)
     monkeypatch.setattr(Workspace, "outputs", lambda _: {"context": "prod", "namespaces": []})
-    monkeypatch.setattr(destroy, "_warn_of_users", lambda *_: None)
+    monkeypatch.setattr(teardown, "_warn_of_users", lambda *_: None)
     monkeypatch.setattr(progress, "kubernetes_version", lambda _: "v1.36.3")
     own = Workspace("prod", "default")
 
     tables.show(own)
     progress.reasons(own, ("istio-system",))
-    destroy.check(own)
+    teardown.check(own)
 
     assert len(asked) > 3
     assert {each[:5] for each in asked} == {
@@ -221,7 +221,7 @@ def test_a_destroy_names_the_pods_of_others_in_the_mesh(
     monkeypatch.setattr(client, "connect", lambda _: contextlib.nullcontext())
     monkeypatch.setattr(running_mesh, "injected_pods", lambda _: iter(pods))
 
-    destroy.check(Workspace("prod", "default"))
+    teardown.check(Workspace("prod", "default"))
 
     assert "pods of others, which will lose their istiod: shop/a\n" in capsys.readouterr().err
 

@@ -8,6 +8,7 @@ from mesh.istio import running_mesh
 from mesh.kubernetes import client as cluster_client
 from mesh.kubernetes import ownership
 from mesh.kubernetes.cluster import applies_server_side
+from mesh.kubernetes.shortened import shortened
 from meshctl.workspace.stack import Workspace, WorkspaceError
 
 # istiod writes its root certificate, and its revocations, into every namespace of the cluster.
@@ -33,7 +34,7 @@ def check(workspace: Workspace) -> None:
         )
 
 
-def show(workspace: Workspace) -> None:
+def show_leftovers(workspace: Workspace) -> None:
     """List the objects of Istio that a destroy left in the cluster; an app stack leaves none."""
     if workspace.setting("mode") == "app":
         return
@@ -86,10 +87,8 @@ def _warn_of_users(workspace: Workspace, own: Collection[str]) -> None:
         pods = [name for _, name in running_mesh.injected_pods(client)]
     users = sorted(pod for pod in pods if pod.partition("/")[0] not in own)
     if users:
-        more = f" and {len(users) - SHOWN} more" if len(users) > SHOWN else ""
         console.say(
-            f"this mesh has pods of others, which will lose their istiod: "
-            f"{', '.join(users[:SHOWN])}{more}"
+            f"this mesh has pods of others, which will lose their istiod: {shortened(users, SHOWN)}"
         )
 
 
