@@ -26,7 +26,7 @@ class Found:
     origin: str
 
 
-_found: dict[Family, Found] = {}
+_found: dict[Family, Found] = {}  # looked for, and told, once in a command
 
 
 def ensure(families: Sequence[Family]) -> dict[str, Path]:
@@ -41,15 +41,16 @@ def ensure(families: Sequence[Family]) -> dict[str, Path]:
             _tell(at)
     missing = [family for family in families if family not in _found]
     if missing:
+        builds = golang.Builds()
         with cache.only_one(), ThreadPoolExecutor(max_workers=2) as pool:
             _remove_leftovers()
-            jobs = {family: pool.submit(_get, family) for family in missing}
+            jobs = {family: pool.submit(_get, family, builds) for family in missing}
             try:
                 for family, job in jobs.items():
                     _found[family] = job.result()
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
-                golang.interrupt()
+                builds.interrupt()
                 raise
             finally:
                 golang.remove_caches()
@@ -113,7 +114,7 @@ def _cache_folder(family: Family) -> Path:
     return cache.FOLDER / "programs" / name
 
 
-def _get(family: Family) -> Found:
+def _get(family: Family, builds: golang.Builds) -> Found:
     folder = _cache_folder(family)
     folder.parent.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
@@ -123,7 +124,7 @@ def _get(family: Family) -> Found:
         why_not = downloads.get(family, partial)
         processor = 0.0
         if why_not is not None:
-            processor = golang.build(family, partial)
+            processor = builds.build(family, partial)
         partial.chmod(0o755)
         partial.rename(folder)
     except OSError as error:

@@ -119,7 +119,7 @@ def _fill(folder: Path, version: str, urls: Sequence[str]) -> str:
 
     minor = version.rpartition(".")[0]
     try:
-        module = golang.module_folder(ISTIO)
+        module = golang.Builds().module_folder(ISTIO)
     except ToolchainError as error:
         reason = f"Istio's Go module isn't available either: {error}"
         raise _not_to_be_had(version, *why_not, reason) from error

@@ -59,7 +59,6 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "FOLDER", tmp_path / "cache")
     monkeypatch.setattr(toolchain, "_found", {})
-    monkeypatch.setattr(golang, "_interrupted", threading.Event())
 
 
 def _family(address: str, *, unpacks: bool = True) -> Family:
@@ -163,16 +162,18 @@ def test_an_unreachable_download_is_built(tmp_path: Path, monkeypatch: pytest.Mo
     _without_path(monkeypatch, tmp_path)
     family = _family("http://127.0.0.1:9")
 
-    def interrupted(_family: Family, into: Path) -> None:
+    def interrupted(_builds: golang.Builds, _family: Family, into: Path) -> None:
         (into / "helm").write_text("half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(golang, "build", interrupted)
+    monkeypatch.setattr(golang.Builds, "build", interrupted)
     with pytest.raises(KeyboardInterrupt):
         toolchain.ensure((family,))
     assert list((tmp_path / "cache" / "programs").iterdir()) == []
 
-    monkeypatch.setattr(golang, "build", lambda _, into: (into / "helm").write_text("whole"))
+    monkeypatch.setattr(
+        golang.Builds, "build", lambda _, __, into: (into / "helm").write_text("whole")
+    )
     assert toolchain.ensure((family,))["helm"].read_text() == "whole"
 
 
@@ -183,7 +184,9 @@ def test_a_killed_set_up_leaves_nothing_half_done(
     _without_path(monkeypatch, tmp_path)
     left = tmp_path / "cache" / "programs" / "partial-x"
     left.mkdir(parents=True)
-    monkeypatch.setattr(golang, "build", lambda _, into: (into / "helm").write_text("whole"))
+    monkeypatch.setattr(
+        golang.Builds, "build", lambda _, __, into: (into / "helm").write_text("whole")
+    )
 
     toolchain.ensure((_family("http://127.0.0.1:9"),))
 
@@ -197,7 +200,7 @@ def test_a_full_disk_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     cache.FOLDER.mkdir()
 
     with pytest.raises(ToolchainError, match=r"GiB free, but building helm may need"):
-        golang.build(HELM, tmp_path)
+        golang.Builds().build(HELM, tmp_path)
 
 
 def test_no_go_and_no_wheel_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,7 +290,9 @@ def test_a_plugin_is_built_with_the_files_that_take_upstreams_place(
         (module / path).write_text("{}")
     built: dict[str, str] = {}
 
-    def run(_family: Family, command: list[str], folder: Path | None = None) -> float:
+    def run(
+        _builds: golang.Builds, _family: Family, command: list[str], folder: Path | None = None
+    ) -> float:
         assert folder is not None
         if command[1:] == ["mod", "vendor"]:
             (folder / "vendor" / KINDS).parent.mkdir(parents=True)
@@ -299,12 +304,12 @@ def test_a_plugin_is_built_with_the_files_that_take_upstreams_place(
         return 1.0
 
     monkeypatch.setattr(golang, "compiler", lambda: "go")
-    monkeypatch.setattr(golang, "module_folder", lambda _: module)
+    monkeypatch.setattr(golang.Builds, "module_folder", lambda *_: module)
     monkeypatch.setattr(golang, "BUILD_BYTES", 0)
-    monkeypatch.setattr(golang, "_run", run)
+    monkeypatch.setattr(golang.Builds, "_run", run)
     (cache.FOLDER / "programs").mkdir(parents=True)
 
-    golang.build(KUBERNETES_PLUGIN, tmp_path)
+    golang.Builds().build(KUBERNETES_PLUGIN, tmp_path)
 
     assert built["kinds"] == (KUBERNETES_PLUGIN.folder / "replacements" / KINDS).read_text()
     assert built["files"] == "go.mod go.sum main.go schema.json terraform-mapping.json vendor"
@@ -401,7 +406,7 @@ def test_a_release_of_another_minor_is_not_replaced_by_the_module(
     module = tmp_path / "module"
     module.mkdir()
     (module / "VERSION").write_text("1.30\n")
-    monkeypatch.setattr(golang, "module_folder", lambda _: module)
+    monkeypatch.setattr(golang.Builds, "module_folder", lambda *_: module)
 
     with pytest.raises(download.ReleaseError, match="config set releaseDir FOLDER"):
         download.get("1.28.0", archives=["http://127.0.0.1:9/istio.tar.gz"])
