@@ -37,7 +37,7 @@ def explain(model: type[BaseModel], config: Mapping[str, str], detail: ErrorDeta
             rule = str(detail["ctx"]["error"])
         case "string_type" if steps and got is not None:
             rule = (
-                "must be text, in quotes: pulumi config set --type string --path "
+                "must be a string, in quotes: pulumi config set --type string --path "
                 f"'{path_of(path)}' VALUE"
             )
         case (

@@ -44,7 +44,7 @@ SCALARS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "bool": (lambda value: isinstance(value, bool), "must be true or false"),
     "string": (
         lambda value: isinstance(value, str),
-        "must be a string (in quotes, or by `pulumi config set --type string`)",
+        "must be a string, in quotes: pulumi config set --type string",
     ),
     "int32": (_integer(32, signed=True), "must be a whole number of 32 bits"),
     "int64": (_integer(64, signed=True), "must be a whole number of 64 bits"),

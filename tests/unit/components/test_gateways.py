@@ -465,7 +465,7 @@ def test_an_istio_whose_gateway_api_is_unknown_is_refused(configure: Configure) 
         (
             {"annotations": {"service.beta.kubernetes.io/azure-load-balancer-internal": True}},
             'gateways[0].annotations["service.beta.kubernetes.io/azure-load-balancer-internal"]: '
-            "must be text, in quotes: pulumi config set --type string --path 'gateways[0]"
+            "must be a string, in quotes: pulumi config set --type string --path 'gateways[0]"
             '.annotations["service.beta.kubernetes.io/azure-load-balancer-internal"]\' VALUE, '
             "got True",
         ),

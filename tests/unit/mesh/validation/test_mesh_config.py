@@ -27,7 +27,7 @@ def mistakes(config: dict[str, Any], version: str = "1.30.3") -> list[str]:
         # istiod would read this spelling, but the chart's own accessLogFile would be there too.
         ({"access_log_file": "x"}, ".access_log_file: no such field in Istio 1.30, did you mean"),
         ({"enableTracing": "true"}, ".enableTracing: must be true or false, got 'true'"),
-        ({"accessLogFile": 1}, ".accessLogFile: must be a string (in quotes, or by"),
+        ({"accessLogFile": 1}, ".accessLogFile: must be a string, in quotes: pulumi config set"),
         ({"accessLogEncoding": "Json"}, ".accessLogEncoding: must be one of TEXT, JSON, got 'Json"),
         ({"connectTimeout": "10"}, ".connectTimeout: must be a duration, such as 10s, 1m30s or"),
         ({"connectTimeout": 10}, ".connectTimeout: must be a duration"),
@@ -45,7 +45,7 @@ def mistakes(config: dict[str, Any], version: str = "1.30.3") -> list[str]:
         ),
         (
             {"defaultConfig": {"proxyMetadata": {"ISTIO_META_DNS_CAPTURE": True}}},
-            ".defaultConfig.proxyMetadata.ISTIO_META_DNS_CAPTURE: must be a string (in quotes",
+            ".defaultConfig.proxyMetadata.ISTIO_META_DNS_CAPTURE: must be a string, in quotes",
         ),
         (
             {"defaultConfig": {"discoveryAddress": "istiod"}},
