@@ -1,12 +1,15 @@
 """Make mesh/validation/mesh_config_fields/MINOR.json from the protobuf of Istio's API.
 
-venv/bin/python -m scripts.mesh_config_fields 1.30.3 (a version of the Go module istio.io/api)
+venv/bin/python -m scripts.mesh_config_fields 1.30.8 (a version of the Go module istio.io/api)
+makes one table; without a version, each table is made again from the version that its source names.
 """
 
+import contextlib
 import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +85,8 @@ class Table:
         return SCALARS[field.type]
 
 
-def make(version: str, protoc: Path) -> Path:
-    """Write the table of a version's minor, and return its file."""
+def make(version: str, protoc: Path) -> str:
+    """Return the table of a version's MeshConfig, as JSON."""
     module = download(MODULE, version)
     with tempfile.NamedTemporaryFile() as compiled:
         subprocess.run(
@@ -102,30 +105,31 @@ def make(version: str, protoc: Path) -> Path:
     table = Table()
     table.add(pool.FindMessageTypeByName(PACKAGE + ROOT))
     content: dict[str, Any] = {"source": f"{MODULE}@v{version} {PROTO}", **vars(table)}
-    target = FIELDS / f"{version.rpartition('.')[0]}.json"
-    target.write_text(json.dumps(content, indent=1) + "\n")
-    return target
+    return json.dumps(content, indent=1) + "\n"
+
+
+def versions() -> dict[Path, str]:
+    """Return the version of Istio's API that each table's source names."""
+    sources = {file: json.loads(file.read_bytes())["source"] for file in FIELDS.glob("*.json")}
+    return {file: source.split()[0].partition("@v")[2] for file, source in sources.items()}
+
+
+@contextlib.contextmanager
+def compiler() -> Generator[Path]:
+    """Install protobuf's compiler, and yield its folder."""
+    with tempfile.TemporaryDirectory() as protoc:
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-warn-conflicts"]
+        subprocess.run([*pip, "--target", protoc, PROTOC], check=True)
+        yield Path(protoc)
 
 
 def main() -> None:
-    """Make the tables of the versions that the command line names."""
-    if not sys.argv[1:]:
-        sys.exit(__doc__)
-    with tempfile.TemporaryDirectory() as protoc:
-        pip = [
-            sys.executable,
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-warn-conflicts",
-            "--target",
-            protoc,
-            PROTOC,
-        ]
-        subprocess.run(pip, check=True)
-        for version in sys.argv[1:]:
-            print(make(version, Path(protoc)).relative_to(PROJECT))
+    """Write the tables of the versions that the command line names, or all tables again."""
+    named = {FIELDS / f"{each.rpartition('.')[0]}.json": each for each in sys.argv[1:]}
+    with compiler() as protoc:
+        for file, version in sorted((named or versions()).items()):
+            file.write_text(make(version, protoc))
+            print(file.relative_to(PROJECT))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,12 @@ from sandbox.programs import BUILDS, ISTIO_MINOR, KUBERNETES, PULUMI, Family
 
 VERSION = re.compile(r"\d+\.\d+\.\d+")
 CONFIG: dict[str, Any] = json5.loads((PROJECT / "renovate.json5").read_text())
-FILES = [*PROJECT.glob("*.*"), *PROJECT.glob("mesh/**/*.py"), *PROJECT.glob("scripts/*.py")]
+FILES = [
+    *PROJECT.glob("*.*"),
+    *PROJECT.glob("mesh/**/*.py"),
+    *PROJECT.glob("scripts/*.py"),
+    *FIELDS.glob("*.json"),
+]
 
 Pin = tuple[str, str, str]
 """A file, what is pinned in it, and to what."""
