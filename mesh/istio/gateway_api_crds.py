@@ -50,6 +50,8 @@ BUNDLES = {
     "1.29": Bundle(version="1.4.1", checksum="h1:NPxFutNkKNa8UfLd2CMlEuhIPMQgDQ6DXNKG9sHbJU8="),
     "1.30": Bundle(version="1.5.1", checksum="h1:RqVRIlkhLhUO8wOHKTLnTJA6o/1un4po4/6M1nRzdd0="),
     "1.31": Bundle(version="1.6.3", checksum="h1:lKpJa5bGlraC/QeACvCpsHLdmO6y0iKfzVl6gzaFEYc="),
+    # Istio's main branch required 1.6.0 in August 2026; 1.7.0 is younger than Istio 1.32.0.
+    "1.32": Bundle(version="1.6.3", checksum="h1:lKpJa5bGlraC/QeACvCpsHLdmO6y0iKfzVl6gzaFEYc="),
 }
 
 
@@ -69,7 +71,8 @@ def find(settings: Settings) -> Bundle | None:
     if bundle is None:
         raise pulumi.RunError(
             f"gateway-api is known of Istio {', '.join(BUNDLES)}, not of "
-            f"{settings.istio_version}: pulumi config set routingApi istio"
+            f"{settings.istio_version}: pulumi config set routingApi istio, or leave its CRDs to "
+            "the cluster: pulumi config set gatewayApiCrds cluster"
         )
     if not bundle.folder.is_dir():
         raise pulumi.RunError(

@@ -350,7 +350,7 @@ def test_an_istio_whose_gateway_api_is_unknown_is_refused(configure: Configure) 
     """With those that are known; a stack that doesn't bring it isn't asked."""
     configure(routingApi="gateway-api", istioVersion="1.12.0")
     with pytest.raises(
-        pulumi.RunError, match=r"known of Istio 1\.29, 1\.30, 1\.31, not of 1\.12\.0"
+        pulumi.RunError, match=r"known of Istio 1\.29, 1\.30, 1\.31, 1\.32, not of 1\.12\.0"
     ):
         gateway_api_crds.find(config.read_settings())
 
