@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from tests.fakes.engine import ISTIO
+
 from .checkout import Checkout
 
 ISTIOD = ("deployment", "istiod", "-n", "istio-system")
@@ -26,7 +28,7 @@ def test_an_edit_of_istiod_is_put_back(deployed: Checkout, tool: str) -> None:
 
     deployed.mesh("up", "--", "--refresh")
     live = deployed.kubectl("get", *ISTIOD)
-    assert live["spec"]["template"]["spec"]["containers"][0]["image"].endswith("pilot:1.30.3")
+    assert live["spec"]["template"]["spec"]["containers"][0]["image"].endswith(f"pilot:{ISTIO}")
 
 
 def test_an_istiod_scaled_to_nothing_without_its_webhook_is_put_back(deployed: Checkout) -> None:

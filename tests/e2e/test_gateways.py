@@ -3,6 +3,7 @@
 import json
 
 from mesh.istio.gateway_api_crds import KNOWN_BY
+from tests.fakes.engine import ISTIO
 
 from .checkout import Checkout
 
@@ -26,7 +27,7 @@ def test_a_gateway_comes_and_goes_by_itself(deployed: Checkout) -> None:
         assert before.items() <= _pods(deployed).items()
         assert {pod["metadata"]["namespace"] for pod in added.values()} == {"edge", "istio-system"}
         for pod in added.values():
-            assert pod["spec"]["containers"][0]["image"] == "docker.io/istio/proxyv2:1.30.3"
+            assert pod["spec"]["containers"][0]["image"] == f"docker.io/istio/proxyv2:{ISTIO}"
         internal = deployed.kubectl("get", "service", "internal", "-n", "edge")["spec"]
         assert internal["type"] == "NodePort"
         assert [port["port"] for port in internal["ports"]] == [15021, 8080]

@@ -4,6 +4,8 @@ import json
 import re
 from pathlib import Path
 
+from tests.fakes.engine import ISTIO
+
 from .checkout import Checkout
 
 BOOKINFO = {"details-v1", "productpage-v1", "ratings-v1", "reviews-v1", "reviews-v2", "reviews-v3"}
@@ -37,7 +39,7 @@ def test_each_pod_has_the_published_sidecar(deployed: Checkout) -> None:
     for pod in pods:
         containers = pod["spec"]["containers"] + pod["spec"].get("initContainers", [])
         proxies = [c["image"] for c in containers if c["name"] == "istio-proxy"]
-        assert proxies == ["docker.io/istio/proxyv2:1.30.3"], pod["metadata"]["name"]
+        assert proxies == [f"docker.io/istio/proxyv2:{ISTIO}"], pod["metadata"]["name"]
     assert len(pods) == len(BOOKINFO)
 
 
@@ -47,7 +49,7 @@ def test_the_gateways_proxy_is_injected(deployed: Checkout) -> None:
         "items"
     ]
 
-    assert pod["spec"]["containers"][0]["image"] == "docker.io/istio/proxyv2:1.30.3"
+    assert pod["spec"]["containers"][0]["image"] == f"docker.io/istio/proxyv2:{ISTIO}"
 
 
 def test_every_edge_of_the_order_is_in_the_state(deployed: Checkout) -> None:

@@ -9,6 +9,7 @@ import yaml
 
 from mesh.resources.chart import STARTED
 from meshctl.pull_request.object_diff import differences
+from tests.fakes.engine import ISTIO
 
 from .checkout import Checkout
 
@@ -20,8 +21,8 @@ Key = tuple[str, str, str | None, str]
 def test_a_preview_as_a_comment(deployed: Checkout, tmp_path: Path) -> None:
     """A patch release, another mesh config and a secret: each object with what changes in it."""
     changed: dict[str, Any] = {
-        "istioVersion": "1.30.4",
-        "releaseDir": "releases/1.30.3",
+        "istioVersion": "1.30.9",
+        "releaseDir": f"releases/{ISTIO}",
         "meshConfig": {"accessLogFile": "/dev/stdout"},
         "bookinfoRatings": "mysql",
     }
@@ -33,8 +34,8 @@ def test_a_preview_as_a_comment(deployed: Checkout, tmp_path: Path) -> None:
     assert "## Preview of stack `dev`" in text
     assert "+ data.mesh: accessLogFile: /dev/stdout" in text
     assert (
-        "- spec.template.spec.containers[discovery].image: docker.io/istio/pilot:1.30.3\n"
-        "+ spec.template.spec.containers[discovery].image: docker.io/istio/pilot:1.30.4\n"
+        f"- spec.template.spec.containers[discovery].image: docker.io/istio/pilot:{ISTIO}\n"
+        "+ spec.template.spec.containers[discovery].image: docker.io/istio/pilot:1.30.9\n"
     ) in text
     assert "- `Secret bookinfo/mysql-credentials`" in text
     assert "Deleted" not in text

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sandbox.cluster import Sandbox
-from tests.fakes.engine import find_release
+from tests.fakes.engine import ISTIO, find_release
 
 from .checkout import Checkout
 
@@ -27,23 +27,23 @@ def upgrading(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Checko
 def test_a_patch_upgrade_is_in_place(deployed: Checkout) -> None:
     """Updates only, and none of Bookinfo's pods is touched; the way back is the same."""
     pods = _pods(deployed, "bookinfo")
-    with deployed.configured(istioVersion="1.30.4", releaseDir="releases/1.30.3"):
+    with deployed.configured(istioVersion="1.30.9", releaseDir=f"releases/{ISTIO}"):
         assert set(deployed.changes().values()) == {"update"}
         deployed.mesh("up")
-        assert _istiod_images(deployed) == {"istiod": "docker.io/istio/pilot:1.30.4"}
+        assert _istiod_images(deployed) == {"istiod": "docker.io/istio/pilot:1.30.9"}
 
     deployed.mesh("up")
-    assert _istiod_images(deployed) == {"istiod": "docker.io/istio/pilot:1.30.3"}
+    assert _istiod_images(deployed) == {"istiod": f"docker.io/istio/pilot:{ISTIO}"}
     assert _pods(deployed, "bookinfo") == pods
 
 
 @pytest.mark.parametrize(("wanted", "remedy"), [("1.32.0", "1.31.x"), ("1.29.3", "1.30.x")])
 def test_a_jump_or_a_downgrade_is_refused(deployed: Checkout, wanted: str, remedy: str) -> None:
     """At preview, with the way that leads there."""
-    with deployed.configured(istioVersion=wanted, releaseDir="releases/1.30.3"):
+    with deployed.configured(istioVersion=wanted, releaseDir=f"releases/{ISTIO}"):
         said = deployed.fails("preview")
 
-    assert f"istiod is 1.30.3, wanted {wanted}" in said
+    assert f"istiod is {ISTIO}, wanted {wanted}" in said
     assert f"set istioVersion to {remedy}" in said
 
 

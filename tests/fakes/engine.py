@@ -29,11 +29,13 @@ from mesh.project import PROJECT
 
 
 def find_release(version: str) -> Path:
-    """Find an Istio release to test with, or skip."""
+    """Find an Istio release to test with, else another patch of its minor, or skip."""
+    given = PROJECT.parent / "shared" / "istio"
     candidates = (
         Path(os.environ.get("ISTIO_RELEASE_DIR", "/nonexistent")),
         PROJECT / "releases" / version,
-        PROJECT.parent / "shared" / "istio" / version,
+        given / version,
+        *sorted(given.glob(f"{version.rpartition('.')[0]}.*")),
     )
     for candidate in candidates:
         if (candidate / ("install" if version.startswith("1.0.") else "manifests")).is_dir():
@@ -46,12 +48,15 @@ def defaults() -> dict[str, str]:
     return {f"mesh:{key}": value for key, value in project.defaults(PROJECT).items()}
 
 
+ISTIO = defaults()["mesh:istioVersion"]
+"""The Istio version that stacks deploy by default."""
+
 # What a platform says of itself to app stacks.
 CONTRACT: dict[str, Any] = {
     "contract": 1,
     "istioNamespace": "istio-system",
     "revision": "default",
-    "versions": {"default": "1.30.3"},
+    "versions": {"default": ISTIO},
     "revisionTags": {"stable": "default"},
     "routingApi": "istio",
     "trustDomain": "cluster.local",

@@ -15,7 +15,7 @@ from mesh.istio.release import find
 from mesh.kubernetes.field_ownership import FORCE
 from mesh.kubernetes.ownership import ANNOTATION
 from mesh.project import PROJECT
-from tests.fakes.engine import RecordingEngine
+from tests.fakes.engine import ISTIO, RecordingEngine
 
 PROGRAM = PROJECT / "__main__.py"
 LAYERS = sorted((PROGRAM.parent / "layers").glob("*.py"))
@@ -162,8 +162,8 @@ def test_the_stack_says_what_a_person_wants_next(
     }
 
     assert {*deployed.outputs["keptOnDestroy"]} == kept
-    assert deployed.outputs["releaseSource"] == find("1.30.3", release_dir).source
-    assert deployed.outputs["istioVersion"] == "1.30.3"
+    assert deployed.outputs["releaseSource"] == find(ISTIO, release_dir).source
+    assert deployed.outputs["istioVersion"] == ISTIO
     assert deployed.outputs["context"] == "sandbox"
     assert deployed.outputs["istioNamespace"] == "istio-system"
     assert deployed.outputs["bookinfoNamespace"] == "bookinfo"
@@ -231,7 +231,7 @@ def test_the_cluster_is_checked_first(deployed: RecordingEngine) -> None:
 
     assert cluster.context == "sandbox"
     assert settings.namespaces == ("istio-system", "bookinfo")
-    assert [plane.release.version for plane in planes.all] == ["1.30.3"]
+    assert [plane.release.version for plane in planes.all] == [ISTIO]
     assert bundle is None
     assert running is None
 

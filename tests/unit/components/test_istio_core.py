@@ -1,6 +1,6 @@
 """The core's values: what a published release would say."""
 
-from tests.fakes.engine import RecordingEngine
+from tests.fakes.engine import ISTIO, RecordingEngine
 
 
 def test_images_are_the_published_ones(deployed: RecordingEngine) -> None:
@@ -8,7 +8,7 @@ def test_images_are_the_published_ones(deployed: RecordingEngine) -> None:
     values = deployed.cluster.rendered["istiod"]["values"]
 
     assert values["global"]["hub"] == "docker.io/istio"
-    assert values["global"]["tag"] == "1.30.3"
+    assert values["global"]["tag"] == ISTIO
 
 
 def test_validators_fail_closed_from_the_start(deployed: RecordingEngine) -> None:

@@ -115,7 +115,7 @@ def test_a_promoted_canary_keeps_every_name(upgrade: Run, run_program: Run) -> N
     A URN holds the types of the parents and the resource's own name; not the parents' names.
     """
     before = upgrade(bookinfoRevision="1-30-3", gatewayRevision="1-30-3")
-    after = run_program(revision="1-30-3")
+    after = run_program(revision="1-30-3", istioVersion="1.30.3")
 
     assert after.cluster.rendered["istiod-1-30-3"] == before.cluster.rendered["istiod-1-30-3"]
     ingress = "istio-ingressgateway"

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 
 from mesh.settings.data_plane import DataPlane, Injection
-from tests.fakes.engine import RecordingEngine
+from tests.fakes.engine import ISTIO, RecordingEngine
 
 NAMESPACE = "Namespace/bookinfo-namespace"
 AGENTS_NAMESPACE = "Namespace/node-agents-namespace"
@@ -136,7 +136,7 @@ def test_agents_are_the_releases_own_and_know_their_istiod(
         assert rendered["values"]["revision"] == "1-30-3"
         for values in (rendered["values"], rendered["values"]["global"]):
             assert values["hub"] == "docker.io/istio"
-            assert values["tag"] == "1.30.3"
+            assert values["tag"] == ISTIO
             assert values["istioNamespace"] == "mesh-system"
 
 

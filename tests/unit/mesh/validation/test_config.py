@@ -15,7 +15,7 @@ from mesh.charts.values import common_values
 from mesh.istio.release import TODAY, Release
 from mesh.settings import schema
 from mesh.validation import against_release, config
-from tests.fakes.engine import defaults
+from tests.fakes.engine import ISTIO, defaults
 
 Configure = Callable[..., None]
 
@@ -552,7 +552,7 @@ def test_charts_get_what_the_stack_set(configure: Configure) -> None:
     """And nothing for what it didn't: the charts' own defaults stay."""
     configure()
     assert common_values(config.read_settings()) == {
-        "global": {"hub": "docker.io/istio", "tag": "1.30.3", "istioNamespace": "istio-system"}
+        "global": {"hub": "docker.io/istio", "tag": ISTIO, "istioNamespace": "istio-system"}
     }
 
     configure(profile="demo", tag="1.30.3-distroless", imagePullSecrets='["a"]')

@@ -13,7 +13,7 @@ from mesh.project import PROJECT
 from mesh.settings.platform_contract import CONTRACT, OUTPUT
 from mesh.settings.schema import FACTS
 from mesh.validation import config
-from tests.fakes.engine import FakeCluster, RecordingEngine, defaults, run
+from tests.fakes.engine import ISTIO, FakeCluster, RecordingEngine, defaults, run
 
 Configure = Callable[..., None]
 Run = Callable[..., RecordingEngine]
@@ -147,7 +147,7 @@ def test_an_app_fits_its_platform(app: RecordingEngine) -> None:
         "mesh.pulumi.com/revision": "1-30-3",
     }
     assert app.outputs["bookinfoUrl"] == "http://bookinfo.test.localhost:8080/productpage"
-    assert app.outputs["istioVersion"] == "1.30.3"
+    assert app.outputs["istioVersion"] == ISTIO
     assert app.outputs["gatewayAddress"] == "192.0.2.1"
 
 
