@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -24,11 +23,17 @@ def old_release() -> str:
 
 
 @pytest.fixture(scope="module")
-def upgrade(run_program: Run, old_release: str, release_dir: Path) -> Run:
+def new_release() -> str:
+    """Find the release to upgrade to, or skip."""
+    return str(find_release("1.30.3"))
+
+
+@pytest.fixture(scope="module")
+def upgrade(run_program: Run, old_release: str, new_release: str) -> Run:
     """Run the program with 1.29.3 as its own control plane and 1.30.3 as its canary."""
 
     def run(**overrides: str) -> RecordingEngine:
-        canary = json.dumps({**CANARY, "releaseDir": str(release_dir)})
+        canary = json.dumps({**CANARY, "releaseDir": new_release})
         return run_program(**{**OLD, "releaseDir": old_release, "canary": canary, **overrides})
 
     return run
@@ -109,13 +114,15 @@ def test_a_tag_that_moves_takes_all_that_use_it(upgrade: Run) -> None:
         assert values(engine, f"istiod-{other}")["revisionTags"] == []
 
 
-def test_a_promoted_canary_keeps_every_name(upgrade: Run, run_program: Run) -> None:
+def test_a_promoted_canary_keeps_every_name(
+    upgrade: Run, run_program: Run, new_release: str
+) -> None:
     """The same objects by the same URNs: an update at most, and only where they tell the default.
 
     A URN holds the types of the parents and the resource's own name; not the parents' names.
     """
     before = upgrade(bookinfoRevision="1-30-3", gatewayRevision="1-30-3")
-    after = run_program(revision="1-30-3", istioVersion="1.30.3")
+    after = run_program(revision="1-30-3", istioVersion="1.30.3", releaseDir=new_release)
 
     assert after.cluster.rendered["istiod-1-30-3"] == before.cluster.rendered["istiod-1-30-3"]
     ingress = "istio-ingressgateway"
