@@ -13,6 +13,7 @@ from console import UserError
 from mesh.istio import gateway_api_crds
 from mesh.istio.gateway_api_crds import MODULE, Bundle
 from mesh.istio.release import LAYOUTS, SOURCE, folder_of
+from meshctl.workspace import oci_charts
 from meshctl.workspace.stack import Workspace
 from sandbox import cache, downloads, golang
 from sandbox.cache import ToolchainError
@@ -52,10 +53,13 @@ def get_all(workspace: Workspace) -> None:
         get_gateway_api(bundle)
 
 
-def get(version: str, *, archives: Sequence[str] = ARCHIVES) -> Path:
+def get(
+    version: str, *, archives: Sequence[str] = ARCHIVES, charts: str = oci_charts.REGISTRY
+) -> Path:
     """Return the folder `releases/<version>`, downloading the release if it isn't there.
 
-    Raises ReleaseError when neither source has the release.
+    The sources are the archives, the charts in an OCI registry, and Istio's Go module. Raises
+    ReleaseError when none has the release.
     """
     folder = folder_of(version)
     if not folder.is_dir():
@@ -65,7 +69,7 @@ def get(version: str, *, archives: Sequence[str] = ARCHIVES) -> Path:
         with cache.only_one():
             try:
                 urls = [each.format(version=version, arch=ARCHITECTURE) for each in archives]
-                source = _fill(partial, version, urls)
+                source = _fill(partial, version, urls, charts)
                 (partial / SOURCE).write_text(f"{source}\n")
                 partial.chmod(0o755)
                 partial.rename(folder)
@@ -103,7 +107,7 @@ def get_gateway_api(bundle: Bundle) -> Path:
     return bundle.folder
 
 
-def _fill(folder: Path, version: str, urls: Sequence[str]) -> str:
+def _fill(folder: Path, version: str, urls: Sequence[str], charts: str) -> str:
     """Fill a folder with the release's parts and return where they came from."""
     why_not = []
     for url in urls:
@@ -112,10 +116,22 @@ def _fill(folder: Path, version: str, urls: Sequence[str]) -> str:
         except httpx2.HTTPError as error:
             why_not.append(f"{url} can't be reached ({type(error).__name__})")
             continue
-        _unpack(packed, folder)
+        try:
+            _unpack(packed, folder)
+        except tarfile.TarError as error:
+            raise ReleaseError(f"{url} can't be unpacked: {error}") from error
         packed.unlink()
         _must_have_charts(folder, url)
         return f"the official archive {url}"
+    try:
+        with console.alive(f"Istio {version}: charts of {charts}"):
+            source = oci_charts.get(version, folder, charts)
+    except httpx2.HTTPError as error:
+        shutil.rmtree(folder / "manifests", ignore_errors=True)
+        why_not.append(f"{charts} has no charts of it ({type(error).__name__})")
+    else:
+        _must_have_charts(folder, source)
+        return source
 
     minor = version.rpartition(".")[0]
     try:

@@ -399,6 +399,17 @@ def test_a_release_with_a_wrong_checksum_is_refused(serve: Serve, project: Path)
     assert list((project / "releases").iterdir()) == []
 
 
+def test_an_archive_that_leaves_its_folder_is_refused(serve: Serve, project: Path) -> None:
+    """Its checksum fits, but a file of it would be written beside the release."""
+    packed = _tar({"istio-1.30.3/manifests/../../../outside": b""}, mode=0o644)
+    address = serve({"istio.tar.gz": packed, "istio.tar.gz.sha256": _sum(packed, "istio.tar.gz")})
+
+    with pytest.raises(download.ReleaseError, match=r"can't be unpacked: .*outside"):
+        download.get("1.30.3", archives=[f"{address}/istio.tar.gz"])
+
+    assert list((project / "releases").iterdir()) == []
+
+
 def test_a_release_of_another_minor_is_not_replaced_by_the_module(
     project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
