@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import json5
-import yaml
 
+from mesh import project
 from mesh.istio.gateway_api_crds import BUNDLES
 from mesh.project import PROJECT
 from mesh.validation.mesh_config import FIELDS
@@ -53,7 +53,7 @@ def pins() -> set[Pin]:
 
 def default(key: str) -> str:
     """Return a setting's default."""
-    return yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"][key]["default"]
+    return project.read(PROJECT)["config"][key]["default"]
 
 
 def minor(version: str) -> str:
@@ -70,7 +70,7 @@ def test_each_expression_finds_its_pin() -> None:
 
 def test_every_version_among_the_settings_is_found_in_both_places() -> None:
     """The default, and the README's table that repeats it."""
-    config = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
+    config = project.read(PROJECT)["config"]
     versions = [str(each["default"]) for each in config.values()]
     wanted = {version for version in versions if VERSION.fullmatch(version)}
 
