@@ -297,6 +297,8 @@ def run(
         patch.setattr(running_mesh, "look", lambda _: engine.running)
         patch.setattr(sidecars, "announce", lambda *_: None)
         patch.setattr(resource, "_get_stack_trace", StackTrace)  # slow: the stack is deep
+        # Pulumi waits for all outputs, and looks at each of hundreds whenever one is there.
+        patch.setattr(asyncio, "FIRST_COMPLETED", asyncio.FIRST_EXCEPTION)
         patch.setattr(gc, "disable", lambda: None)  # hundreds of runs in one process leave much
         if slim:
             patch.setattr(Release, "crds", property(_slim_crds))
