@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import json5
@@ -14,11 +15,16 @@ from sandbox import programs
 from sandbox.programs import BUILDS, ISTIO_MINOR, KUBERNETES, PULUMI, Family
 
 VERSION = re.compile(r"\d+\.\d+\.\d+")
-CONFIG: dict[str, Any] = json5.loads((PROJECT / "renovate.json5").read_text())
 FILES = [*PROJECT.glob("*.*"), *PROJECT.glob("mesh/**/*.py"), *PROJECT.glob("scripts/*.py")]
 
 Pin = tuple[str, str, str]
 """A file, what is pinned in it, and to what."""
+
+
+@cache  # in pure Python, it takes most of a second
+def renovate() -> dict[str, Any]:
+    """Read Renovate's config."""
+    return json5.loads((PROJECT / "renovate.json5").read_text())
 
 
 def expression(javascript: str) -> re.Pattern[str]:
@@ -45,7 +51,7 @@ def pins() -> set[Pin]:
     """Find all of them."""
     return {
         pin
-        for manager in CONFIG["customManagers"]
+        for manager in renovate()["customManagers"]
         for text in manager["matchStrings"]
         for pin in found_by(manager, text)
     }
@@ -63,7 +69,7 @@ def minor(version: str) -> str:
 
 def test_each_expression_finds_its_pin() -> None:
     """One that finds nothing would leave its pin behind without a word."""
-    for manager in CONFIG["customManagers"]:
+    for manager in renovate()["customManagers"]:
         for text in manager["matchStrings"]:
             assert list(found_by(manager, text)), text
 
@@ -89,7 +95,7 @@ def test_every_pinned_requirement_is_found() -> None:
 
 def test_every_program_of_the_sandbox_moves_or_is_said_not_to() -> None:
     """Renovate leaves alone what go.mod calls indirect, and so it calls each `tool`."""
-    rules = CONFIG["packageRules"]
+    rules = renovate()["packageRules"]
     for family in (each for each in vars(programs).values() if isinstance(each, Family)):
         folder = f"sandbox/builds/{family.folder.name}/**"
         decided = [
