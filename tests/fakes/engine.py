@@ -14,8 +14,9 @@ from typing import Any, cast
 
 import pulumi
 import pytest
-from pulumi.runtime import get_root_resource
+from pulumi.runtime import get_root_resource, resource
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
+from pulumi.runtime.proto.source_pb2 import StackTrace
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
 from mesh import fast_yaml, project
@@ -300,6 +301,9 @@ def run(
         patch.setattr(app, "check", engine.check)
         patch.setattr(running_mesh, "look", lambda _: engine.running)
         patch.setattr(sidecars, "announce", lambda *_: None)
+        patch.setattr(resource, "_get_stack_trace", StackTrace)  # slow: the stack is deep
+        # Pulumi waits for all outputs, and looks at each of hundreds whenever one is there.
+        patch.setattr(asyncio, "FIRST_COMPLETED", asyncio.FIRST_EXCEPTION)
         patch.setattr(gc, "disable", lambda: None)  # hundreds of runs in one process leave much
         if slim:
             patch.setattr(Release, "crds", property(_slim_crds))

@@ -1,5 +1,6 @@
 """What a unit test may ask for."""
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,12 @@ import pulumi
 import pytest
 
 from tests.fakes.engine import RecordingEngine, defaults, find_release, run, set_config
+
+
+def pytest_collection_finish() -> None:
+    """Keep what is imported by now out of each garbage collection: it took a tenth of the time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import json5
-import yaml
 
+from mesh import project
 from mesh.istio.gateway_api_crds import BUNDLES
 from mesh.project import PROJECT
 from mesh.validation.mesh_config import FIELDS
@@ -14,7 +15,6 @@ from sandbox import programs
 from sandbox.programs import BUILDS, ISTIO_MINOR, KUBERNETES, PULUMI, Family
 
 VERSION = re.compile(r"\d+\.\d+\.\d+")
-CONFIG: dict[str, Any] = json5.loads((PROJECT / "renovate.json5").read_text())
 FILES = [
     *PROJECT.glob("*.*"),
     *PROJECT.glob("mesh/**/*.py"),
@@ -24,6 +24,12 @@ FILES = [
 
 Pin = tuple[str, str, str]
 """A file, what is pinned in it, and to what."""
+
+
+@cache  # in pure Python, it takes most of a second
+def renovate() -> dict[str, Any]:
+    """Read Renovate's config."""
+    return json5.loads((PROJECT / "renovate.json5").read_text())
 
 
 def expression(javascript: str) -> re.Pattern[str]:
@@ -50,7 +56,7 @@ def pins() -> set[Pin]:
     """Find all of them."""
     return {
         pin
-        for manager in CONFIG["customManagers"]
+        for manager in renovate()["customManagers"]
         for text in manager["matchStrings"]
         for pin in found_by(manager, text)
     }
@@ -58,7 +64,7 @@ def pins() -> set[Pin]:
 
 def default(key: str) -> str:
     """Return a setting's default."""
-    return yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"][key]["default"]
+    return project.read(PROJECT)["config"][key]["default"]
 
 
 def minor(version: str) -> str:
@@ -68,14 +74,14 @@ def minor(version: str) -> str:
 
 def test_each_expression_finds_its_pin() -> None:
     """One that finds nothing would leave its pin behind without a word."""
-    for manager in CONFIG["customManagers"]:
+    for manager in renovate()["customManagers"]:
         for text in manager["matchStrings"]:
             assert list(found_by(manager, text)), text
 
 
 def test_every_version_among_the_settings_is_found_in_both_places() -> None:
     """The default, and the README's table that repeats it."""
-    config = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
+    config = project.read(PROJECT)["config"]
     versions = [str(each["default"]) for each in config.values()]
     wanted = {version for version in versions if VERSION.fullmatch(version)}
 
@@ -94,7 +100,7 @@ def test_every_pinned_requirement_is_found() -> None:
 
 def test_every_program_of_the_sandbox_moves_or_is_said_not_to() -> None:
     """Renovate leaves alone what go.mod calls indirect, and so it calls each `tool`."""
-    rules = CONFIG["packageRules"]
+    rules = renovate()["packageRules"]
     for family in (each for each in vars(programs).values() if isinstance(each, Family)):
         folder = f"sandbox/builds/{family.folder.name}/**"
         decided = [

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 import typer
-import yaml
 
+from mesh import fast_yaml
 from mesh.project import PROJECT
 from meshctl.commands.app import app
 
 FILES = sorted((PROJECT / ".github" / "workflows").glob("*.yml"))
-WORKFLOWS = {file.stem: yaml.safe_load(file.read_text()) for file in FILES}
-GITLAB = yaml.safe_load((PROJECT / "docs" / "gitlab-ci.yml").read_text())
+WORKFLOWS = {file.stem: fast_yaml.load(file.read_bytes()) for file in FILES}
+GITLAB = fast_yaml.load((PROJECT / "docs" / "gitlab-ci.yml").read_bytes())
 JOBS = [
     pytest.param(workflow, job, id=f"{name}-{job_name}")
     for name, workflow in WORKFLOWS.items()

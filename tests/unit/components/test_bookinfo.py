@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from mesh import fast_yaml
 from tests.fakes.engine import RecordingEngine
 
 
@@ -28,7 +28,7 @@ def sample(release_dir: Path) -> dict[tuple[str, str], dict[str, Any]]:
         pytest.skip(f"no {file}")
     return {
         (found["kind"], found["metadata"]["name"]): found
-        for found in yaml.safe_load_all(file.read_text())
+        for found in fast_yaml.load_all(file.read_bytes())
         if found
     }
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from pydantic import TypeAdapter
 
+from mesh import fast_yaml
 from mesh.bookinfo import gateway_api_routes, istio_routes
 from mesh.bookinfo.services import VERSIONS
 from mesh.istio import gateway_api_crds
@@ -25,11 +25,12 @@ from tests.traffic_plans import EXAMPLES, JASON
 HOST = "bookinfo.test.localhost"
 SELECTOR = {"istio": "ingressgateway"}
 PARENT = ParentRef(name="bookinfo-gateway")
+PLAN = TypeAdapter[Plan](PlanSetting)
 
 
 def parse(plan: dict[str, Any]) -> Plan:
     """Read a plan as the settings do."""
-    return TypeAdapter(PlanSetting).validate_python(json.dumps(plan))
+    return PLAN.validate_python(json.dumps(plan))
 
 
 def shown(resources: list[Any]) -> dict[tuple[str, str], Any]:
@@ -61,7 +62,7 @@ def sample(release_dir: Path) -> Callable[[str], dict[tuple[str, str], Any]]:
         path = release_dir / "samples/bookinfo" / file
         if not path.is_file():
             pytest.skip(f"no {path}")
-        return shown([found for found in yaml.safe_load_all(path.read_text()) if found])
+        return shown([found for found in fast_yaml.load_all(path.read_bytes()) if found])
 
     return read
 
@@ -237,14 +238,23 @@ def test_the_gateway_api_knows_every_field(name: str) -> None:
         check(bundle, route.manifest())
 
 
+@pytest.fixture(scope="module")
+def by_gateway_api(run_program: Callable[..., RecordingEngine]) -> RecordingEngine:
+    """Deploy the program with a plan in the Gateway API."""
+    return run_program(
+        routingApi="gateway-api",
+        gatewayApiCrds="cluster",
+        trafficPlan=json.dumps({"reviews": {"to": "v3"}}),
+    )
+
+
 def test_a_service_a_version_for_the_gateway_api(
-    run_program: Callable[..., RecordingEngine], sample: Sample
+    by_gateway_api: RecordingEngine, sample: Sample
 ) -> None:
     """As the release's bookinfo-versions.yaml has them; nobody waits for them."""
-    engine = run_program(routingApi="gateway-api", gatewayApiCrds="cluster")
     made = [
-        engine.inputs(name)
-        for name, request in engine.requests.items()
+        by_gateway_api.inputs(name)
+        for name, request in by_gateway_api.requests.items()
         if "BookinfoRoutes::" in request.parent and name.startswith("Service/")
     ]
 
@@ -275,20 +285,14 @@ def test_routes_come_after_what_they_send_requests_to(all_v1: RecordingEngine) -
         assert "Deployment/bookinfo-reviews-v3" in all_v1.waits_for(target)
 
 
-def test_http_routes_come_after_their_services(run_program: Callable[..., RecordingEngine]) -> None:
+def test_http_routes_come_after_their_services(by_gateway_api: RecordingEngine) -> None:
     """Requests to a Service that isn't there are answered with 500."""
-    engine = run_program(
-        routingApi="gateway-api",
-        gatewayApiCrds="cluster",
-        trafficPlan=json.dumps({"reviews": {"to": "v3"}}),
-    )
-
     for route in ("bookinfo", "reviews"):
-        waits = engine.waits_for(f"HTTPRoute/bookinfo-routes-{route}")
+        waits = by_gateway_api.waits_for(f"HTTPRoute/bookinfo-routes-{route}")
         assert "Service/bookinfo-routes-reviews-v3" in waits
-    parent = engine.inputs("HTTPRoute/bookinfo-routes-bookinfo")["spec"]["parentRefs"]
+    parent = by_gateway_api.inputs("HTTPRoute/bookinfo-routes-bookinfo")["spec"]["parentRefs"]
     assert parent == [{"name": "istio-ingressgateway", "namespace": "istio-system"}]
-    assert not [name for name in engine.requests if name.startswith("VirtualService/")]
+    assert not [name for name in by_gateway_api.requests if name.startswith("VirtualService/")]
 
 
 def test_routes_are_bookinfos(all_v1: RecordingEngine) -> None:

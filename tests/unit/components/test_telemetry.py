@@ -7,8 +7,8 @@ from typing import Any, get_args
 
 import pulumi
 import pytest
-import yaml
 
+from mesh import fast_yaml
 from mesh.istio import addons
 from mesh.istio.release import Release, find
 from mesh.settings.schema import AddonName
@@ -77,7 +77,7 @@ def test_every_object_is_the_samples(watched: RecordingEngine, release: Release)
     shipped = {
         (found["kind"], found["metadata"]["name"]): found
         for addon in NAMES
-        for found in yaml.safe_load_all(
+        for found in fast_yaml.load_all(
             release.addon(addon).read_text().replace("istio-system", "mesh-system")
         )
         if found
@@ -133,7 +133,7 @@ def test_the_way_leads_to_a_port_of_the_samples(addon: addons.Addon, release: Re
     """The Service and its port are there, and no two share a port of a person's machine."""
     services = {
         found["metadata"]["name"]: {port["port"] for port in found["spec"]["ports"]}
-        for found in yaml.safe_load_all(release.addon(addon.name).read_text())
+        for found in fast_yaml.load_all(release.addon(addon.name).read_bytes())
         if found and found["kind"] == "Service"
     }
 

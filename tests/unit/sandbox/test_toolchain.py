@@ -43,7 +43,8 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    arguments = {"poll_interval": 0.01}  # that long may the shutdown take
+    threading.Thread(target=server.serve_forever, kwargs=arguments, daemon=True).start()
 
     def publish(files: dict[str, bytes]) -> str:
         for name, content in files.items():

@@ -6,8 +6,8 @@ from typing import Any
 
 import pulumi
 import pytest
-import yaml
 
+from mesh import project
 from mesh.kubernetes.ownership import ANNOTATION, APP, HOST
 from mesh.project import PROJECT
 from mesh.settings.platform_contract import CONTRACT, OUTPUT
@@ -212,7 +212,7 @@ def test_each_setting_is_some_modes() -> None:
 @pytest.mark.parametrize("key", sorted(k for k, facts in FACTS.items() if "app" not in facts.modes))
 def test_what_the_platform_decides_is_refused_in_an_app(configure: Configure, key: str) -> None:
     """Else a developer would wait for what never comes; a default is no decision."""
-    declared = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"][key]
+    declared = project.read(PROJECT)["config"][key]
     other = {
         "boolean": "true",
         "array": json.dumps([{}] if key == "gateways" else ["kiali"]),

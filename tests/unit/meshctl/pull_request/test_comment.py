@@ -68,7 +68,7 @@ def test_the_most_dangerous_comes_first() -> None:
     assert titles == [comment.SHARED, "Deleted", "Updated", "Created"]
 
 
-@pytest.mark.parametrize("count", [1, 60, 2_000])
+@pytest.mark.parametrize("count", [1, 60, 500])
 def test_every_preview_fits(count: int) -> None:
     """In 65,536 bytes, with the number of what is left out; the full text has each change."""
     steps = []

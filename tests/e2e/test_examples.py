@@ -1,0 +1,49 @@
+"""The example stacks: up, no change after, to the next minor of Istio in place, and down."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mesh.project import PROJECT
+from sandbox.cluster import Sandbox
+from tests.fakes.engine import find_release
+
+from .checkout import Checkout
+
+NEWEST = "1.31.0-rc.0"
+# `make dev` copies that of an app stack: test_modes.py deploys it.
+EXAMPLES = [
+    file for file in sorted((PROJECT / "examples").glob("*.yaml")) if ".app." not in file.name
+]
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """Return a checkout with a sandbox that each example finds empty."""
+    sandbox = Sandbox(f"e2e-examples-{os.getpid()}")
+    yield Checkout.make(tmp_path_factory.mktemp("examples"), sandbox)
+    sandbox.down()
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda file: file.name.split(".")[1])
+def test_an_example_comes_is_upgraded_and_goes(empty: Checkout, example: Path) -> None:
+    """Nothing is left to change after `up`, and Istio's next minor replaces nothing."""
+    given = yaml.safe_load(example.read_text())["config"]
+    settings = {key.removeprefix("mesh:"): value for key, value in given.items()}
+    settings["deleteCrds"] = True  # the next example finds none
+
+    with empty.configured(**settings):
+        empty.mesh("up")
+        assert empty.changes("--refresh") == {}
+
+    newer = {"istioVersion": NEWEST, "releaseDir": str(find_release(NEWEST))}
+    with empty.configured(**settings, **newer):
+        assert set(empty.changes().values()) <= {"update", "create"}
+        empty.mesh("up")
+        assert empty.changes("--refresh") == {}
+        empty.mesh("destroy")
+
+    assert empty.kubectl("get", "crds")["items"] == []
