@@ -8,10 +8,9 @@ from pulumi_kubernetes.core.v1 import Service
 
 from mesh.bookinfo import gateway_api_routes, istio_routes
 from mesh.bookinfo.services import FRONT, PORT, VERSIONS, versions_of
-from mesh.istio.api.gateway_api import ParentRef
 from mesh.istio.api.model import Resource
 from mesh.resources.ready import Ready
-from mesh.settings.gateway import HTTP_PORT
+from mesh.settings.gateway import HTTP_PORT, HTTPS_PORT
 from mesh.settings.platform_contract import IngressGateway
 from mesh.settings.schema import Settings
 
@@ -41,14 +40,17 @@ class BookinfoRoutes(pulumi.ComponentResource):
         super().__init__("mesh:index:BookinfoRoutes", name, None, opts)
 
         child = pulumi.ResourceOptions(parent=self)
-        settings, port = args.settings, args.gateway.port
+        settings = args.settings
         versions = versions_of(settings)
         targets: list[pulumi.Resource]
         routes: Sequence[Resource]
         spelled = args.networking if settings.routing_api == "istio" else None
         if settings.routing_api == "istio":
             entry = istio_routes.gateway(
-                settings.bookinfo_namespace, settings.bookinfo_host, args.gateway.selector, port
+                settings.bookinfo_namespace,
+                settings.bookinfo_host,
+                args.gateway,
+                settings.bookinfo_credential_name,
             )
             targets = [entry.make(f"{name}-gateway", child, spelled)]
             targets += [
@@ -64,9 +66,11 @@ class BookinfoRoutes(pulumi.ComponentResource):
                 for service in VERSIONS
                 for version in versions[service]
             ]
-            parent = ParentRef(name=args.gateway.name, namespace=args.gateway.namespace)
             routes = gateway_api_routes.http_routes(
-                settings.bookinfo_namespace, settings.bookinfo_host, parent, settings.traffic_plan
+                settings.bookinfo_namespace,
+                settings.bookinfo_host,
+                args.gateway,
+                settings.traffic_plan,
             )
         # Requests to a target that doesn't exist yet are answered with 500 or 503.
         after = pulumi.ResourceOptions(parent=self, depends_on=targets)
@@ -74,11 +78,17 @@ class BookinfoRoutes(pulumi.ComponentResource):
         self.ready = pulumi.Output.from_input(
             [*targets, *(route.make(f"{name}-{route.name}", after, spelled) for route in routes)]
         )
-        authority = (
-            settings.bookinfo_host if port == HTTP_PORT else f"{settings.bookinfo_host}:{port}"
-        )
-        self.url = pulumi.Output.from_input(f"http://{authority}/{FRONT}")
+        self.url = pulumi.Output.from_input(_url(settings.bookinfo_host, args.gateway))
         self.register_outputs({"url": self.url})
+
+
+def _url(host: str, gateway: IngressGateway) -> str:
+    """Return the address of the first page, by HTTPS where the gateway has it."""
+    if gateway.https is not None:
+        scheme, port, usual = "https", gateway.https.port, HTTPS_PORT
+    else:
+        scheme, port, usual = "http", gateway.port, HTTP_PORT
+    return f"{scheme}://{host if port == usual else f'{host}:{port}'}/{FRONT}"
 
 
 def _version_service(

@@ -8,6 +8,8 @@ import pulumi
 from pulumi_kubernetes.core.v1 import Service
 from pulumi_kubernetes.core.v1.outputs import ServiceStatus
 
+from components import gateway_certificates
+from components.gateway_certificates import GatewayCertificates, GatewayCertificatesArgs
 from components.injected_namespace import InjectedNamespace, InjectedNamespaceArgs
 from components.kubernetes_gateway import NO_ADDRESS, KubernetesGateway, KubernetesGatewayArgs
 from mesh.charts.values import gateway_values, image_tag, template_mark
@@ -38,12 +40,8 @@ class GatewaysArgs:
 class Gateways(pulumi.ComponentResource):
     """Every gateway, with its proxy injected and running, and the namespaces only for gateways."""
 
-    account: tuple[str, str]
-    """Namespace and name of the ingress gateway's ServiceAccount."""
-    ingress: Gateway
-    """The first gateway for ingress: Bookinfo is reached through it."""
     address: pulumi.Output[str]
-    """IP or host name of the ingress gateway; "none" without a load balancer."""
+    """IP or host name of the ingress gateway; "none" without one, or without a load balancer."""
     addresses: pulumi.Output[dict[str, str]]
     """The address of every gateway, by its name."""
     ready: Ready
@@ -73,28 +71,39 @@ class Gateways(pulumi.ComponentResource):
             )
         }
 
+        certificates = (
+            GatewayCertificates(
+                f"{name}-certificates",
+                GatewayCertificatesArgs(
+                    settings=args.settings,
+                    namespaces={key: each.ready for key, each in namespaces.items()},
+                ),
+                pulumi.ResourceOptions(parent=self),
+            )
+            if gateway_certificates.are_wanted(args.settings)
+            else None
+        )
+
         make = _from_chart if args.settings.routing_api == "istio" else _from_gateway_api
         addresses: dict[str, pulumi.Output[str]] = {}
         readies = [namespace.ready for namespace in namespaces.values()]
         for gateway in args.settings.gateways:
-            own = namespaces.get(args.settings.namespace_of(gateway))
+            namespace = args.settings.namespace_of(gateway)
+            needed = [namespaces[namespace].ready] if namespace in namespaces else []
+            needed += [certificates.of(namespace, gateway)] if certificates else []
             # Named after the gateway, not its place in the list, which may change.
             address, ready = (_from_core if gateway.name in args.umbrella_services else make)(
                 gateway,
                 args,
-                pulumi.ResourceOptions(parent=self, depends_on=own.ready if own else None),
+                pulumi.ResourceOptions(parent=self, depends_on=all_ready(*needed)),
             )
             addresses[gateway.name] = address
             readies.append(ready)
 
-        self.ingress = next(each for each in args.settings.gateways if each.direction == "ingress")
-        self.account = (
-            args.settings.namespace_of(self.ingress),
-            self.ingress.proxy_name(args.settings.routing_api),
-        )
+        ingress = args.settings.ingress
         self.addresses = pulumi.Output.all(**addresses)
-        self.address = addresses[self.ingress.name]
-        self.ready = all_ready(*readies)
+        self.address = addresses[ingress.name] if ingress else pulumi.Output.from_input(NO_ADDRESS)
+        self.ready = all_ready(*readies, *([certificates.ready] if certificates else []))
         self.register_outputs({"address": self.address, "addresses": self.addresses})
 
 

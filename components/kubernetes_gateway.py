@@ -9,10 +9,12 @@ import pulumi
 from mesh.kubernetes.cluster import Cluster
 from mesh.resources.proxy_rollout import ProxyRollout
 from mesh.resources.ready import Ready
-from mesh.settings.gateway import CLASS, HTTP_PORT, Gateway
+from mesh.settings.gateway import CLASS, HTTP_PORT, TLS, Gateway, Port
 from mesh.settings.labels import REVISION
 
 NO_ADDRESS = "none"
+TERMINATE_MODE = "gateway.istio.io/tls-terminate-mode"
+"""Option of a listener with which istiod asks clients for a certificate."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +64,7 @@ class KubernetesGateway(pulumi.ComponentResource):
                 "spec": {
                     "gatewayClassName": CLASS,
                     "listeners": [
-                        _listener(*port, args.route_namespaces) for port in _ports(args.gateway)
+                        _listener(port, args.route_namespaces) for port in _ports(args.gateway)
                     ],
                     **_addresses(args.gateway),
                     # Without these, istiod copies the Gateway's own annotations, Pulumi's too.
@@ -112,19 +114,29 @@ def _addresses(gateway: Gateway) -> dict[str, Any]:
     return {"addresses": [{"type": "IPAddress", "value": address}]} if address else {}
 
 
-def _ports(gateway: Gateway) -> Sequence[tuple[str, int]]:
-    if gateway.ports is None:
-        return [("http", HTTP_PORT)]
-    return [(port.name, port.port) for port in gateway.ports]
+def _ports(gateway: Gateway) -> Sequence[Port]:
+    return gateway.ports or [Port(name="http", port=HTTP_PORT)]
 
 
-def _listener(name: str, port: int, route_namespaces: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a listener for plain HTTP that takes routes from some namespaces only."""
+def _listener(port: Port, route_namespaces: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a listener that takes routes from some namespaces only."""
     return {
-        "name": name,
-        "port": port,
-        "protocol": "HTTP",
+        "name": port.name,
+        "port": port.port,
+        **(_tls(port.tls) if port.tls else {"protocol": "HTTP"}),
         "allowedRoutes": {"namespaces": {"from": "Selector", "selector": dict(route_namespaces)}},
+    }
+
+
+def _tls(tls: TLS) -> dict[str, Any]:
+    """Return a listener's protocol and TLS; Istio has an option for modes that the API lacks."""
+    if tls.mode == "PASSTHROUGH":
+        return {"protocol": "TLS", "tls": {"mode": "Passthrough"}}
+    options = {} if tls.mode == "SIMPLE" else {"options": {TERMINATE_MODE: tls.mode}}
+    references = [{"name": tls.credential_name}]
+    return {
+        "protocol": "HTTPS",
+        "tls": {"mode": "Terminate", "certificateRefs": references, **options},
     }
 
 

@@ -23,8 +23,8 @@ class MeshSecurityArgs:
     """Arguments of MeshSecurity."""
 
     settings: Settings
-    ingress: tuple[str, str]
-    """Namespace and name of the ingress gateway's ServiceAccount."""
+    ingress: tuple[str, str] | None
+    """Namespace and name of the ingress gateway's ServiceAccount; None without such a gateway."""
 
 
 class MeshSecurity(pulumi.ComponentResource):
@@ -79,7 +79,7 @@ def _allowance(service: Microservice, args: MeshSecurityArgs) -> api.Authorizati
     # Versions share an account.
     accounts = dict.fromkeys(caller.account for caller in rows if service.name in caller.calls)
     callers = [(args.settings.bookinfo_namespace, account) for account in accounts]
-    if service.name == FRONT:
+    if service.name == FRONT and args.ingress is not None:
         callers.append(args.ingress)
     principals = tuple(
         f"{args.settings.trust_domain}/ns/{namespace}/sa/{account}"

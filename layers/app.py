@@ -16,6 +16,8 @@ from mesh.settings.schema import Settings
 def deploy(settings: Settings, platform: Platform) -> pulumi.Output[str]:
     """Create Bookinfo, its routes last, and return its URL."""
     contract, provider = platform.contract, platform.provider
+    gateway = contract.gateway
+    assert gateway is not None  # noqa: S101 - the config is refused without one
     proxies = contract.proxies(settings.bookinfo_revision)
     namespace = InjectedNamespace(
         "bookinfo",
@@ -34,7 +36,7 @@ def deploy(settings: Settings, platform: Platform) -> pulumi.Output[str]:
     # Policies are in force before the first request, and until after the last one.
     security = MeshSecurity(
         "security",
-        MeshSecurityArgs(settings=settings, ingress=contract.gateway.identity),
+        MeshSecurityArgs(settings=settings, ingress=gateway.identity),
         # Any of the stack's namespaces may have a policy of its own.
         pulumi.ResourceOptions(
             provider=provider,
@@ -60,7 +62,7 @@ def deploy(settings: Settings, platform: Platform) -> pulumi.Output[str]:
     routes = BookinfoRoutes(
         "bookinfo-routes",
         BookinfoRoutesArgs(
-            settings=settings, gateway=contract.gateway, networking=platform.layout.networking
+            settings=settings, gateway=gateway, networking=platform.layout.networking
         ),
         pulumi.ResourceOptions(provider=provider, depends_on=bookinfo.ready),
     )

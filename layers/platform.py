@@ -24,8 +24,13 @@ from mesh.preflight import app as app_preflight
 from mesh.preflight import platform as platform_preflight
 from mesh.preflight import sidecars
 from mesh.resources.ready import Ready, all_ready, nothing
-from mesh.settings.gateway import HTTP_PORT
-from mesh.settings.platform_contract import CONTRACT, IngressGateway, PlatformContract
+from mesh.settings.gateway import Gateway
+from mesh.settings.platform_contract import (
+    CONTRACT,
+    HTTPS,
+    IngressGateway,
+    PlatformContract,
+)
 from mesh.settings.schema import Settings
 
 
@@ -128,7 +133,7 @@ def deploy(settings: Settings, control_planes: ControlPlanes, cluster: Cluster) 
     )
 
     platform = Platform(
-        contract=_contract(settings, control_planes, gateways),
+        contract=_contract(settings, control_planes),
         provider=provider,
         address=gateways.address,
         layout=control_planes.own.release.layout,
@@ -143,7 +148,7 @@ def deploy(settings: Settings, control_planes: ControlPlanes, cluster: Cluster) 
     if settings.mode == "platform":  # else the application's namespace comes first (layers/app.py)
         MeshSecurity(
             "security",
-            MeshSecurityArgs(settings=settings, ingress=platform.contract.gateway.identity),
+            MeshSecurityArgs(settings=settings, ingress=None),
             pulumi.ResourceOptions(
                 provider=provider,
                 depends_on=all_ready(platform.injection_ready, platform.gateways_ready),
@@ -169,11 +174,8 @@ def of_another_stack(settings: Settings, cluster: Cluster) -> Platform:
     )
 
 
-def _contract(
-    settings: Settings, control_planes: ControlPlanes, gateways: Gateways
-) -> PlatformContract:
+def _contract(settings: Settings, control_planes: ControlPlanes) -> PlatformContract:
     """Return the platform's contract for app stacks."""
-    namespace, account = gateways.account
     return PlatformContract(
         contract=CONTRACT,
         istio_namespace=settings.istio_namespace,
@@ -184,11 +186,37 @@ def _contract(
         trust_domain=settings.trust_domain,
         auto_mtls=settings.mesh_config.get("enableAutoMtls", True),
         node_agents=settings.data_plane.node_agents,
-        gateway=IngressGateway(
-            name=gateways.ingress.name,
-            namespace=namespace,
-            account=account,
-            selector=gateways.ingress.selector,
-            port=gateways.ingress.http_port or HTTP_PORT,
-        ),
+        gateway=_ingress(settings),
+    )
+
+
+def _ingress(settings: Settings) -> IngressGateway | None:
+    """Return the gateway that applications are reached through; None on a platform for others."""
+    gateway = settings.ingress
+    if gateway is None or (gateway.http_port is None and gateway.https_port is None):
+        return None
+    return IngressGateway(
+        name=gateway.name,
+        namespace=settings.namespace_of(gateway),
+        account=gateway.proxy_name(settings.routing_api),
+        selector=gateway.selector,
+        port=gateway.http_port,
+        https=_https(settings, gateway),
+    )
+
+
+def _https(settings: Settings, gateway: Gateway) -> HTTPS | None:
+    """Return the gateway's port for HTTPS and its certificate; None without one."""
+    port = gateway.https_port
+    tls = port.tls if port else None
+    if port is None or tls is None or tls.credential_name is None:
+        return None
+    return HTTPS(
+        port=port.port,
+        name=port.name,
+        mode=tls.mode,
+        credential_name=tls.credential_name,
+        min_protocol_version=tls.min_protocol_version,
+        redirect_from=gateway.redirects,
+        dns_names=settings.dns_names_of(tls),
     )

@@ -13,21 +13,27 @@ from mesh.istio.api.gateway_api import (
     ParentRef,
     PathMatch,
     RequestMirror,
+    RequestRedirect,
 )
 from mesh.istio.api.gateway_api import Rule as HTTPRule
 from mesh.settings import traffic_plan
+from mesh.settings.platform_contract import HTTPS, IngressGateway
 from mesh.settings.traffic_plan import Plan, Rule
 
+MOVED_PERMANENTLY = 301
 
-def http_routes(namespace: str, host: str, parent: ParentRef, plan: Plan) -> list[HTTPRoute]:
+
+def http_routes(namespace: str, host: str, ingress: IngressGateway, plan: Plan) -> list[HTTPRoute]:
     """Return the routes from the Gateway to productpage, and within the mesh by the plan."""
     planned = {service: traffic_plan.rules(plan, service) for service in VERSIONS}
     pages = [
         PathMatch(type="Exact" if kind == "exact" else "PathPrefix", value=path)
         for kind, path in PAGES
     ]
+    https = ingress.https
+    only = https.name if https and https.redirect_from else None
     entry = HTTPRouteSpec(
-        parent_refs=[parent],
+        parent_refs=[_listener(ingress, only)],
         hostnames=[host],
         rules=[_rule(FRONT, rule, paths=pages) for rule in planned[FRONT] or [Rule()]],
     )
@@ -39,10 +45,25 @@ def http_routes(namespace: str, host: str, parent: ParentRef, plan: Plan) -> lis
         for service, rules in planned.items()
         if rules
     }
-    return [
-        HTTPRoute(name=name, namespace=namespace, spec=spec)
-        for name, spec in {"bookinfo": entry, **inside}.items()
-    ]
+    specs = {"bookinfo": entry, **inside}
+    if https is not None and https.redirect_from:
+        specs["bookinfo-redirect"] = _redirect(host, ingress, https)
+    return [HTTPRoute(name=name, namespace=namespace, spec=spec) for name, spec in specs.items()]
+
+
+def _listener(ingress: IngressGateway, name: str | None) -> ParentRef:
+    """Return the reference to one listener of the Gateway, or to all."""
+    return ParentRef(name=ingress.name, namespace=ingress.namespace, section_name=name)
+
+
+def _redirect(host: str, ingress: IngressGateway, https: HTTPS) -> HTTPRouteSpec:
+    """Return the route of plain HTTP, which sends each client to HTTPS."""
+    redirect = RequestRedirect(scheme="https", port=https.port, status_code=MOVED_PERMANENTLY)
+    return HTTPRouteSpec(
+        parent_refs=[_listener(ingress, https.redirect_from)],
+        hostnames=[host],
+        rules=[HTTPRule(filters=[Filter(type="RequestRedirect", request_redirect=redirect)])],
+    )
 
 
 def version_service(service: str, version: str) -> str:
@@ -64,12 +85,13 @@ def _rule(service: str, rule: Rule, *, paths: Sequence[PathMatch] = ()) -> HTTPR
         matches=matches or None,
         filters=[
             Filter(
+                type="RequestMirror",
                 request_mirror=RequestMirror(
                     backend_ref=BackendRef(
                         name=version_service(service, rule.mirror.to), port=PORT
                     ),
                     percent=rule.mirror.percent,
-                )
+                ),
             )
         ]
         if rule.mirror

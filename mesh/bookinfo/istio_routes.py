@@ -1,6 +1,6 @@
 """Bookinfo's routes in Istio's own API."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from mesh.bookinfo.services import FRONT, PAGES, PORT, VERSIONS, Versions
 from mesh.istio.api.networking import (
@@ -18,6 +18,7 @@ from mesh.istio.api.networking import (
     Port,
     PortSelector,
     Server,
+    ServerTLS,
     StringMatch,
     Subset,
     VirtualService,
@@ -25,16 +26,34 @@ from mesh.istio.api.networking import (
     WeightedDestination,
 )
 from mesh.settings import traffic_plan
+from mesh.settings.platform_contract import IngressGateway
 from mesh.settings.traffic_plan import Plan, Rule
 
 GATEWAY = "bookinfo-gateway"
 
 
-def gateway(namespace: str, host: str, selector: Mapping[str, str], number: int) -> Gateway:
-    """Return the Gateway that accepts requests for the host on a port of the gateway's Service."""
-    port = Port(number=number, name="http", protocol="HTTP")
-    server = Server(port=port, hosts=[host])
-    spec = GatewaySpec(selector=selector, servers=[server])
+def gateway(
+    namespace: str, host: str, ingress: IngressGateway, credential_name: str | None = None
+) -> Gateway:
+    """Return the Gateway that accepts requests for the host on the ports of the gateway's Service.
+
+    `credential_name` is the Secret with the host's own certificate; None = the port's.
+    """
+    servers = []
+    https = ingress.https
+    if ingress.port is not None:
+        port = Port(number=ingress.port, name="http", protocol="HTTP")
+        redirect = ServerTLS(https_redirect=True) if https and https.redirect_from else None
+        servers.append(Server(port=port, hosts=[host], tls=redirect))
+    if https is not None:
+        tls = ServerTLS(
+            mode=https.mode,
+            credential_name=credential_name or https.credential_name,
+            min_protocol_version=https.min_protocol_version,
+        )
+        port = Port(number=https.port, name="https", protocol="HTTPS")
+        servers.append(Server(port=port, hosts=[host], tls=tls))
+    spec = GatewaySpec(selector=ingress.selector, servers=servers)
     return Gateway(name=GATEWAY, namespace=namespace, spec=spec)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pulumi
 
 from mesh.settings.schema import Settings
-from mesh.settings.secrets import CertificateAuthority
+from mesh.settings.secrets import CertificateAuthority, GatewayCertificate
 
 MYSQL_SECRET = "mysql-credentials"  # noqa: S105 - the name that the sample has for it
 MYSQL_KEY = "rootpasswd"
@@ -42,6 +42,17 @@ def ca_secret(settings: Settings) -> Data | None:
         field.alias: _base64(getattr(settings.cacerts, name).get_secret_value())
         for name, field in CertificateAuthority.model_fields.items()
         if field.alias
+    }
+    return pulumi.Output.secret(files)
+
+
+def gateway_certificate(settings: Settings, name: str) -> Data:
+    """Return the data of a Secret with the certificate of a gateway."""
+    given = settings.gateway_certificates[name]
+    files = {
+        field.alias: _base64(file.get_secret_value())
+        for key, field in GatewayCertificate.model_fields.items()
+        if field.alias and (file := getattr(given, key)) is not None
     }
     return pulumi.Output.secret(files)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from mesh.settings.fields import Annotations, Model, OwnNamespace, Replicas
+from mesh.settings.fields import Annotations, Model, Name, OwnNamespace, Replicas
 
 RoutingApi = Literal["istio", "gateway-api"]
 
@@ -28,6 +28,12 @@ PROXY_PORTS = {
 
 HTTP_PORT = 80
 """Default port of the chart for plain HTTP, which a URL may leave out."""
+
+HTTPS_PORT = 443
+"""Default port of the chart for HTTPS, which a URL may leave out."""
+
+CA_SUFFIX = "-cacert"
+"""Suffix of a Secret with the CA of a credential's clients (istio.io, Secure Gateways)."""
 
 CLASS = "istio"
 """GatewayClass of the Gateway API's gateways that istiod deploys proxies for."""
@@ -93,7 +99,41 @@ def _target_port(value: int) -> int:
     return value
 
 
+def _credential(value: str) -> str:
+    if value.endswith(CA_SUFFIX):
+        raise ValueError(
+            f"can't end with {CA_SUFFIX}: istiod looks for the clients' CA in a Secret of such a "
+            "name; put it as ca.crt into the Secret with the certificate"
+        )
+    return value
+
+
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
+TLSMode = Literal["SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL", "PASSTHROUGH"]
+"""Mode of TLS at a gateway, as in Istio's Gateway."""
+TLSVersion = Literal["TLSV1_0", "TLSV1_1", "TLSV1_2", "TLSV1_3"]
+CredentialName = Annotated[Name, AfterValidator(_credential)]
+
+
+class Issuer(Model):
+    """Issuer of cert-manager, which signs the certificate and renews it."""
+
+    name: Name
+    kind: Literal["Issuer", "ClusterIssuer"] = "ClusterIssuer"
+    dns_names: tuple[str, ...] = ()
+    """Host names in the certificate; none = Bookinfo's host."""
+
+
+class TLS(Model):
+    """TLS of a gateway's port."""
+
+    mode: TLSMode = "SIMPLE"
+    credential_name: CredentialName | None = None
+    """Secret with the certificate, in the gateway's namespace; None for PASSTHROUGH."""
+    min_protocol_version: TLSVersion | None = None
+    """Oldest accepted version; None = Istio's default, TLSV1_2."""
+    issuer: Issuer | None = None
+    """Issuer of the certificate; None = the Secret is the stack's or exists already."""
 
 
 class Port(Model):
@@ -105,11 +145,19 @@ class Port(Model):
     """Port that the proxy listens on; None = the same as `port`."""
     protocol: Literal["TCP", "UDP"] = "TCP"
     node_port: Annotated[PortNumber, AfterValidator(_node_port)] | None = None
+    tls: TLS | None = None
+    https_redirect: bool = False
+    """Whether plain HTTP is answered with a redirect to HTTPS."""
 
     @property
     def is_http(self) -> bool:
         """Whether the port carries plain HTTP, by Istio's convention for the names of ports."""
         return self.name.partition("-")[0] in ("http", "http2", "grpc")
+
+    @property
+    def is_https(self) -> bool:
+        """Whether the gateway ends the TLS of requests on this port."""
+        return self.tls is not None and self.tls.mode != "PASSTHROUGH"
 
 
 class LoadBalancer(Model):
@@ -177,3 +225,20 @@ class Gateway(Model):
         if self.ports is None:
             return HTTP_PORT
         return next((port.port for port in self.ports if port.is_http), None)
+
+    @property
+    def https_port(self) -> Port | None:
+        """Port for HTTPS: the first one with a certificate."""
+        return next((port for port in self.ports or () if port.is_https), None)
+
+    @property
+    def redirects(self) -> str | None:
+        """Name of the port for plain HTTP, if it redirects to HTTPS."""
+        http = next((port for port in self.ports or () if port.is_http), None)
+        return http.name if http and http.https_redirect else None
+
+    @property
+    def credential_names(self) -> tuple[str, ...]:
+        """Secrets with the certificates of its ports, each once."""
+        named = (port.tls.credential_name for port in self.ports or () if port.tls)
+        return tuple(dict.fromkeys(name for name in named if name))

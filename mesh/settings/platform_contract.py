@@ -8,7 +8,7 @@ from pydantic import ConfigDict
 from mesh.settings import revisions
 from mesh.settings.data_plane import NodeAgent
 from mesh.settings.fields import Model, Namespace
-from mesh.settings.gateway import PortNumber, RoutingApi
+from mesh.settings.gateway import PortNumber, RoutingApi, TLSMode, TLSVersion
 from mesh.settings.revisions import Choice
 
 OUTPUT = "platformContract"
@@ -23,6 +23,21 @@ class Part(Model):
     model_config = ConfigDict(validate_by_name=True)
 
 
+class HTTPS(Part):
+    """Port for HTTPS of the ingress gateway, and the certificate that it serves there."""
+
+    port: PortNumber
+    name: str
+    """Name of the port, and of the listener with the Kubernetes Gateway API."""
+    mode: TLSMode
+    credential_name: str
+    min_protocol_version: TLSVersion | None = None
+    redirect_from: str | None = None
+    """Name of the port for plain HTTP that redirects to this one; None without a redirect."""
+    dns_names: tuple[str, ...] = ()
+    """Host names in the certificate; none where the platform's config doesn't have it."""
+
+
 class IngressGateway(Part):
     """Ingress gateway that all applications share, each with its own host."""
 
@@ -32,8 +47,10 @@ class IngressGateway(Part):
     """ServiceAccount of its pods."""
     selector: Mapping[str, str]
     """Labels of its pods."""
-    port: PortNumber
-    """Port for plain HTTP."""
+    port: PortNumber | None = None
+    """Port for plain HTTP; None with HTTPS only."""
+    https: HTTPS | None = None
+    """Port for HTTPS; None without one."""
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -56,14 +73,16 @@ class PlatformContract(Part):
     auto_mtls: bool
     """Whether sidecars use mutual TLS automatically."""
     node_agents: tuple[NodeAgent, ...]
-    gateway: IngressGateway
+    gateway: IngressGateway | None = None
+    """Gateway that applications are reached through; None on a platform for others."""
     gateway_address: str = "unknown"
     """Address of the gateway's load balancer."""
 
     @property
     def output(self) -> dict[str, Any]:
         """Contract in the form of the stack's output."""
-        return self.model_dump(mode="json", by_alias=True)
+        # Without what the platform lacks, so that app stacks of older programs can read it.
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     @property
     def istio_version(self) -> str:

@@ -27,10 +27,10 @@ from mesh.settings.fields import (
     Version,
     empty_is_unset,
 )
-from mesh.settings.gateway import Gateway, RoutingApi
+from mesh.settings.gateway import TLS, CredentialName, Gateway, Issuer, RoutingApi
 from mesh.settings.platform_contract import PlatformContract
 from mesh.settings.resources import Resources
-from mesh.settings.secrets import PULL_SECRET, CertificateAuthority, Credentials
+from mesh.settings.secrets import PULL_SECRET, CertificateAuthority, Credentials, GatewayCertificate
 from mesh.settings.traffic_plan import PlanSetting
 
 MeshMtls = Literal["permissive", "strict"]
@@ -44,6 +44,7 @@ RevisionOrTag = Annotated[str, AfterValidator(revisions.name)]
 
 _ONE = "it has one control plane to a cluster"
 _SAMPLE = "its sample has no such part"
+_NO_CREDENTIALS = "its gateways read certificates from files"
 _NO_GATEWAY_API = "it knows no Gateway API"
 
 
@@ -93,6 +94,9 @@ class Settings(Model):
     ]
     bookinfo_namespace: Annotated[OwnNamespace, BeforeValidator(app_names.namespace), Facts(APP)]
     bookinfo_host: Annotated[str, AfterValidator(app_names.host), Facts(APP)]
+    bookinfo_credential_name: Annotated[
+        CredentialName | None, empty_is_unset, Facts(APP, before_1_5=_NO_CREDENTIALS)
+    ]
     bookinfo_ratings: Annotated[Database | None, empty_is_unset, Facts(APP, before_1_5=_SAMPLE)]
     bookinfo_mysql_password: Annotated[SecretStr | None, empty_is_unset, Facts(APP, is_secret=True)]
     bookinfo_details_v2: Annotated[bool, Facts(APP, before_1_5=_SAMPLE)]
@@ -120,6 +124,10 @@ class Settings(Model):
     cacerts: Annotated[
         Json[Annotated[CertificateAuthority | None, empty_is_unset]],
         Facts(PLATFORM, is_secret=True),
+    ]
+    gateway_certificates: Annotated[
+        Json[dict[CredentialName, GatewayCertificate]],
+        Facts(PLATFORM, before_1_5=_NO_CREDENTIALS, is_secret=True),
     ]
     mtls: Annotated[
         MeshMtls,
@@ -214,6 +222,35 @@ class Settings(Model):
     def gateway_namespaces(self) -> tuple[str, ...]:
         """Namespaces of the gateways, without duplicates."""
         return tuple(dict.fromkeys(map(self.namespace_of, self.gateways)))
+
+    @property
+    def ingress(self) -> Gateway | None:
+        """Gateway that Bookinfo is reached through, the first for ingress; None without one."""
+        return next((each for each in self.gateways if each.direction == "ingress"), None)
+
+    @property
+    def bookinfo_credential(self) -> str | None:
+        """Secret with the certificate that Bookinfo's host is served with; None without HTTPS."""
+        if self.platform_contract:
+            gateway = self.platform_contract.gateway
+            https = gateway.https if gateway else None
+            usual = https.credential_name if https else None
+        else:
+            port = self.ingress.https_port if self.ingress else None
+            usual = port.tls.credential_name if port and port.tls else None
+        return usual and (self.bookinfo_credential_name or usual)
+
+    def dns_names_of(self, tls: TLS) -> tuple[str, ...]:
+        """Return the host names of a port's certificate; none where only the cluster has it."""
+        given = self.gateway_certificates.get(tls.credential_name or "")
+        if given is not None:
+            certificate = given.read()
+            return certificate.dns_names if certificate else ()
+        return self.dns_names_of_issuer(tls.issuer) if tls.issuer else ()
+
+    def dns_names_of_issuer(self, issuer: Issuer) -> tuple[str, ...]:
+        """Return the host names that a certificate is issued for, Bookinfo's by default."""
+        return issuer.dns_names or (self.bookinfo_host,)
 
     def namespace_of(self, gateway: Gateway) -> str:
         """Return the namespace of a gateway: istiod's, unless the gateway sets another one."""

@@ -27,6 +27,7 @@ from mesh.validation.conflicts import (
     bookinfo,
     cluster,
     gateways,
+    https,
     injection,
     revisions,
     security,
@@ -45,6 +46,7 @@ CONFLICTS: tuple[Callable[[Settings], Iterator[Mistake]], ...] = (
     traffic_plan.conflicts,
     gateways.conflicts,
     revisions.conflicts,
+    https.conflicts,
     credentials.conflicts,
 )
 
@@ -69,7 +71,11 @@ def read(
     if mistakes:
         refuse(mistakes)
     _warn(settings)
-    for warning in retired_hosts.warnings(settings, _config(), planes):
+    for warning in (
+        *https.ending(settings),
+        *https.idle_ports(settings),
+        *retired_hosts.warnings(settings, _config(), planes),
+    ):
         pulumi.log.warn(warning)
     return settings, planes
 

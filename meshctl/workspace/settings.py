@@ -9,16 +9,16 @@ from pulumi.runtime.settings import configure
 from mesh import project
 from mesh.project import PROJECT
 from mesh.settings.schema import Settings
-from mesh.settings.secrets import CertificateAuthority
+from mesh.settings.secrets import ENCRYPTED, CertificateAuthority, GatewayCertificate
 from mesh.validation import config
 from meshctl.workspace.stack import Workspace
 
-ENCRYPTED = "-----BEGIN ENCRYPTED-----"
-"""The placeholder for a value that only Pulumi can decrypt. It passes for PEM, and no command's
-output depends on it."""
 PLACEHOLDERS = {
     "registryCredentials": {ENCRYPTED: {"username": ENCRYPTED, "password": ENCRYPTED}},
     "cacerts": {field.alias: ENCRYPTED for field in CertificateAuthority.model_fields.values()},
+    "gatewayCertificates": {
+        "encrypted": {field.alias: ENCRYPTED for field in GatewayCertificate.model_fields.values()}
+    },
 }
 """The placeholders for settings that were encrypted as a whole."""
 

@@ -10,13 +10,20 @@ from pydantic import TypeAdapter
 
 from mesh.bookinfo import istio_routes
 from mesh.bookinfo.services import VERSIONS
+from mesh.settings.platform_contract import IngressGateway
 from mesh.settings.traffic_plan import PlanSetting
 from tests.traffic_plans import EXAMPLES, JASON
 
 from .checkout import Checkout
 
 HOST = "bookinfo.dev.localhost"
-SELECTOR = {"istio": "ingressgateway"}
+INGRESS = IngressGateway(
+    name="istio-ingressgateway",
+    namespace="istio-system",
+    account="istio-ingressgateway",
+    selector={"istio": "ingressgateway"},
+    port=80,
+)
 
 
 def test_a_stack_lets_in_its_own_host(deployed: Checkout) -> None:
@@ -44,7 +51,7 @@ def test_istiod_takes_every_plan(deployed: Checkout, tmp_path: Path, name: str) 
     """Its validating webhook sees each object, and nothing is changed: a dry run on the server."""
     plan = TypeAdapter(PlanSetting).validate_python(json.dumps(EXAMPLES[name].plan))
     resources = [
-        istio_routes.gateway("bookinfo", HOST, SELECTOR, 80),
+        istio_routes.gateway("bookinfo", HOST, INGRESS),
         *istio_routes.destination_rules("bookinfo", VERSIONS),
         *istio_routes.virtual_services("bookinfo", HOST, plan),
     ]
@@ -56,7 +63,7 @@ def test_istiod_takes_every_plan(deployed: Checkout, tmp_path: Path, name: str) 
 
 def test_istiod_is_asked(deployed: Checkout, tmp_path: Path) -> None:
     """Without its webhook the test above would show nothing: this mistake is in no CRD's schema."""
-    wrong = istio_routes.gateway("bookinfo", "not/a/host", SELECTOR, 80).manifest()
+    wrong = istio_routes.gateway("bookinfo", "not/a/host", INGRESS).manifest()
 
     with pytest.raises(subprocess.CalledProcessError) as refused:
         _dry_run(deployed, tmp_path, [wrong])

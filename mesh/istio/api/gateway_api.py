@@ -13,6 +13,8 @@ class ParentRef(Model):
     kind: str | None = None
     name: str
     namespace: str | None = None
+    section_name: str | None = None
+    """Listener of the Gateway; unset = all."""
     port: int | None = None
 
 
@@ -52,11 +54,20 @@ class RequestMirror(Model):
     percent: int
 
 
-class Filter(Model):
-    """A filter that processes requests: here only one that mirrors them."""
+class RequestRedirect(Model):
+    """The answer that sends a client to another scheme and port."""
 
-    type: Literal["RequestMirror"] = "RequestMirror"
-    request_mirror: RequestMirror
+    scheme: Literal["https"]
+    port: int
+    status_code: int
+
+
+class Filter(Model):
+    """A filter that processes requests: it mirrors them, or redirects their clients."""
+
+    type: Literal["RequestMirror", "RequestRedirect"]
+    request_mirror: RequestMirror | None = None
+    request_redirect: RequestRedirect | None = None
 
 
 class Rule(Model):
@@ -64,7 +75,7 @@ class Rule(Model):
 
     matches: Sequence[Match] | None = None
     filters: Sequence[Filter] | None = None
-    backend_refs: Sequence[BackendRef]
+    backend_refs: Sequence[BackendRef] | None = None
 
 
 class HTTPRouteSpec(Model):

@@ -21,11 +21,21 @@ class Port(Model):
     protocol: str
 
 
+class ServerTLS(Model):
+    """TLS of a port: a redirect to HTTPS, or its mode and certificate."""
+
+    https_redirect: bool | None = None
+    mode: str | None = None
+    credential_name: str | None = None
+    min_protocol_version: str | None = None
+
+
 class Server(Model):
     """A port of a gateway, and the hosts that are served there."""
 
     port: Port
     hosts: Sequence[str]
+    tls: ServerTLS | None = None
 
 
 class GatewaySpec(Model):

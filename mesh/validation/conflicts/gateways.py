@@ -7,7 +7,7 @@ from typing import Any
 from mesh.charts.values import typed_gateway_values
 from mesh.settings.gateway import STATUS_PORT, Autoscaling, Gateway, LoadBalancer, RoutingApi
 from mesh.settings.schema import Settings
-from mesh.validation.mistake import Mistake
+from mesh.validation.mistake import NO_VALUE, Mistake
 
 CHART_ONLY = {"loadBalancer", "replicas", "autoscaling", "values"}
 """Fields that only the gateway chart supports."""
@@ -31,19 +31,27 @@ def conflicts(settings: Settings) -> Iterator[Mistake]:
     """List conflicts of all gateways."""
     for mistake in _all(settings):
         yield mistake.below("gateways")
+    contract = settings.platform_contract
+    if contract is not None and contract.gateway is None:
+        yield Mistake(
+            ("platformStack",) if settings.platform_stack else ("platformContract",),
+            "is a platform without an ingress gateway for HTTP or HTTPS: add one to its gateways",
+            settings.platform_stack or NO_VALUE,
+        )
 
 
 def _all(settings: Settings) -> Iterator[Mistake]:
     gateways, api = settings.gateways, settings.routing_api
-    if all(gateway.direction == "egress" for gateway in gateways):
+    # A platform's gateways may be for others only.
+    ingress = settings.ingress if settings.mode != "platform" else None
+    if settings.mode != "platform" and settings.ingress is None:
         yield Mistake((), "must hold an ingress gateway: Bookinfo is reached by it", len(gateways))
-    ingress = next((each for each in gateways if each.direction == "ingress"), None)
     names, labels, node_ports = Counter[str](), Counter[str](), Counter[tuple[str, int]]()
     for index, gateway in enumerate(gateways):
-        if gateway is ingress and gateway.http_port is None:
+        if gateway is ingress and gateway.http_port is None and gateway.https_port is None:
             yield Mistake(
                 (index, "ports"),
-                "must hold one of http, http2 or grpc: Bookinfo is reached by it",
+                "must hold one of http, http2 or grpc, or one with tls: Bookinfo is reached by it",
                 [port.name for port in gateway.ports or ()],
             )
         names[gateway.name] += 1
@@ -148,8 +156,8 @@ def _ports(gateway: Gateway, api: RoutingApi) -> Iterator[Mistake]:
         if port.node_port and gateway.service_type == "ClusterIP":
             rule = "needs serviceType NodePort or LoadBalancer"
             yield Mistake((*path, "nodePort"), rule, port.node_port)
-        if api == "gateway-api" and not port.is_http:
-            rule = "must begin with http, http2 or grpc with routingApi gateway-api"
+        if api == "gateway-api" and not port.is_http and port.tls is None:
+            rule = "must begin with http, http2 or grpc, or have tls, with routingApi gateway-api"
             yield Mistake((*path, "name"), rule, port.name)
         if api == "gateway-api" and (port.target_port or port.node_port):
             rule = "can't have targetPort or nodePort with routingApi gateway-api: istiod sets them"

@@ -13,9 +13,9 @@ from mesh import fast_yaml
 from mesh.bookinfo import gateway_api_routes, istio_routes
 from mesh.bookinfo.services import VERSIONS
 from mesh.istio import gateway_api_crds
-from mesh.istio.api.gateway_api import ParentRef
 from mesh.istio.api.model import Resource
 from mesh.istio.release import Release, find
+from mesh.settings.platform_contract import IngressGateway
 from mesh.settings.traffic_plan import Plan, PlanSetting
 from mesh.validation import config
 from tests.crd_schema import check
@@ -24,8 +24,10 @@ from tests.traffic_plans import EXAMPLES, JASON
 
 HOST = "bookinfo.test.localhost"
 SELECTOR = {"istio": "ingressgateway"}
-PARENT = ParentRef(name="bookinfo-gateway")
 PLAN = TypeAdapter[Plan](PlanSetting)
+INGRESS = IngressGateway(
+    name="bookinfo-gateway", namespace="istio-system", account="a", selector=SELECTOR, port=80
+)
 
 
 def parse(plan: dict[str, Any]) -> Plan:
@@ -88,7 +90,7 @@ def test_the_way_in_is_the_releases_own(sample: Sample) -> None:
     expected["Gateway", "bookinfo-gateway"]["spec"]["servers"][0]["port"]["number"] = 80
     expected["VirtualService", "bookinfo"]["spec"]["hosts"] = [HOST]
 
-    gateway = istio_routes.gateway("bookinfo", HOST, SELECTOR, 80)
+    gateway = istio_routes.gateway("bookinfo", HOST, INGRESS)
     ours = shown([gateway, *istio_routes.virtual_services("bookinfo", HOST, {})])
 
     assert ours == expected
@@ -123,7 +125,7 @@ def test_every_route_goes_to_a_subset_that_is_there(name: str) -> None:
 def test_istio_knows_every_field(name: str, release: Release) -> None:
     """The API server drops what a CRD's schema doesn't name, without a word."""
     resources = [
-        istio_routes.gateway("bookinfo", HOST, SELECTOR, 80),
+        istio_routes.gateway("bookinfo", HOST, INGRESS),
         *istio_routes.destination_rules("bookinfo", VERSIONS),
         *istio_routes.virtual_services("bookinfo", HOST, parse(EXAMPLES[name].plan)),
     ]
@@ -173,7 +175,7 @@ def test_a_plan_is_the_releases_own_http_routes(name: str, sample: Sample) -> No
     """Field by field: those of the sample beside the way in, none missing, none more."""
     example = EXAMPLES[name]
 
-    ours = shown(gateway_api_routes.http_routes("bookinfo", HOST, PARENT, parse(example.plan)))
+    ours = shown(gateway_api_routes.http_routes("bookinfo", HOST, INGRESS, parse(example.plan)))
     ours.pop(("HTTPRoute", "bookinfo"))
 
     assert ours == sample(f"gateway-api/{example.gateway_api}")
@@ -183,8 +185,9 @@ def test_the_gateway_apis_way_in_is_the_releases_own(sample: Sample) -> None:
     """With a host, where the sample answers to all; the Gateway itself is none of ours."""
     expected = sample("gateway-api/bookinfo-gateway.yaml")["HTTPRoute", "bookinfo"]
     expected["spec"]["hostnames"] = [HOST]
+    expected["spec"]["parentRefs"][0]["namespace"] = INGRESS.namespace
 
-    (ours,) = shown(gateway_api_routes.http_routes("bookinfo", HOST, PARENT, {})).values()
+    (ours,) = shown(gateway_api_routes.http_routes("bookinfo", HOST, INGRESS, {})).values()
 
     assert ours == expected
 
@@ -201,7 +204,7 @@ def test_the_gateway_api_says_cases_and_mirrors() -> None:
         }
     )
 
-    _, reviews = gateway_api_routes.http_routes("bookinfo", HOST, PARENT, plan)
+    _, reviews = gateway_api_routes.http_routes("bookinfo", HOST, INGRESS, plan)
 
     mirror = {"backendRef": {"name": "reviews-v3", "port": 9080}, "percent": 50}
     filters = [{"type": "RequestMirror", "requestMirror": mirror}]
@@ -232,7 +235,7 @@ def test_the_gateway_api_knows_every_field(name: str) -> None:
     if not bundle.folder.is_dir():
         pytest.skip("no CRDs of the Gateway API in releases/: a stack that uses it gets them")
 
-    routes = gateway_api_routes.http_routes("bookinfo", HOST, PARENT, parse(EXAMPLES[name].plan))
+    routes = gateway_api_routes.http_routes("bookinfo", HOST, INGRESS, parse(EXAMPLES[name].plan))
 
     for route in routes:
         check(bundle, route.manifest())

@@ -298,7 +298,7 @@ def test_ports_are_listeners() -> None:
 
     gateway = described(ports=[{"name": "http2", "port": 8080}, {"name": "http-b", "port": 81}])
 
-    assert _ports(gateway) == [("http2", 8080), ("http-b", 81)]
+    assert [(port.name, port.port) for port in _ports(gateway)] == [("http2", 8080), ("http-b", 81)]
 
 
 @pytest.mark.parametrize(

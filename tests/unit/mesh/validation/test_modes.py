@@ -196,6 +196,27 @@ def test_a_gateway_of_the_platform_lets_apps_in(run_program: Run) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "gateways",
+    [
+        [],
+        [{"direction": "egress"}],
+        [{"ports": [{"name": "tls", "port": 443, "tls": {"mode": "PASSTHROUGH"}}]}],
+        [{"ports": [{"name": "tcp-mongo", "port": 27017}]}],
+    ],
+)
+def test_a_platform_may_have_gateways_for_others_only(
+    run_program: Run, configure: Configure, gateways: list[dict[str, Any]]
+) -> None:
+    """Or none; an app stack on it is told what is missing."""
+    engine = run_program(mode="platform", gateways=json.dumps(gateways))
+
+    contract = engine.outputs["platformContract"]
+    assert "gateway" not in contract
+    message = refusal(configure, {"base": {OUTPUT: contract}}, mode="app", platformStack="base")
+    assert "platformStack: is a platform without an ingress gateway for HTTP or HTTPS" in message
+
+
 def refusal(configure: Configure, stacks: dict[str, Any] | None = None, **overrides: str) -> str:
     """Return the message that a config is refused with, beside other stacks."""
     configure(**overrides)
@@ -246,6 +267,7 @@ STRINGS = {
 }
 PEM = "-----BEGIN X"
 OBJECTS: dict[str, Any] = {
+    "gatewayCertificates": {"a": {"tls.crt": PEM, "tls.key": PEM}},
     "cacerts": dict.fromkeys(("ca-cert.pem", "ca-key.pem", "cert-chain.pem", "root-cert.pem"), PEM),
     "mtlsByNamespace": {"shop": "strict"},
     "canary": {"revision": "blue", "istioVersion": "1.30.3"},
@@ -287,7 +309,7 @@ def test_what_an_app_decides_is_refused_elsewhere(
             "mesh:injection: can be ambient only on a platform in ambient mode",
         ),
         ({"platformStack": "base", "bookinfoRevision": "old"}, "the tags are stable"),
-        ({"platformContract": '{"contract": 1}'}, "mesh:platformContract.gateway: must be set"),
+        ({"platformContract": '{"contract": 1}'}, "mesh:platformContract.revision: must be set"),
     ],
 )
 def test_the_way_to_the_platform_is_checked(
