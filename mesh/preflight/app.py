@@ -9,7 +9,7 @@ from mesh.istio.running_mesh import RunningMesh
 from mesh.kubernetes import ownership
 from mesh.kubernetes.client import connect
 from mesh.kubernetes.cluster import Cluster
-from mesh.preflight import existing_objects, immutable, injection, remedies
+from mesh.preflight import existing_objects, gateway_certificates, immutable, injection, remedies
 from mesh.preflight.refusal import refuse
 from mesh.settings.platform_contract import PlatformContract
 from mesh.settings.schema import Settings
@@ -33,6 +33,11 @@ def check(cluster: Cluster, settings: Settings, platform: PlatformContract) -> N
     if not settings.adopt and settings.bookinfo_namespace in running.namespaces:
         with connect(cluster):
             foreign = existing_objects.find(cluster, [settings.bookinfo_namespace])
+    warnings: list[str] = []
+    uncertified: list[str] = []
+    if settings.bookinfo_credential_name:
+        with connect(cluster) as client:
+            uncertified += gateway_certificates.refusals_of_app(client, settings, warnings)
     refuse(
         f"{cluster} has no platform that stack {stack} can use",
         _lacks(running, settings, platform),
@@ -57,6 +62,9 @@ def check(cluster: Cluster, settings: Settings, platform: PlatformContract) -> N
         "or, if that stack is this one before it was renamed: kubectl annotate --overwrite "
         f"namespace {settings.bookinfo_namespace} {ownership.ANNOTATION}={stack}",
     )
+    refuse(f"stack {stack} has no valid certificate for its host", uncertified)
+    for warning in warnings:
+        pulumi.log.warn(warning)
     if foreign is not None:
         foreign.refuse()
 

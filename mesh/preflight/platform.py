@@ -15,6 +15,7 @@ from mesh.preflight import (
     adoption,
     certificates,
     existing_objects,
+    gateway_certificates,
     gateways,
     immutable,
     in_use,
@@ -48,12 +49,14 @@ def check(
     with connect(cluster) as client:
         notes = gateways.crd_notes(client)
         obstacles = list(gateways.obstacles(client, settings, bundle, notes))
+        warnings: list[str] = []
+        uncertified = list(gateway_certificates.refusals(client, settings, running, warnings))
         if not settings.adopt and applies_server_side(kubernetes):
             own = [name for name in settings.namespaces if name in running.namespaces]
             foreign = existing_objects.find(cluster, own)
         # A cluster may have many pods: list them only if the update removes a revision or tag.
         pods = list(injected_pods(client)) if removed else []
-        warnings = [
+        warnings += [
             *certificates.changes(client, running, settings),
             *gateways.outdated_crds(planes, bundle, notes),
         ]
@@ -79,6 +82,7 @@ def check(
         node_agents.misplaced(running.kubernetes, settings),
     )
     refuse(f"{cluster} has what the gateways of stack {stack} would fail on", obstacles)
+    refuse(f"the gateways of stack {stack} have no valid certificate", uncertified)
     refuse(
         f"{cluster} has labels that keep pods of stack {stack} out of the mesh",
         injection.wrong_labels(running, injection.labels_of(settings, planes)),
