@@ -30,7 +30,7 @@ def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
             remedy = f"kubectl describe deployment {name} -n {namespace}"
         elif service["spec"].get("type") != "LoadBalancer":
             status, found = "ok", f"{service['spec'].get('type')}: needs no external address"
-        elif address := _address(service):
+        elif address := address_of(service):
             status, found = "ok", address
         else:
             found = "its load balancer has no address"
@@ -77,7 +77,8 @@ def _deserted(service: Manifest, pods: Sequence[Manifest]) -> str:
     return selector(service["spec"].get("selector") or {})
 
 
-def _address(service: Manifest) -> str:
+def address_of(service: Manifest) -> str:
+    """Return the IP or host name of a Service's load balancer; empty without one."""
     balancer = service.get("status", {}).get("loadBalancer") or {}
     points = balancer.get("ingress") or [{}]
     return points[0].get("ip") or points[0].get("hostname") or ""

@@ -24,6 +24,7 @@ from meshctl.verify import (
     certificates,
     control_plane,
     gateways,
+    https,
     injectors,
     pods,
     webhooks,
@@ -68,6 +69,7 @@ def _check(client: Client, settings: Settings, kubernetes: str) -> Iterator[Find
     yield from bookinfo.check(snapshot, settings)
     yield from pods.sidecars(snapshot, settings)
     yield from gateways.check(snapshot, settings)
+    yield from https.check(snapshot, settings)
     yield from pods.proxy_versions(snapshot)
     yield from certificates.check(snapshot, settings)
     yield from control_plane.leftovers(snapshot, settings)
