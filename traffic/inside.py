@@ -23,7 +23,7 @@ from sandbox.cluster import Sandbox, SandboxError
 from sandbox.dataplane import isolation
 from sandbox.dataplane.proxy import Programs, ProxyError
 from sandbox.programs import ISTIO
-from traffic import load
+from traffic import https, load
 from traffic.load import Reply, Target
 from traffic.plans import STEPS, Step
 from traffic.proof import Measurement
@@ -91,7 +91,12 @@ async def prove(stage: Stage, view: View, proof: Proof) -> None:
         else:
             api = step.api
             with view.doing("a second stack's Bookinfo next to the first"):
-                await _check_two_stacks(stage, proof)
+                twins = await _check_two_stacks(stage, proof)
+            with view.doing("HTTPS: chain, redirect, hosts, clients, renewal"):
+                await https.check(stage, "istio", proof.checks)
+                await https.check_hosts(stage, twins, proof.checks)
+                await https.check_clients(stage, proof.checks)
+                await https.check_renewal(stage, proof.checks)
             with view.doing(f"{step.name}: pulumi up, with another gateway"):
                 await stage.deploy(step.settings)
                 await stage.start_gateway(api)
@@ -100,6 +105,8 @@ async def prove(stage: Stage, view: View, proof: Proof) -> None:
     with view.doing("hosts and mutual TLS"):
         await _check_hosts(stage, proof)
         await _check_mutual_tls(stage, proof)
+    with view.doing("HTTPS by the Gateway API"):
+        await https.check(stage, "gateway-api", proof.checks)
 
 
 async def _measure_plan(stage: Stage, view: View, step: Step, proof: Proof) -> None:
@@ -160,7 +167,7 @@ async def _check_hosts(stage: Stage, proof: Proof) -> None:
     proof.checks["the gateway knows no other stack's host"] = others.status == 404
 
 
-async def _check_two_stacks(stage: Stage, proof: Proof) -> None:
+async def _check_two_stacks(stage: Stage, proof: Proof) -> frozenset[str]:
     twins = await stage.start_twin()
     await stage.settle()
     ours = stage.pods
@@ -170,6 +177,7 @@ async def _check_two_stacks(stage: Stage, proof: Proof) -> None:
         ("the first one's services ask each other", stage.inside("reviews", {}), ours),
     ):
         proof.checks[f"two stacks: {sentence}"] = await _answering(target) <= pods
+    return twins
 
 
 async def _answering(target: Target) -> set[str]:

@@ -1,14 +1,16 @@
-"""Requests over plain HTTP/1.1, many at a time, and the reply to each."""
+"""Requests over HTTP/1.1, plain or with TLS, many at a time, and the reply to each."""
 
 import asyncio
 import json
 import re
+import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 LOST = 0
 """The status of a request whose connection broke before an answer."""
+OK = 200
 WORKERS = 40
 
 
@@ -22,6 +24,8 @@ class Target:
     """The name in the request's header `host`."""
     path: str = "/"
     headers: Mapping[str, str] = field(default_factory=dict)
+    tls: ssl.SSLContext | None = None
+    """What the client trusts, and its own certificate; None = plain HTTP."""
 
     @property
     def request(self) -> bytes:
@@ -42,6 +46,8 @@ class Reply:
     version: str | None = None
     caller: str | None = None
     """The caller's identity that the pod got over mutual TLS, or None."""
+    location: str | None = None
+    """The address that the client is sent to, or None."""
 
 
 async def ask(target: Target) -> Reply:
@@ -61,14 +67,41 @@ async def send(
 
 
 async def flow(
-    target: Target, ended: asyncio.Event, seen: Callable[[Reply], None], pause: float
+    target: Target,
+    ended: asyncio.Event,
+    seen: Callable[[Reply], None],
+    pause: float,
+    *,
+    reconnects: bool = False,
 ) -> None:
-    """Send one request after the other on one connection, until the event is set."""
+    """Send one request after the other, until the event is set.
+
+    All on one connection, or each on one of its own.
+    """
     connection = _Connection(target)
     while not ended.is_set():
         seen(await connection.ask())
+        if reconnects:
+            connection.close()
         await asyncio.sleep(pause)
     connection.close()
+
+
+async def certificate(target: Target) -> bytes:
+    """Return the certificate that is served for a target's host, in DER."""
+    _, writer = await _open(target)
+    found = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.close()
+    return found
+
+
+async def _open(target: Target) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_connection(
+        target.address,
+        target.port,
+        ssl=target.tls,
+        server_hostname=target.host if target.tls else None,
+    )
 
 
 async def _work(target: Target, tickets: Iterable[int], seen: Callable[[Reply], None]) -> None:
@@ -88,7 +121,7 @@ class _Connection:
     async def ask(self) -> Reply:
         began = time.perf_counter()
         try:
-            status, said = await self._exchange()
+            status, location, said = await self._exchange()
         except (OSError, EOFError):
             self.close()
             return Reply(LOST, time.perf_counter() - began)
@@ -98,12 +131,12 @@ class _Connection:
             said.get("pod"),
             said.get("labels", {}).get("version"),
             _caller(said.get("headers", {})),
+            location,
         )
 
-    async def _exchange(self) -> tuple[int, dict]:
+    async def _exchange(self) -> tuple[int, str | None, dict]:
         if self._streams is None:
-            target = self._target
-            self._streams = await asyncio.open_connection(target.address, target.port)
+            self._streams = await _open(self._target)
         reader, writer = self._streams
         writer.write(self._target.request)
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
@@ -113,7 +146,8 @@ class _Connection:
         if headers.get("connection") == "close":
             self.close()
         is_a_pods = body.startswith(b"{")
-        return int(head[0].split()[1]), json.loads(body) if is_a_pods else {}
+        said = json.loads(body) if is_a_pods else {}
+        return int(head[0].split()[1]), headers.get("location"), said
 
     def close(self) -> None:
         if self._streams is not None:

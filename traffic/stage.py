@@ -1,8 +1,10 @@
 """The stack on its own cluster, with servers for its fake pods and real proxies for three."""
 
 import asyncio
+import base64
 import json
 import os
+import ssl
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -11,9 +13,11 @@ from typing import Any
 
 import lightkube
 from lightkube.generic_resource import create_namespaced_resource
-from lightkube.resources.core_v1 import Pod
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import Pod, Secret
 
 from console import UserError
+from mesh.bookinfo import istio_routes
 from mesh.bookinfo.services import FRONT, PORT
 from mesh.project import PROJECT
 from sandbox.cluster import Sandbox
@@ -38,6 +42,8 @@ GATEWAY_LABELS = {
 """The labels of the gateway's pod, by the routing API that creates the gateway."""
 ROLES = ("gateway", "client", "guard")
 HTTP_PORT = 80
+HTTPS_PORT = 8443
+"""The port that the gateway's proxy listens on for HTTPS: istiod has 443 on the same machine."""
 GUARDED = "details"
 """The service whose pod has a sidecar in front of it: only a sidecar refuses plain text."""
 BEHIND = 19080
@@ -45,6 +51,7 @@ BEHIND = 19080
 SETTLED_SECONDS = 1.0
 """istiod waits 0.1 s for more changes before it sends one to the proxies."""
 
+Gateway = create_namespaced_resource("networking.istio.io", "v1", "Gateway", "gateways")
 Sidecar = create_namespaced_resource("networking.istio.io", "v1", "Sidecar", "sidecars")
 
 
@@ -124,6 +131,32 @@ class Stage:
         address = self._proxies["gateway"].address
         path = f"/{FRONT}"
         return Target(address=address, port=HTTP_PORT, host=host, path=path, headers=headers)
+
+    def secure(self, trusting: ssl.SSLContext, host: str = HOST) -> Target:
+        """Return the target of requests from outside by HTTPS."""
+        address = self._proxies["gateway"].address
+        return Target(address=address, port=HTTPS_PORT, host=host, path=f"/{FRONT}", tls=trusting)
+
+    def keep_secret(self, name: str, files: Mapping[str, str]) -> None:
+        """Put a certificate beside the gateway's pods, or renew it."""
+        data = {key: base64.b64encode(text.encode()).decode() for key, text in files.items()}
+        metadata = ObjectMeta(name=name, namespace=ISTIO_NAMESPACE)
+        self._client.apply(Secret(metadata=metadata, type="kubernetes.io/tls", data=data))
+
+    def secure_twin(self, credential: str) -> None:
+        """Give the second stack's host a certificate of its own, as its stack would."""
+        server = {
+            "port": {"number": 443, "name": "https", "protocol": "HTTPS"},
+            "hosts": [TWINS_HOST],
+            "tls": {"mode": "SIMPLE", "credentialName": credential},
+        }
+        plain = {"port": {"number": HTTP_PORT, "name": "http", "protocol": "HTTP"}}
+        spec = {
+            "selector": GATEWAY_LABELS["istio"],
+            "servers": [{**plain, "hosts": [TWINS_HOST]}, server],
+        }
+        metadata = ObjectMeta(name=istio_routes.GATEWAY, namespace=TWIN)
+        self._client.apply(Gateway(metadata=metadata, spec=spec))
 
     def inside(self, service: str, headers: Mapping[str, str]) -> Target:
         """Return the target of an application's requests to a service: its own sidecar."""

@@ -57,6 +57,29 @@ def _likely(got: int, of: int, percent: int) -> bool:
     return least <= got <= most
 
 
+HTTPS = (
+    "HTTPS, istio: who trusts the CA is answered",
+    "HTTPS, istio: who trusts another CA isn't",
+    "HTTPS, istio: plain HTTP is redirected",
+    "HTTPS, gateway-api: who trusts the CA is answered",
+    "HTTPS, gateway-api: who trusts another CA isn't",
+    "HTTPS, gateway-api: plain HTTP is redirected",
+    "HTTPS, two stacks: the first one's host has its certificate and pods",
+    "HTTPS, two stacks: the second one's host has its certificate and pods",
+    "HTTPS, mutual: a client with a certificate of the CA is answered",
+    "HTTPS, mutual: a client without a certificate is refused",
+    "HTTPS, mutual: a client with another CA's certificate is refused",
+    "HTTPS: a renewed certificate is served",
+    "HTTPS: no request is lost while the certificate is renewed",
+)
+
+
+@pytest.mark.parametrize("promise", HTTPS)
+def test_https_is_served_as_configured(run: dict[str, Any], promise: str) -> None:
+    """By the real gateway, to clients with and without certificates, by both APIs."""
+    assert run["checks"].get(promise) is True
+
+
 def test_every_plan_is_kept_by_a_thousand_requests_of_each_kind(run: dict[str, Any]) -> None:
     """Each rule of each plan gets its 1,000 requests, and none of its promises is broken."""
     asked = {
