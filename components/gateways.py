@@ -16,7 +16,7 @@ from mesh.charts.values import gateway_values, image_tag, template_mark
 from mesh.istio.control_planes import Proxies
 from mesh.kubernetes import ownership
 from mesh.kubernetes.cluster import Cluster
-from mesh.resources import chart, secrets
+from mesh.resources import chart
 from mesh.resources.ready import Ready, all_ready
 from mesh.settings.data_plane import DataPlane
 from mesh.settings.gateway import Gateway
@@ -56,13 +56,11 @@ class Gateways(pulumi.ComponentResource):
             namespace: InjectedNamespace(
                 f"{name}-{namespace}",
                 InjectedNamespaceArgs(
+                    settings=args.settings,
                     namespace=namespace,
                     # A gateway's proxy is injected, however applications join the mesh.
                     data_plane=DataPlane(injection="auto", cni=False),
-                    context=args.settings.context,
-                    pod_security=args.settings.pod_security,
                     revision=args.proxies.label,
-                    pull_secret=secrets.pull_secret(args.settings),
                 ),
                 pulumi.ResourceOptions(parent=self),
             )

@@ -5,24 +5,20 @@ from dataclasses import dataclass
 import pulumi
 
 from mesh.kubernetes import ownership
-from mesh.kubernetes.pod_security import Level
-from mesh.resources import namespace, secrets
+from mesh.resources import namespace
 from mesh.resources.ready import Ready
 from mesh.settings.data_plane import DataPlane
+from mesh.settings.schema import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
 class InjectedNamespaceArgs:
     """Arguments of InjectedNamespace."""
 
+    settings: Settings
     namespace: str
     data_plane: DataPlane
-    context: str | None
-    """The kubeconfig context in the stack's config."""
-    pod_security: Level | None
-    """The Pod Security Standard enforced on its pods; None = the cluster's default."""
-    pull_secret: secrets.Data | None
-    """The image pull secret for the sidecars; None without registry credentials."""
+    """How its pods join the mesh: a gateway's proxy is injected in any case."""
     revision: str | None = None
     """The revision or tag of its injector; None = the default one."""
     app_host: str | None = None
@@ -44,14 +40,12 @@ class InjectedNamespace(pulumi.ComponentResource):
             name,
             args.namespace,
             self,
+            args.settings,
             labels={
                 **args.data_plane.namespace_labels(args.revision),
                 **(ownership.APP if args.app_host else {}),
             },
             annotations={ownership.HOST: args.app_host} if args.app_host else {},
-            context=args.context,
-            pod_security_level=args.pod_security,
-            pull_secret=args.pull_secret,
         )
 
         self.ready = pulumi.Output.from_input(made)

@@ -45,14 +45,7 @@ class IstioCore(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mesh:index:IstioCore", name, None, opts)
 
-        own = namespace.make(
-            name,
-            args.settings.istio_namespace,
-            self,
-            context=args.settings.context,
-            pod_security_level=args.settings.pod_security,
-            pull_secret=secrets.pull_secret(args.settings),
-        )
+        own = namespace.make(name, args.settings.istio_namespace, self, args.settings)
         made = [*own, *_authority(name, args, pulumi.ResourceOptions(parent=self, depends_on=own))]
 
         parts = _umbrella if args.control_planes.own.release.is_umbrella else _charts

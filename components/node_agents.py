@@ -6,7 +6,7 @@ import pulumi
 
 from mesh.charts.values import node_agent_values
 from mesh.istio.control_planes import ControlPlane
-from mesh.resources import chart, namespace, secrets
+from mesh.resources import chart, namespace
 from mesh.resources.ready import Ready, all_ready
 from mesh.settings.schema import Settings
 
@@ -37,10 +37,9 @@ class NodeAgents(pulumi.ComponentResource):
                 name,
                 args.settings.node_agents_namespace,
                 self,
-                context=args.settings.context,
+                args.settings,
                 # The agents enter other pods' network namespaces, and mount folders of the node.
-                pod_security_level="privileged",
-                pull_secret=secrets.pull_secret(args.settings),
+                is_privileged=True,
             )
             if agents
             else []

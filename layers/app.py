@@ -8,7 +8,6 @@ from components.injected_namespace import InjectedNamespace, InjectedNamespaceAr
 from components.mesh_security import MeshSecurity, MeshSecurityArgs
 from layers.platform import Platform
 from mesh.bookinfo.services import SAMPLES
-from mesh.resources import secrets
 from mesh.resources.ready import all_ready
 from mesh.settings.schema import Settings
 
@@ -22,13 +21,11 @@ def deploy(settings: Settings, platform: Platform) -> pulumi.Output[str]:
     namespace = InjectedNamespace(
         "bookinfo",
         InjectedNamespaceArgs(
+            settings=settings,
             namespace=settings.bookinfo_namespace,
             data_plane=settings.data_plane,
-            pod_security=settings.pod_security,
-            pull_secret=secrets.pull_secret(settings),
             revision=proxies.label,
             app_host=settings.bookinfo_host if settings.mode == "app" else None,
-            context=settings.context,
         ),
         pulumi.ResourceOptions(provider=provider, depends_on=platform.injection_ready),
     )

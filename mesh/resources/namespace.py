@@ -6,8 +6,8 @@ import pulumi
 from pulumi_kubernetes.core.v1 import Namespace, Secret
 
 from mesh.kubernetes import ownership, pod_security
-from mesh.kubernetes.pod_security import Level
 from mesh.resources import secrets
+from mesh.settings.schema import Settings
 from mesh.settings.secrets import PULL_SECRET
 
 
@@ -15,20 +15,23 @@ def make(
     name: str,
     namespace: str,
     parent: pulumi.Resource,
+    settings: Settings,
     *,
-    context: str | None,
-    pod_security_level: Level | None,
-    pull_secret: secrets.Data | None,
     labels: Mapping[str, str] | None = None,
     annotations: Mapping[str, str] | None = None,
+    is_privileged: bool = False,
 ) -> list[pulumi.Resource]:
-    """Register a namespace with the stack's annotations, and the pull Secret if there is one."""
+    """Register a namespace with the stack's annotations, and the pull Secret if there is one.
+
+    `is_privileged` is for pods that the stack's Pod Security Standard would refuse.
+    """
+    level = "privileged" if is_privileged else settings.pod_security
     own = Namespace(
         f"{name}-namespace",
         metadata={
             "name": namespace,
-            "labels": {**(labels or {}), **pod_security.labels(pod_security_level)},
-            "annotations": {**(annotations or {}), **ownership.mark(context)},
+            "labels": {**(labels or {}), **pod_security.labels(level)},
+            "annotations": {**(annotations or {}), **ownership.mark(settings.context)},
         },
         opts=pulumi.ResourceOptions(
             parent=parent,
@@ -36,6 +39,7 @@ def make(
             custom_timeouts=pulumi.CustomTimeouts(delete="20m"),
         ),
     )
+    pull_secret = secrets.pull_secret(settings)
     if pull_secret is None:
         return [own]
     secret = Secret(
