@@ -30,8 +30,16 @@ def make(
         f"{name}-namespace",
         metadata={
             "name": namespace,
-            "labels": {**(labels or {}), **pod_security.labels(level)},
-            "annotations": {**(annotations or {}), **ownership.mark(settings.context)},
+            "labels": {
+                **settings.namespace_labels,
+                **(labels or {}),
+                **pod_security.labels(level),
+            },
+            "annotations": {
+                **settings.namespace_annotations,
+                **(annotations or {}),
+                **ownership.mark(settings.context),
+            },
         },
         opts=pulumi.ResourceOptions(
             parent=parent,

@@ -54,6 +54,15 @@ def _metadata_key(value: str) -> str:
     return value
 
 
+def _label_value(value: str) -> str:
+    if value and not QUALIFIED_NAME.fullmatch(value):
+        raise ValueError(
+            "a label's value is up to 63 letters, digits, '-', '_' and '.', and starts and ends "
+            "with a letter or digit"
+        )
+    return value
+
+
 def _name(value: str) -> str:
     if len(value) > 253 or not all(DNS_LABEL.fullmatch(part) for part in value.split(".")):
         raise ValueError("a name is up to 253 lower-case letters, digits, '-' and '.'")
@@ -96,7 +105,10 @@ Namespace = Annotated[str, AfterValidator(_namespace)]
 OwnNamespace = Annotated[Namespace, AfterValidator(_own_namespace)]
 """Namespace that the stack creates, and deletes when it is destroyed."""
 Name = Annotated[str, AfterValidator(_name)]
-Annotations = dict[Annotated[str, AfterValidator(_metadata_key)], str]
+MetadataKey = Annotated[str, AfterValidator(_metadata_key)]
+"""Key of a label or an annotation."""
+Annotations = dict[MetadataKey, str]
+Labels = dict[MetadataKey, Annotated[str, AfterValidator(_label_value)]]
 Replicas = Annotated[int, Field(ge=1, le=MOST_REPLICAS)]
 Percentage = Annotated[float, Field(ge=0, le=100)]
 Version = Annotated[str, AfterValidator(_version)]

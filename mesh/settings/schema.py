@@ -12,8 +12,10 @@ from mesh.settings import app_names, revisions
 from mesh.settings.data_plane import DataPlane, Injection
 from mesh.settings.facts import APP, APP_ONLY, EVERY_MODE, PLATFORM, Facts, Mode, facts_of
 from mesh.settings.fields import (
+    Annotations,
     Hub,
     KubeconfigPath,
+    Labels,
     Model,
     Name,
     Namespace,
@@ -84,6 +86,8 @@ class Settings(Model):
     kubeconfig: Annotated[KubeconfigPath, Facts(EVERY_MODE, is_hidden=True)]
     kube_version: Annotated[Version, Facts(PLATFORM)]
     istio_namespace: Annotated[OwnNamespace, Facts(PLATFORM)]
+    namespace_labels: Annotated[Json[Labels], Facts(EVERY_MODE)]
+    namespace_annotations: Annotated[Json[Annotations], Facts(EVERY_MODE)]
     gateways: Annotated[
         Json[tuple[Gateway, ...]],
         Facts(PLATFORM, before_1_5="its chart has them: set values.istio.gateways"),

@@ -1,0 +1,63 @@
+"""Namespaces: the labels and annotations that a stack gives to all that it creates."""
+
+import json
+from collections.abc import Callable
+
+import pulumi
+import pytest
+
+from mesh.kubernetes.ownership import ANNOTATION
+from mesh.validation import config
+from tests.fakes.engine import RecordingEngine
+
+TEAM = json.dumps({"team": "mesh", "cost-center": "4711"})
+NOTE = json.dumps({"example.com/owner": "Ann B."})
+
+
+def test_every_namespace_has_the_stacks_labels(
+    run_program: Callable[..., RecordingEngine],
+) -> None:
+    """Istio's, the gateways', the node agents' and Bookinfo's, beside those that they need."""
+    engine = run_program(
+        namespaceLabels=TEAM,
+        namespaceAnnotations=NOTE,
+        injection="ambient",
+        gateways=json.dumps([{"namespace": "edge"}]),
+    )
+
+    made = [name for name in engine.requests if name.startswith("Namespace/")]
+    assert len(made) == 4
+    for name in made:
+        metadata = engine.inputs(name)["metadata"]
+        assert json.loads(TEAM).items() <= metadata["labels"].items(), name
+        assert json.loads(NOTE).items() <= metadata["annotations"].items(), name
+        assert ANNOTATION in metadata["annotations"], name
+    labels = engine.inputs("Namespace/bookinfo-namespace")["metadata"]["labels"]
+    assert labels["istio.io/dataplane-mode"] == "ambient"
+
+
+@pytest.mark.parametrize(
+    ("setting", "key", "value", "rule"),
+    [
+        ("Labels", "istio-injection", "disabled", "is set by mesh:injection"),
+        ("Labels", "istio.io/rev", "x", "is set by mesh:injection and mesh:bookinfoRevision"),
+        ("Labels", "pod-security.kubernetes.io/warn", "baseline", "is set by mesh:podSecurity"),
+        ("Labels", "kubernetes.io/metadata.name", "x", "is Kubernetes' own"),
+        ("Annotations", "mesh.pulumi.com/stack", "x", "is the stack's own: drop it, got 'x'"),
+        ("Annotations", "pulumi.com/skipAwait", "true", "tells Pulumi how to handle an object"),
+        ("Labels", "team", "a b", "a label's value is up to 63 letters"),
+        ("Labels", "te am", "a", "a key is up to 63 letters"),
+        ("Labels", "team", 1, "must be a string, in quotes: pulumi config set --type string"),
+        ("Labels", "team", "a" * 64, "a label's value is up to 63 letters"),
+    ],
+)
+def test_what_is_not_the_stacks_to_set_is_refused(
+    configure: Callable[..., None], setting: str, key: str, value: object, rule: str
+) -> None:
+    """Also what Kubernetes would refuse when the update is half done."""
+    configure(**{f"namespace{setting}": json.dumps({key: value})})
+
+    with pytest.raises(pulumi.RunError) as caught:
+        config.read_settings()
+    assert f"mesh:namespace{setting}" in str(caught.value)
+    assert rule in str(caught.value)
