@@ -6,6 +6,7 @@ from typing import Any
 from mesh.bookinfo.services import DEFAULT_ACCOUNT, HEALTH, Microservice, Sample
 from mesh.kubernetes import pod_security
 from mesh.resources import early_deployments, secrets
+from mesh.settings.bookinfo_service import BookinfoService
 from mesh.settings.schema import Settings
 
 PROBES = ("readinessProbe", "livenessProbe")
@@ -20,6 +21,7 @@ def make(
 ) -> dict[str, Any]:
     """Return a version's Deployment manifest by the stack's settings, without a sidecar."""
     labels = {"app": service.name, "version": version}
+    own = settings.bookinfo_services.get(service.name) or BookinfoService()
     mark = revision_mark if settings.data_plane.has_sidecars else {}
     password = secrets.password_mark(settings) if service.password else {}
     annotations = {
@@ -37,7 +39,7 @@ def make(
             "labels": labels,
         },
         "spec": {
-            "replicas": 1 if service.is_database else settings.bookinfo_replicas,
+            "replicas": 1 if service.is_database else own.replicas or settings.bookinfo_replicas,
             "selector": {"matchLabels": labels},
             "template": {
                 "metadata": {
@@ -50,7 +52,13 @@ def make(
                     "serviceAccountName": (
                         None if service.account == DEFAULT_ACCOUNT else service.account
                     ),
-                    "containers": [_container(settings, sample, service, version)],
+                    "containers": [_container(settings, sample, service, version, own)],
+                    "nodeSelector": own.node_selector or None,
+                    "tolerations": [
+                        each.model_dump(by_alias=True, exclude_none=True)
+                        for each in own.tolerations
+                    ]
+                    or None,
                     "volumes": [{"name": volume, "emptyDir": {}} for volume in service.scratch]
                     or None,
                 },
@@ -61,9 +69,14 @@ def make(
 
 
 def _container(
-    settings: Settings, sample: Sample, service: Microservice, version: str
+    settings: Settings,
+    sample: Sample,
+    service: Microservice,
+    version: str,
+    own: BookinfoService,
 ) -> dict[str, Any]:
-    env: list[dict[str, Any]] = [{"name": key, "value": text} for key, text in service.env.items()]
+    variables = {**service.env, **own.env}
+    env: list[dict[str, Any]] = [{"name": key, "value": text} for key, text in variables.items()]
     if service.password:
         key = {"name": secrets.MYSQL_SECRET, "key": secrets.MYSQL_KEY}
         env.append({"name": service.password, "valueFrom": {"secretKeyRef": key}})
@@ -77,7 +90,10 @@ def _container(
         "args": list(service.args) or None,
         "env": env or None,
         "ports": [{"containerPort": service.port}],
-        "resources": settings.bookinfo_resources.model_dump(exclude_defaults=True) or None,
+        "resources": (own.resources or settings.bookinfo_resources).model_dump(
+            exclude_defaults=True
+        )
+        or None,
         **dict.fromkeys(PROBES, probe),
         "securityContext": {**pod_security.RESTRICTED_CONTAINER, **user},
         "volumeMounts": [

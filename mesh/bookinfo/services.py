@@ -189,6 +189,18 @@ def row(service: Microservice, version: str) -> Microservice:
     return VARIANTS.get((service.name, version), service)
 
 
+def variables_of(name: str) -> frozenset[str]:
+    """Return the environment variables that the sample sets, in any version of a service."""
+    rows = [*MICROSERVICES, *VARIANTS.values()]
+    return frozenset(
+        variable
+        for each in rows
+        if each.name == name
+        for variable in (*each.env, each.password)
+        if variable
+    )
+
+
 def versions_of(settings: Settings) -> Versions:
     """List the versions that a stack deploys: the sample's own, and those that the stack adds."""
     found = dict(VERSIONS)

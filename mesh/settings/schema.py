@@ -9,6 +9,7 @@ from mesh import project
 from mesh.kubernetes.pod_security import Level
 from mesh.project import PROJECT
 from mesh.settings import app_names, revisions
+from mesh.settings.bookinfo_service import BookinfoService, ServiceName
 from mesh.settings.data_plane import DataPlane, Injection
 from mesh.settings.facts import APP, APP_ONLY, EVERY_MODE, PLATFORM, Facts, Mode, facts_of
 from mesh.settings.fields import (
@@ -108,6 +109,9 @@ class Settings(Model):
     bookinfo_tag: Annotated[OptionalTag, Facts(APP)]
     bookinfo_replicas: Annotated[Replicas, Facts(APP)]
     bookinfo_resources: Annotated[Json[Resources], Facts(APP)]
+    bookinfo_services: Annotated[
+        Json[dict[ServiceName, BookinfoService]], Facts(APP, before_1_5=_SAMPLE)
+    ]
     bookinfo_probes: Annotated[bool, Facts(APP)]
     traffic_plan: Annotated[PlanSetting, Facts(APP)]
     mesh_config: Annotated[

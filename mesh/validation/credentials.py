@@ -35,6 +35,8 @@ def conflicts(settings: Settings) -> Iterator[Mistake]:
     for index, gateway in enumerate(settings.gateways):
         yield from _walk(("gateways", index, "values"), gateway.values)
         yield from _forms(("gateways", index, "annotations"), gateway.annotations)
+    for name, own in settings.bookinfo_services.items():
+        yield from _walk(("bookinfoServices", name, "env"), own.env)
     for service, plan in settings.traffic_plan.items():
         yield from _forms(("trafficPlan", service), plan.model_dump(by_alias=True))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from mesh.bookinfo.services import variables_of
 from mesh.settings.schema import Settings
 from mesh.validation.mistake import Mistake
 
@@ -14,6 +15,18 @@ def conflicts(settings: Settings) -> Iterator[Mistake]:
             "must differ from mesh:istioNamespace, whose pods get no sidecar",
             settings.bookinfo_namespace,
         )
+    databases = {"mongodb": "mongodb", "mysqldb": "mysql"}
+    for name, service in settings.bookinfo_services.items():
+        database = databases.get(name)
+        if database and settings.bookinfo_ratings != database:
+            rule = f"isn't deployed without mesh:bookinfoRatings {database}"
+            yield Mistake(("bookinfoServices", name), rule)
+        if database and service.replicas is not None:
+            rule = "can't be set for a database: each pod would have data of its own"
+            yield Mistake(("bookinfoServices", name, "replicas"), rule, service.replicas)
+        for variable in sorted(service.env.keys() & variables_of(name)):
+            rule = "is the sample's own: drop it"
+            yield Mistake(("bookinfoServices", name, "env", variable), rule)
     ratings, password = settings.bookinfo_ratings, settings.bookinfo_mysql_password
     if ratings == "mysql" and password is None:
         yield Mistake(

@@ -337,3 +337,86 @@ def test_a_request_up_to_the_limit_is_taken(configure: Configure, asked: float |
     configure(bookinfoResources=json.dumps(resources))
 
     assert config.read_settings().bookinfo_resources.requests["cpu"] == str(asked)
+
+
+def test_a_service_has_settings_of_its_own(run_program: Run) -> None:
+    """All of its versions; the others keep what all services have."""
+    reviews = {
+        "replicas": 3,
+        "resources": {"limits": {"memory": "1Gi"}},
+        "env": {"JAVA_OPTS": "-Xmx512m"},
+        "nodeSelector": {"disk": "ssd"},
+        "tolerations": [{"key": "mesh", "value": "yes", "effect": "NoSchedule"}],
+    }
+    engine = run_program(
+        bookinfoServices=json.dumps({"reviews": reviews}),
+        bookinfoResources=json.dumps({"requests": {"cpu": "50m"}}),
+    )
+
+    for version in ("v1", "v2", "v3"):
+        spec = engine.inputs(f"Deployment/bookinfo-reviews-{version}")["spec"]
+        pod = spec["template"]["spec"]
+        (container,) = pod["containers"]
+        assert spec["replicas"] == 3
+        assert container["resources"] == {"limits": {"memory": "1Gi"}}
+        assert {"name": "JAVA_OPTS", "value": "-Xmx512m"} in container["env"]
+        assert {each["name"] for each in container["env"]} == {"LOG_DIR", "JAVA_OPTS"}
+        assert pod["nodeSelector"] == {"disk": "ssd"}
+        assert pod["tolerations"] == [
+            {"key": "mesh", "operator": "Equal", "value": "yes", "effect": "NoSchedule"}
+        ]
+    others = engine.inputs("Deployment/bookinfo-ratings-v1")["spec"]
+    assert others["replicas"] == 1
+    assert others["template"]["spec"]["containers"][0]["resources"] == {"requests": {"cpu": "50m"}}
+    assert "tolerations" not in others["template"]["spec"]
+
+
+@pytest.mark.parametrize(
+    ("services", "rule"),
+    [
+        ({"review": {}}, "bookinfoServices.review"),
+        ({"mongodb": {}}, "mongodb: isn't deployed without mesh:bookinfoRatings mongodb"),
+        ({"reviews": {"replicas": 0}}, "reviews.replicas: must be greater than or equal to 1"),
+        ({"reviews": {"cpu": 1}}, "bookinfoServices.reviews.cpu: no such"),
+        ({"reviews": {"env": {"1A": "x"}}}, "a variable's name is letters, digits and '_'"),
+        ({"reviews": {"env": {"A": 1}}}, "must be a string, in quotes: pulumi config set --type"),
+        ({"reviews": {"env": {"LOG_DIR": "/x"}}}, "env.LOG_DIR: is the sample's own: drop it"),
+        ({"ratings": {"env": {"DB_TYPE": "x"}}}, "env.DB_TYPE: is the sample's own: drop it"),
+        (
+            {"reviews": {"env": {"API_TOKEN": "hunter2hunter2"}}},
+            "holds a credential in plain text",
+        ),
+        ({"reviews": {"nodeSelector": {"disk": "a b"}}}, "a label's value is up to 63 letters"),
+        ({"reviews": {"tolerations": [{}]}}, "must have a key, or operator Exists"),
+        (
+            {"reviews": {"tolerations": [{"operator": "Exists", "value": "x"}]}},
+            "can't have a value with operator Exists",
+        ),
+        (
+            {"reviews": {"tolerations": [{"key": "a", "tolerationSeconds": 5}]}},
+            "can have tolerationSeconds with effect NoExecute only",
+        ),
+        (
+            {"reviews": {"resources": {"requests": {"cpu": "2"}, "limits": {"cpu": "1"}}}},
+            "must ask for no more cpu than its limit, 1",
+        ),
+    ],
+)
+def test_settings_of_a_service_that_do_not_fit_are_refused(
+    configure: Callable[..., None], services: dict[str, Any], rule: str
+) -> None:
+    """With the key, the rule and the remedy."""
+    configure(bookinfoServices=json.dumps(services))
+
+    with pytest.raises(pulumi.RunError) as caught:
+        config.read_settings()
+    assert rule in str(caught.value)
+
+
+def test_a_database_has_one_pod(configure: Callable[..., None]) -> None:
+    """Each would have data of its own."""
+    own = {"mongodb": {"replicas": 2, "resources": {"limits": {"memory": "1Gi"}}}}
+    configure(bookinfoRatings="mongodb", bookinfoServices=json.dumps(own))
+
+    with pytest.raises(pulumi.RunError, match="replicas: can't be set for a database"):
+        config.read_settings()
