@@ -137,10 +137,10 @@ def is_gke(settings: Settings) -> bool:
     return settings.platform == "gke" or GKE in settings.kube_version
 
 
-def sets_cni_bin_dir(settings: Settings) -> bool:
-    """Return whether the stack's raw values set the folder of the nodes' CNI plugins."""
+def sets_cni(settings: Settings, key: str) -> bool:
+    """Return whether the stack's raw values set a value of istio-cni, such as cniBinDir."""
     raw = settings.values.cni
-    return "cniBinDir" in raw or "cniBinDir" in (raw.get(CNI_PREFIX) or {})
+    return key in raw or key in (raw.get(CNI_PREFIX) or {})
 
 
 def raw_node_agent_values(settings: Settings) -> dict[NodeAgent, dict[str, Any]]:

@@ -2,19 +2,31 @@
 
 from collections.abc import Iterator
 
-from mesh.charts.values import GKE, is_gke, sets_cni_bin_dir
+from mesh.charts.values import GKE, is_gke, sets_cni
 from mesh.settings.schema import Settings
+
+K3S = "+k3s"
+"""Suffix in the version of k3s, such as v1.34.1+k3s1; k3d runs it in containers."""
+OF_K3S = ("k3s", "k3d")
+CONF_DIR = "cniConfDir"
 
 
 def misplaced(kubernetes: str, settings: Settings) -> Iterator[str]:
-    """Report a GKE cluster if the stack isn't set up for GKE; `kubernetes` is its version.
+    """Report GKE and k3s if the stack isn't set up for them; `kubernetes` is the cluster's version.
 
-    GKE's nodes look for CNI plugins in another folder: without the plugin no pod there would get
-    its network (istio.io, Platform-Specific Prerequisites).
+    Their nodes look for CNI plugins in other folders: on GKE no pod would get its network, on k3s
+    istio-cni would wait for a config forever (istio.io, Platform-Specific Prerequisites).
     """
-    needs_cni = "istio-cni" in settings.data_plane.node_agents
-    if needs_cni and GKE in kubernetes and not is_gke(settings) and not sets_cni_bin_dir(settings):
+    if "istio-cni" not in settings.data_plane.node_agents:
+        return
+    version = kubernetes.removeprefix("v")
+    if K3S in kubernetes and settings.platform not in OF_K3S and not sets_cni(settings, CONF_DIR):
         yield (
-            f"it is Google's, Kubernetes {kubernetes.removeprefix('v')}: `pulumi config set "
+            f"it is k3s, Kubernetes {version}: `pulumi config set platform k3s`, or k3d in "
+            f"containers, or set values.cni.{CONF_DIR}"
+        )
+    if GKE in kubernetes and not is_gke(settings) and not sets_cni(settings, "cniBinDir"):
+        yield (
+            f"it is Google's, Kubernetes {version}: `pulumi config set "
             "platform gke`, or set values.cni.cniBinDir"
         )

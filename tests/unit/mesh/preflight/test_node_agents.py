@@ -13,6 +13,7 @@ from mesh.preflight import node_agents
 from mesh.validation import config
 
 GKE = "v1.34.1-gke.2037000"
+K3S = "v1.34.1+k3s1"
 PLANE = ControlPlane(
     release=Release(version="1.30.3", folder=Path(), layout=TODAY),
     revision="default",
@@ -32,9 +33,22 @@ def test_gke_is_told(configure: Callable[..., None], agent: dict[str, str]) -> N
     assert "Kubernetes 1.34.1-gke.2037000: `pulumi config set platform gke`" in refusal
 
 
+@pytest.mark.parametrize("agent", [{"cni": "true"}, {"injection": "ambient"}])
+def test_k3s_is_told(configure: Callable[..., None], agent: dict[str, str]) -> None:
+    """Else istio-cni waits for a config that is in another folder, and so does the update."""
+    configure(**agent)
+
+    (refusal,) = node_agents.misplaced(K3S, config.read_settings())
+
+    assert "it is k3s, Kubernetes 1.34.1+k3s1: `pulumi config set platform k3s`" in refusal
+
+
 @pytest.mark.parametrize(
     ("kubernetes", "stack"),
     [
+        (K3S, {}),
+        (K3S, {"cni": "true", "platform": "k3d"}),
+        (K3S, {"cni": "true", "values": json.dumps({"cni": {"cniConfDir": "/x"}})}),
         (GKE, {}),
         (GKE, {"cni": "true", "platform": "gke"}),
         (GKE, {"cni": "true", "kubeVersion": "1.34.1-gke.2037000"}),
