@@ -28,6 +28,8 @@ class IstioCoreArgs:
     cluster: Cluster
     scaled_to_zero: Mapping[str, int] = field(default_factory=dict)
     """Generations, by name, of Deployments that were scaled to 0: the update starts them again."""
+    drops_ca: bool = False
+    """Whether the update takes away the CA that istiod runs with."""
 
 
 class IstioCore(pulumi.ComponentResource):
@@ -126,15 +128,19 @@ def _charts(args: IstioCoreArgs, opts: pulumi.ResourceOptions) -> _Core:
 def _authority(
     name: str, args: IstioCoreArgs, opts: pulumi.ResourceOptions
 ) -> list[pulumi.Resource]:
-    """Create the Secret with the stack's own CA: istiod looks for it only when it starts."""
+    """Create the Secret with the stack's own CA: istiod looks for it only when it starts.
+
+    Pulumi deletes last: an istiod that restarts in the update that drops the CA would load it
+    once more. So the Secret is emptied then, and the next update deletes it.
+    """
     data = secrets.ca_secret(args.settings)
-    if data is None:
+    if data is None and not args.drops_ca:
         return []
     secret = Secret(
         f"{name}-{secrets.CA_SECRET}",
         metadata={"name": secrets.CA_SECRET, "namespace": args.settings.istio_namespace},
         type="Opaque",
-        data=data,
+        data={} if data is None else data,
         opts=opts,
     )
     return [secret]

@@ -96,6 +96,7 @@ def deploy(settings: Settings, control_planes: ControlPlanes, cluster: Cluster) 
             control_planes=control_planes,
             cluster=cluster,
             scaled_to_zero=scaled_to_zero,
+            drops_ca=running.drops_ca(settings) if running else False,
         ),
         pulumi.ResourceOptions(
             provider=provider, depends_on=all_ready(crds.ready, gateway_api_crds.ready)

@@ -152,6 +152,13 @@ class RunningMesh:
             },
         )
 
+    def drops_ca(self, settings: Settings) -> bool:
+        """Return whether an istiod runs with a CA of the stack's that the settings don't have."""
+        return settings.cacerts is None and any(
+            istiod.roots and istiod.control_plane_namespace == settings.istio_namespace
+            for istiod in self.istiods
+        )
+
     def scaled_to_zero_of(self, settings: Settings) -> dict[str, int]:
         """Return the generations, by name, of the stack's istiods and gateways scaled to 0.
 

@@ -22,7 +22,8 @@ def changes(client: Client, running: RunningMesh, settings: Settings) -> Iterato
     if settings.cacerts is None:
         yield (
             "the mesh's CA is no longer set: istiod restarts and makes one itself, and sidecars "
-            f"that run don't trust it until their pods restart; {PROCEDURE}"
+            "that run don't trust it until their pods restart; the Secret is emptied now, and "
+            f"deleted by the next update; {PROCEDURE}"
         )
         return
     wanted = fingerprints(settings.cacerts.root_cert.get_secret_value())

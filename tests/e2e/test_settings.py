@@ -67,6 +67,24 @@ def sized(checkout: Checkout, first_up: str, authority: dict[str, str]) -> Itera
         ]
         yield Sized(checkout, authority, said)
     checkout.mesh("up")
+    _has_a_ca_of_its_own(checkout, authority)
+
+
+def _has_a_ca_of_its_own(checkout: Checkout, authority: dict[str, str]) -> None:
+    """See that istiod no longer uses the stack's CA, and restart those who trusted it."""
+
+    def root() -> str:
+        name = ("istio-ca-root-cert", "-n", "istio-system")
+        return checkout.kubectl("get", "configmap", *name)["data"]["root-cert.pem"]
+
+    eventually(lambda: root() != authority["root-cert.pem"])
+    assert checkout.changes() == {"istio-cacerts": "delete"}, "emptied before istiod restarted"
+    checkout.mesh("up")
+    for namespace in ("istio-system", "bookinfo"):
+        checkout.shell(
+            f"kubectl rollout restart deployment -n {namespace}; "
+            f"kubectl rollout status deployment -n {namespace} --timeout 60s"
+        )
 
 
 def test_raw_values_size_the_control_plane(sized: Sized) -> None:

@@ -1,6 +1,13 @@
 """The core's values: what a published release would say."""
 
-from tests.fakes.engine import ISTIO, RecordingEngine
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.engine import ISTIO, RecordingEngine, run
+from tests.fakes.mesh import istio_object, running_mesh
+
+CA = "Secret/istio-cacerts"
 
 
 def test_images_are_the_published_ones(deployed: RecordingEngine) -> None:
@@ -31,3 +38,17 @@ def test_a_moved_kubeconfig_replaces_nothing(deployed: RecordingEngine) -> None:
         inputs = deployed.inputs(provider)
         assert inputs["clusterIdentifier"] == inputs["context"] == "sandbox"
         assert inputs["kubeconfig"].endswith("/kubeconfig.yaml")
+
+
+@pytest.mark.parametrize(("roots", "emptied"), [(("ab12",), True), ((), False)])
+def test_a_ca_that_is_dropped_is_emptied_first(
+    release_dir: Path, tmp_path: Path, roots: tuple[str, ...], *, emptied: bool
+) -> None:
+    """Pulumi deletes last: the istiod that restarts would load the CA from the Secret once more."""
+    engine = RecordingEngine(running=running_mesh(istiods=(istio_object(roots=roots),)))
+
+    run(engine, tmp_path, slim=True, releaseDir=str(release_dir))
+
+    assert (CA in engine.requests) is emptied
+    if emptied:
+        assert engine.inputs(CA)["data"]["value"] == {}, "secret in the state, and empty"
