@@ -11,7 +11,7 @@ import pulumi
 from pulumi_kubernetes import apps, extensions
 from pulumi_kubernetes.core.v1 import Secret, Service, ServiceAccount
 
-from mesh.bookinfo import deployment
+from mesh.bookinfo import database, deployment
 from mesh.bookinfo.services import (
     DEFAULT_ACCOUNT,
     MICROSERVICES,
@@ -58,6 +58,10 @@ class Bookinfo(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         manifests = _manifests(args)
         password = _password(name, args.settings, child)
+        # Without it, a proxy that knows the registry only lets no request to the database out.
+        outside = database.service_entry(args.settings)
+        if outside is not None:
+            outside.make(f"{name}-{outside.name}", child)
         deployments = []
         for service in _services(args.settings):
             _make_service(name, service, args, child)
@@ -67,7 +71,7 @@ class Bookinfo(pulumi.ComponentResource):
                 # Until its account exists, a pod is refused and retried at growing intervals.
                 needed: list[pulumi.Resource] = []
                 needed += [accounts[each.account]] if each.account in accounts else []
-                if each.password and password is not None:
+                if database.secret_variable(args.settings, each) and password is not None:
                     needed.append(password)
                 deployments.append(
                     DEPLOYMENTS[args.sample.deployments].Deployment(
@@ -107,12 +111,13 @@ def _manifests(args: BookinfoArgs) -> Mapping[str, Any] | pulumi.Output[dict[str
 
 def _password(name: str, settings: Settings, opts: pulumi.ResourceOptions) -> Secret | None:
     """Create the Secret with the database's password, if there is one."""
-    data = secrets.mysql_secret(settings)
-    if data is None:
+    data = secrets.database_secret(settings)
+    if data is None or settings.bookinfo_ratings is None:
         return None
+    secret, _ = secrets.DATABASES[settings.bookinfo_ratings]
     return Secret(
-        f"{name}-{secrets.MYSQL_SECRET}",
-        metadata={"name": secrets.MYSQL_SECRET, "namespace": settings.bookinfo_namespace},
+        f"{name}-{secret}",
+        metadata={"name": secret, "namespace": settings.bookinfo_namespace},
         type="Opaque",
         data=data,
         opts=opts,

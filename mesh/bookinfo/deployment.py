@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from mesh.bookinfo import database
 from mesh.bookinfo.services import DEFAULT_ACCOUNT, HEALTH, Microservice, Sample
 from mesh.kubernetes import pod_security
 from mesh.resources import early_deployments, secrets
@@ -23,7 +24,8 @@ def make(
     labels = {"app": service.name, "version": version}
     own = settings.bookinfo_services.get(service.name) or BookinfoService()
     mark = revision_mark if settings.data_plane.has_sidecars else {}
-    password = secrets.password_mark(settings) if service.password else {}
+    reads_password = database.secret_variable(settings, service)
+    password = secrets.password_mark(settings) if reads_password else {}
     annotations = {
         **service.annotations,
         **settings.data_plane.pod_annotations,
@@ -75,11 +77,12 @@ def _container(
     version: str,
     own: BookinfoService,
 ) -> dict[str, Any]:
-    variables = {**service.env, **own.env}
+    variables = {**database.variables(settings, service), **own.env}
     env: list[dict[str, Any]] = [{"name": key, "value": text} for key, text in variables.items()]
-    if service.password:
-        key = {"name": secrets.MYSQL_SECRET, "key": secrets.MYSQL_KEY}
-        env.append({"name": service.password, "valueFrom": {"secretKeyRef": key}})
+    secret = database.secret_variable(settings, service)
+    if secret and settings.bookinfo_ratings:
+        name, key = secrets.DATABASES[settings.bookinfo_ratings]
+        env.append({"name": secret, "valueFrom": {"secretKeyRef": {"name": name, "key": key}}})
     probe = _probe(service) if settings.bookinfo_probes else None
     user = {"runAsUser": service.user} if service.user else {}
     hub, tag = settings.bookinfo_hub or sample.hub, settings.bookinfo_tag or sample.tag

@@ -209,5 +209,6 @@ def versions_of(settings: Settings) -> Versions:
     if settings.bookinfo_ratings:
         service, ratings = DATABASES[settings.bookinfo_ratings]
         found["ratings"] += (ratings,)
-        found[service] = ("v1",)
+        if settings.bookinfo_database is None:
+            found[service] = ("v1",)
     return found

@@ -7,11 +7,15 @@ from collections.abc import Mapping
 
 import pulumi
 
+from mesh.settings.bookinfo_database import Database
 from mesh.settings.schema import Settings
 from mesh.settings.secrets import CertificateAuthority, GatewayCertificate
 
-MYSQL_SECRET = "mysql-credentials"  # noqa: S105 - the name that the sample has for it
-MYSQL_KEY = "rootpasswd"
+DATABASES: Mapping[Database, tuple[str, str]] = {
+    "mysql": ("mysql-credentials", "rootpasswd"),  # the names that the sample has for them
+    "mongodb": ("mongodb-credentials", "url"),
+}
+"""Name of the Secret with the database's password, and its key."""
 PASSWORD_MARK = "mesh.pulumi.com/password-mark"  # noqa: S105 - an annotation
 CA_SECRET = "cacerts"  # noqa: S105 - the name that istiod looks for
 
@@ -57,12 +61,20 @@ def gateway_certificate(settings: Settings, name: str) -> Data:
     return pulumi.Output.secret(files)
 
 
-def mysql_secret(settings: Settings) -> Data | None:
-    """Return the data of the Secret with the password of Bookinfo's MySQL; None without one."""
-    password = settings.bookinfo_mysql_password
-    if password is None:
+def database_secret(settings: Settings) -> Data | None:
+    """Return the data of the Secret with the password of Bookinfo's database; None without one."""
+    text, database = _database_password(settings), settings.bookinfo_database
+    if text is None or settings.bookinfo_ratings is None:
         return None
-    return pulumi.Output.secret({MYSQL_KEY: _base64(password.get_secret_value())})
+    if settings.bookinfo_ratings == "mongodb" and database is not None:
+        text = database.mongodb_url(text)
+    _, key = DATABASES[settings.bookinfo_ratings]
+    return pulumi.Output.secret({key: _base64(text)})
+
+
+def _database_password(settings: Settings) -> str | None:
+    given = settings.bookinfo_mysql_password or settings.bookinfo_mongodb_password
+    return given.get_secret_value() if given else None
 
 
 def password_mark(settings: Settings) -> dict[str, str]:
@@ -70,13 +82,12 @@ def password_mark(settings: Settings) -> dict[str, str]:
 
     The hash is slow and salted: anybody who can read the pods could guess the password otherwise.
     """
-    password = settings.bookinfo_mysql_password
-    if password is None:
+    password = _database_password(settings)
+    if password is None or settings.bookinfo_ratings is None:
         return {}
-    salt = f"{settings.bookinfo_namespace}/{MYSQL_SECRET}".encode()
-    digest = hashlib.scrypt(
-        password.get_secret_value().encode(), salt=salt, n=2**14, r=8, p=1, dklen=8
-    )
+    name, _ = DATABASES[settings.bookinfo_ratings]
+    salt = f"{settings.bookinfo_namespace}/{name}".encode()
+    digest = hashlib.scrypt(password.encode(), salt=salt, n=2**14, r=8, p=1, dklen=8)
     return {PASSWORD_MARK: digest.hex()}
 
 

@@ -9,6 +9,7 @@ from mesh import project
 from mesh.kubernetes.pod_security import Level
 from mesh.project import PROJECT
 from mesh.settings import app_names, revisions
+from mesh.settings.bookinfo_database import BookinfoDatabase, Database
 from mesh.settings.bookinfo_service import BookinfoService, ServiceName
 from mesh.settings.data_plane import DataPlane, Injection
 from mesh.settings.facts import APP, APP_ONLY, EVERY_MODE, PLATFORM, Facts, Mode, facts_of
@@ -40,7 +41,6 @@ MeshMtls = Literal["permissive", "strict"]
 NamespaceMtls = Literal["permissive", "strict", "disable"]
 OutboundTrafficPolicy = Literal["ALLOW_ANY", "REGISTRY_ONLY"]
 ImagePullPolicy = Literal["Always", "IfNotPresent", "Never"]
-Database = Literal["mongodb", "mysql"]
 AddonName = Literal["prometheus", "loki", "jaeger", "grafana", "kiali"]
 RevisionName = Annotated[str, AfterValidator(revisions.revision)]
 RevisionOrTag = Annotated[str, AfterValidator(revisions.name)]
@@ -103,7 +103,13 @@ class Settings(Model):
         CredentialName | None, empty_is_unset, Facts(APP, before_1_5=_NO_CREDENTIALS)
     ]
     bookinfo_ratings: Annotated[Database | None, empty_is_unset, Facts(APP, before_1_5=_SAMPLE)]
+    bookinfo_database: Annotated[
+        Json[Annotated[BookinfoDatabase | None, empty_is_unset]], Facts(APP, before_1_5=_SAMPLE)
+    ]
     bookinfo_mysql_password: Annotated[SecretStr | None, empty_is_unset, Facts(APP, is_secret=True)]
+    bookinfo_mongodb_password: Annotated[
+        SecretStr | None, empty_is_unset, Facts(APP, is_secret=True)
+    ]
     bookinfo_details_v2: Annotated[bool, Facts(APP, before_1_5=_SAMPLE)]
     bookinfo_hub: Annotated[OptionalHub, Facts(APP)]
     bookinfo_tag: Annotated[OptionalTag, Facts(APP)]

@@ -177,7 +177,7 @@ def _secrecy(config: Mapping[str, str]) -> Iterator[Mistake]:
     for key, value in config.items():
         is_secret = is_config_secret(f"{prefix}{key}")
         if key in SECRETS and value not in ("", "{}") and not is_secret:
-            at = key if key == "bookinfoMysqlPassword" else f"--path '{key}[...]'"
+            at = key if key.endswith("Password") else f"--path '{key}[...]'"
             yield Mistake(
                 (key,),
                 "must be set with --secret, or it can be read in the stack's file: "

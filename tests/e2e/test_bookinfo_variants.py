@@ -4,6 +4,7 @@ import base64
 import json
 
 from .checkout import Checkout
+from .istiod import Istiod
 
 PASSWORD = "correct horse battery staple"  # noqa: S105
 USUAL = {"details-v1", "productpage-v1", "ratings-v1", "reviews-v1", "reviews-v2", "reviews-v3"}
@@ -52,6 +53,37 @@ def test_ratings_move_from_database_to_database(deployed: Checkout) -> None:
     assert container["readinessProbe"]["httpGet"]["path"] == "/app-health/ratings/readyz"
 
     deployed.mesh("up")
+    assert _pods(deployed).keys() == USUAL
+
+
+def test_ratings_come_from_a_database_outside(deployed: Checkout) -> None:
+    """The mesh knows it, also where proxies know the registry only; its password stays secret."""
+    database = {"host": "mongo.example.com", "user": "ratings"}
+    env = {"JAVA_OPTS": "-Xmx256m"}
+    with deployed.configured(
+        bookinfoRatings="mongodb",
+        bookinfoDatabase=database,
+        outboundTrafficPolicy="REGISTRY_ONLY",
+        bookinfoServices={"reviews": {"env": env, "nodeSelector": {"kubernetes.io/os": "linux"}}},
+        namespaceLabels={"team": "mesh"},
+    ):
+        deployed.shell(f"pulumi config set --secret bookinfoMongodbPassword -- '{PASSWORD}'")
+        said = deployed.mesh("up", "--", "--diff")
+        assert deployed.changes("--refresh") == {}
+        assert _pods(deployed).keys() == USUAL | {"ratings-v2"}
+        known = {each["hostname"] for each in Istiod.of(deployed).debug("registryz")}
+        assert "mongo.example.com" in known
+        secret = deployed.kubectl("get", "secret", "mongodb-credentials", "-n", "bookinfo")
+        url = base64.b64decode(secret["data"]["url"]).decode()
+        account = f"ratings:{PASSWORD.replace(' ', '%20')}"
+        assert url == f"mongodb://{account}@mongo.example.com:27017/test"
+        for needle in (PASSWORD, url, secret["data"]["url"]):
+            assert needle not in said + json.dumps(deployed.state())
+        namespace = deployed.kubectl("get", "namespace", "bookinfo")
+        assert namespace["metadata"]["labels"]["team"] == "mesh"
+
+    deployed.mesh("up")
+    assert deployed.changes("--refresh") == {}
     assert _pods(deployed).keys() == USUAL
 
 

@@ -77,6 +77,25 @@ class DestinationRule(Resource):
     spec: DestinationRuleSpec
 
 
+class ServiceEntrySpec(Model):
+    """Hosts outside the mesh, and the namespaces that know them."""
+
+    hosts: Sequence[str]
+    ports: Sequence[Port]
+    location: str
+    resolution: str
+    export_to: Sequence[str]
+
+
+class ServiceEntry(Resource):
+    """A ServiceEntry resource: hosts that proxies know although no Service has them."""
+
+    api_version: ClassVar[str] = "networking.istio.io/v1"
+    kind: ClassVar[str] = "ServiceEntry"
+
+    spec: ServiceEntrySpec
+
+
 class PortSelector(Model):
     """A port of a host."""
 

@@ -34,8 +34,25 @@ def conflicts(settings: Settings) -> Iterator[Mistake]:
             "must be set for mesh:bookinfoRatings mysql: "
             "pulumi config set --secret bookinfoMysqlPassword",
         )
+    yield from _database(settings)
     if ratings != "mysql" and password is not None:
         yield Mistake(
             ("bookinfoMysqlPassword",),
             f"needs mesh:bookinfoRatings mysql, which is {ratings or 'not set'}",
+        )
+
+
+def _database(settings: Settings) -> Iterator[Mistake]:
+    """List conflicts of a database outside the stack."""
+    database, ratings = settings.bookinfo_database, settings.bookinfo_ratings
+    if database is not None and ratings is None:
+        rule = "needs mesh:bookinfoRatings, mongodb or mysql"
+        yield Mistake(("bookinfoDatabase", "host"), rule, database.host)
+    if settings.bookinfo_mongodb_password is None:
+        return
+    if ratings != "mongodb" or database is None or database.user is None:
+        yield Mistake(
+            ("bookinfoMongodbPassword",),
+            "needs mesh:bookinfoRatings mongodb and mesh:bookinfoDatabase with a user: the "
+            "sample's own MongoDB has no password",
         )
