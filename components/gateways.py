@@ -1,6 +1,6 @@
 """The mesh's gateways: Envoy proxies at its edge, configured by istiod."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -35,6 +35,8 @@ class GatewaysArgs:
     """Services of gateways that the umbrella chart (Istio < 1.5) already created, by name."""
     scaled_to_zero: Mapping[str, int] = field(default_factory=dict)
     """Generations, by name, of Deployments that were scaled to 0: the update starts them again."""
+    adopted: Collection[str] = ()
+    """Namespaces that somebody else made: a destroy leaves them."""
 
 
 class Gateways(pulumi.ComponentResource):
@@ -58,6 +60,7 @@ class Gateways(pulumi.ComponentResource):
                 InjectedNamespaceArgs(
                     settings=args.settings,
                     namespace=namespace,
+                    adopted=args.adopted,
                     # A gateway's proxy is injected, however applications join the mesh.
                     data_plane=DataPlane(injection="auto", cni=False),
                     revision=args.proxies.label,

@@ -1,5 +1,6 @@
 """A namespace for pods that join the mesh."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import pulumi
@@ -19,6 +20,8 @@ class InjectedNamespaceArgs:
     namespace: str
     data_plane: DataPlane
     """How its pods join the mesh: a gateway's proxy is injected in any case."""
+    adopted: Collection[str] = ()
+    """Namespaces that somebody else made: a destroy leaves them."""
     revision: str | None = None
     """The revision or tag of its injector; None = the default one."""
     app_host: str | None = None
@@ -41,6 +44,7 @@ class InjectedNamespace(pulumi.ComponentResource):
             args.namespace,
             self,
             args.settings,
+            adopted=args.adopted,
             labels={
                 **args.data_plane.namespace_labels(args.revision),
                 **(ownership.APP if args.app_host else {}),

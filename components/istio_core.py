@@ -1,6 +1,6 @@
 """The core of Istio: its namespace, the base chart and every istiod; before 1.5, a single chart."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -30,6 +30,8 @@ class IstioCoreArgs:
     """Generations, by name, of Deployments that were scaled to 0: the update starts them again."""
     drops_ca: bool = False
     """Whether the update takes away the CA that istiod runs with."""
+    adopted: Collection[str] = ()
+    """Namespaces that somebody else made: a destroy leaves them."""
 
 
 class IstioCore(pulumi.ComponentResource):
@@ -47,7 +49,9 @@ class IstioCore(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mesh:index:IstioCore", name, None, opts)
 
-        own = namespace.make(name, args.settings.istio_namespace, self, args.settings)
+        own = namespace.make(
+            name, args.settings.istio_namespace, self, args.settings, adopted=args.adopted
+        )
         made = [*own, *_authority(name, args, pulumi.ResourceOptions(parent=self, depends_on=own))]
 
         parts = _umbrella if args.control_planes.own.release.is_umbrella else _charts

@@ -1,5 +1,6 @@
 """Node agents, which run on every node: istio-cni, and in ambient mode ztunnel."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import pulumi
@@ -18,6 +19,8 @@ class NodeAgentsArgs:
     settings: Settings
     control_plane: ControlPlane
     """The control plane that configures ztunnel; the agents are of its release."""
+    adopted: Collection[str] = ()
+    """Namespaces that somebody else made: a destroy leaves them."""
 
 
 class NodeAgents(pulumi.ComponentResource):
@@ -38,6 +41,7 @@ class NodeAgents(pulumi.ComponentResource):
                 args.settings.node_agents_namespace,
                 self,
                 args.settings,
+                adopted=args.adopted,
                 # The agents enter other pods' network namespaces, and mount folders of the node.
                 is_privileged=True,
             )

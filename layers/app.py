@@ -23,6 +23,7 @@ def deploy(settings: Settings, platform: Platform) -> pulumi.Output[str]:
         InjectedNamespaceArgs(
             settings=settings,
             namespace=settings.bookinfo_namespace,
+            adopted=platform.adopted,
             data_plane=settings.data_plane,
             revision=proxies.label,
             app_host=settings.bookinfo_host if settings.mode == "app" else None,

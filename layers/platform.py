@@ -1,6 +1,6 @@
 """The platform: CRDs, Istio's core, gateways, node agents, telemetry."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import pulumi
@@ -57,6 +57,8 @@ class Platform:
     """The address of every gateway, by its name."""
     kept_on_destroy: list[str] = field(default_factory=list)
     """CRDs that outlive the stack."""
+    adopted: Collection[str] = ()
+    """Namespaces of the stack that somebody else made."""
 
 
 def deploy(settings: Settings, control_planes: ControlPlanes, cluster: Cluster) -> Platform:
@@ -65,6 +67,7 @@ def deploy(settings: Settings, control_planes: ControlPlanes, cluster: Cluster) 
     running = running_mesh.look(cluster)
     platform_preflight.check(cluster, settings, control_planes, bundle, running)
     scaled_to_zero = running.scaled_to_zero_of(settings) if running else {}
+    adopted = running.there_before(settings) if running else frozenset()
 
     provider = clusters.provider(
         "cluster",
@@ -97,6 +100,7 @@ def deploy(settings: Settings, control_planes: ControlPlanes, cluster: Cluster) 
             cluster=cluster,
             scaled_to_zero=scaled_to_zero,
             drops_ca=running.drops_ca(settings) if running else False,
+            adopted=adopted,
         ),
         pulumi.ResourceOptions(
             provider=provider, depends_on=all_ready(crds.ready, gateway_api_crds.ready)
@@ -114,6 +118,7 @@ def deploy(settings: Settings, control_planes: ControlPlanes, cluster: Cluster) 
             proxies=control_planes.proxies(settings.gateway_revision),
             umbrella_services=core.gateways,
             scaled_to_zero=scaled_to_zero,
+            adopted=adopted,
         ),
         pulumi.ResourceOptions(provider=provider, depends_on=core.ready),
     )
@@ -121,7 +126,7 @@ def deploy(settings: Settings, control_planes: ControlPlanes, cluster: Cluster) 
     # Node agents follow the stack's own istiod: they are never newer.
     node_agents = NodeAgents(
         "node-agents",
-        NodeAgentsArgs(settings=settings, control_plane=control_planes.own),
+        NodeAgentsArgs(settings=settings, control_plane=control_planes.own, adopted=adopted),
         pulumi.ResourceOptions(provider=provider, depends_on=core.ready),
     )
 
@@ -145,6 +150,7 @@ def deploy(settings: Settings, control_planes: ControlPlanes, cluster: Cluster) 
         dashboards=telemetry.dashboards,
         addresses=gateways.addresses,
         kept_on_destroy=[*crds.kept, *gateway_api_crds.names],
+        adopted=adopted,
     )
     if settings.mode == "platform":  # else the application's namespace comes first (layers/app.py)
         MeshSecurity(
@@ -162,8 +168,10 @@ def of_another_stack(settings: Settings, cluster: Cluster) -> Platform:
     """Return the platform that an app stack uses, after checking that it is up."""
     contract = settings.platform_contract
     assert contract is not None  # noqa: S101 - an app stack's settings always have it
-    app_preflight.check(cluster, settings, contract)
+    running = running_mesh.look(cluster)
+    app_preflight.check(cluster, settings, contract, running)
     return Platform(
+        adopted=running.there_before(settings) if running else frozenset(),
         contract=contract,
         provider=clusters.provider(
             "cluster",

@@ -18,7 +18,7 @@ from mesh.istio import versions
 from mesh.istio.certificates import ROOTS
 from mesh.kubernetes import apis, ownership
 from mesh.kubernetes.client import connect, kubernetes_version
-from mesh.kubernetes.cluster import Cluster
+from mesh.kubernetes.cluster import Cluster, applies_server_side
 from mesh.settings.labels import INJECTION, REVISION, TAG
 from mesh.settings.revisions import DEFAULT
 from mesh.settings.schema import Settings
@@ -102,6 +102,8 @@ class RunningMesh:
     namespaces: dict[str, IstioObject]
     owners: dict[str, str | None]
     """The stack that owns each namespace, by its annotation; None without one."""
+    adopted: frozenset[str]
+    """Namespaces of a stack that somebody else made."""
     contexts: dict[str, str]
     """The kubeconfig context of each namespace's stack, if its config sets one."""
     hosts: dict[str, str]
@@ -130,6 +132,7 @@ class RunningMesh:
                 name: (live.annotations or {}).get(ownership.ANNOTATION)
                 for name, live in namespaces.items()
             },
+            adopted=frozenset(_noted(namespaces, ownership.ADOPTED)),
             contexts=_noted(namespaces, ownership.CONTEXT),
             hosts=_noted(namespaces, ownership.HOST),
             revision_by_namespace={
@@ -150,6 +153,16 @@ class RunningMesh:
                 for live in client.list(Deployment, namespace="*", labels={"istio": exists()})
                 if live.spec and live.spec.replicas == 0 and (found := _metadata(live))
             },
+        )
+
+    def there_before(self, settings: Settings) -> frozenset[str]:
+        """Return the stack's namespaces that somebody else made: a destroy must leave those."""
+        if not applies_server_side(self.kubernetes):
+            return frozenset()  # what the stack sets there couldn't be taken back
+        return frozenset(
+            name
+            for name in settings.namespaces
+            if name in self.adopted or (name in self.owners and self.owners[name] is None)
         )
 
     def drops_ca(self, settings: Settings) -> bool:

@@ -7,6 +7,8 @@ HOST = "mesh.pulumi.com/host"
 """The annotation with an app stack's host."""
 CONTEXT = "mesh.pulumi.com/context"
 """The annotation with the kubeconfig context of the stack's cluster."""
+ADOPTED = "mesh.pulumi.com/adopted"
+"""The annotation of a namespace that somebody else made: a destroy of the stack leaves it."""
 APP = {"mesh.pulumi.com/mode": "app"}
 """The label of an app stack's namespace: the platform's gateways accept its routes."""
 

@@ -22,8 +22,8 @@ def check(
         if foreign:
             pulumi.log.warn(
                 f"stack {ownership.stack()} adopts objects that it would create and the cluster "
-                "has: they are taken over in place, and a destroy of the stack removes them:\n"
-                + "\n".join(f"  - {each}" for each in foreign)
+                "has: they are taken over in place, and a destroy of the stack removes all but "
+                "namespaces:\n" + "\n".join(f"  - {each}" for each in foreign)
             )
         return
     refused = [each for each in foreign if not (settings.adopt and each in adoptable)]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pulumi
 
-from mesh.istio import running_mesh, versions
+from mesh.istio import versions
 from mesh.istio.running_mesh import RunningMesh
 from mesh.kubernetes import ownership
 from mesh.kubernetes.client import connect
@@ -23,9 +23,13 @@ OLDEST: tuple[tuple[str, str | None, tuple[int, int], str], ...] = (
 """Minimum Istio versions for settings of an app: key, value, oldest version, and reason."""
 
 
-def check(cluster: Cluster, settings: Settings, platform: PlatformContract) -> None:
+def check(
+    cluster: Cluster,
+    settings: Settings,
+    platform: PlatformContract,
+    running: RunningMesh | None,
+) -> None:
     """Refuse a platform that is down or too old, and a namespace or host that is taken."""
-    running = running_mesh.look(cluster)
     if running is None:
         return
     stack = ownership.stack()
@@ -108,7 +112,10 @@ def _taken(running: RunningMesh, settings: Settings) -> Iterator[str]:
     part = running.namespaces.get(settings.bookinfo_namespace)
     if part is not None and (owner := running.owner(part)) != ours:
         if settings.adopt and owner is None:
-            pulumi.log.warn(f"stack {ours} adopts {part}; a destroy of the stack removes it")
+            pulumi.log.warn(
+                f"stack {ours} adopts {part}; a destroy of the stack leaves it, and "
+                "takes back what the stack set there"
+            )
         else:
             yield f"{part}, of stack {owner}" if owner else str(part)
     for namespace, host in sorted(running.hosts.items()):

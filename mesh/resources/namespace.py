@@ -1,9 +1,9 @@
 """Namespaces of the stack: the only place that creates one, with its image pull Secret."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import pulumi
-from pulumi_kubernetes.core.v1 import Namespace, Secret
+from pulumi_kubernetes.core.v1 import Namespace, NamespacePatch, Secret
 
 from mesh.kubernetes import ownership, pod_security
 from mesh.resources import secrets
@@ -19,14 +19,17 @@ def make(
     *,
     labels: Mapping[str, str] | None = None,
     annotations: Mapping[str, str] | None = None,
+    adopted: Collection[str] = (),
     is_privileged: bool = False,
 ) -> list[pulumi.Resource]:
     """Register a namespace with the stack's annotations, and the pull Secret if there is one.
 
-    `is_privileged` is for pods that the stack's Pod Security Standard would refuse.
+    `is_privileged` is for pods that the stack's Pod Security Standard would refuse. Of a namespace
+    in `adopted`, which somebody else made, a destroy only takes back what the stack set.
     """
     level = "privileged" if is_privileged else settings.pod_security
-    own = Namespace(
+    is_adopted = namespace in adopted
+    own = (NamespacePatch if is_adopted else Namespace)(
         f"{name}-namespace",
         metadata={
             "name": namespace,
@@ -39,6 +42,7 @@ def make(
                 **settings.namespace_annotations,
                 **(annotations or {}),
                 **ownership.mark(settings.context),
+                **({ownership.ADOPTED: "true"} if is_adopted else {}),
             },
         },
         opts=pulumi.ResourceOptions(

@@ -1,5 +1,6 @@
 """A cluster that has an Istio already, and what a destroy leaves of it."""
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -60,6 +61,14 @@ def test_helms_istio_is_taken_over(taken: Checkout) -> None:
     assert "left by istiod: ConfigMap istio-ca-root-cert in default" in said
     assert "kept, because others" not in said
     assert taken.kubectl("get", "crds")["items"] == []
+    # helm's user made one of the two namespaces.
+    namespaces = {
+        each["metadata"]["name"]: each["metadata"]
+        for each in taken.kubectl("get", "namespaces")["items"]
+    }
+    assert "bookinfo" not in namespaces
+    kept = namespaces["istio-system"]
+    assert "mesh.pulumi.com" not in json.dumps([kept.get("labels"), kept.get("annotations")])
 
 
 def test_istioctls_istio_is_taken_over(taken: Checkout) -> None:

@@ -24,6 +24,7 @@ def running_mesh(**fields: Any) -> RunningMesh:
         "kubernetes": "v1.36.3",
         "namespaces": {},
         "owners": {},
+        "adopted": frozenset(),
         "contexts": {},
         "hosts": {},
         "revision_by_namespace": {},

@@ -10,7 +10,6 @@ from typing import Any
 import pulumi
 import pytest
 
-from mesh.istio import running_mesh
 from mesh.istio.running_mesh import IstioObject, RunningMesh
 from mesh.kubernetes.cluster import Cluster
 from mesh.preflight import app, existing_objects
@@ -79,11 +78,10 @@ def check(configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> Ca
         configure(mode="app", platformContract=json.dumps(CONTRACT), **overrides)
         monkeypatch.setattr(app, "connect", lambda _: contextlib.nullcontext())
         monkeypatch.setattr(existing_objects, "find", lambda *_: Foreign({}))
-        monkeypatch.setattr(running_mesh, "look", lambda _: found)
         stack = read_settings()
         assert stack.platform_contract is not None
         cluster = Cluster(kubeconfig=Path("/kubeconfig"), context="test")
-        app.check(cluster, stack, stack.platform_contract)
+        app.check(cluster, stack, stack.platform_contract, found)
 
     return check
 

@@ -2,13 +2,18 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pulumi
 import pytest
 
+from mesh.kubernetes import ownership
 from mesh.kubernetes.ownership import ANNOTATION
+from mesh.settings.schema import Settings
 from mesh.validation import config
-from tests.fakes.engine import RecordingEngine
+from tests.fakes.engine import RecordingEngine, run
+from tests.fakes.mesh import running_mesh
 
 TEAM = json.dumps({"team": "mesh", "cost-center": "4711"})
 NOTE = json.dumps({"example.com/owner": "Ann B."})
@@ -61,3 +66,27 @@ def test_what_is_not_the_stacks_to_set_is_refused(
         config.read_settings()
     assert f"mesh:namespace{setting}" in str(caught.value)
     assert rule in str(caught.value)
+
+
+def test_a_namespace_of_somebody_else_is_only_patched(release_dir: Path, tmp_path: Path) -> None:
+    """A destroy takes back what the stack set there, and leaves the namespace (istio#27063)."""
+    owners = {"istio-system": None, "bookinfo": "mesh/test", "other": None}
+    running = running_mesh(owners=owners, namespaces=dict.fromkeys(owners))
+    engine = RecordingEngine(running=running)
+
+    run(engine, tmp_path, slim=True, releaseDir=str(release_dir), adopt="true")
+
+    assert "Namespace/bookinfo-namespace" in engine.requests
+    assert "Namespace/istio-namespace" not in engine.requests
+    annotations = engine.inputs("NamespacePatch/istio-namespace")["metadata"]["annotations"]
+    assert annotations[ownership.ADOPTED] == "true"
+
+
+def test_it_stays_that_way_when_the_stack_has_marked_it() -> None:
+    """The mark says who made it, also when `adopt` is no longer set."""
+    own = running_mesh(owners={"bookinfo": "mesh/test"}, adopted=frozenset({"bookinfo"}))
+    settings = Settings.defaults()
+
+    assert own.there_before(settings) == {"bookinfo"}
+    assert replace(own, adopted=frozenset()).there_before(settings) == frozenset()
+    assert replace(own, kubernetes="v1.15.12").there_before(settings) == frozenset()

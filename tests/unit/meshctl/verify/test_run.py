@@ -108,6 +108,7 @@ def snapshot(**fields: Any) -> Snapshot:
         kubernetes="v1.36.3",
         namespaces={},
         owners={"istio-system": "mesh/test"},
+        adopted=frozenset(),
         contexts={},
         foreign_injection_labels={},
         hosts={},
