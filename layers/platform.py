@@ -10,6 +10,7 @@ from components.gateway_api_crds import GatewayAPICRDs, GatewayAPICRDsArgs
 from components.gateways import Gateways, GatewaysArgs
 from components.istio_core import IstioCore, IstioCoreArgs
 from components.istio_crds import IstioCRDs, IstioCRDsArgs
+from components.mesh_namespaces import MeshNamespaces, MeshNamespacesArgs
 from components.mesh_security import MeshSecurity, MeshSecurityArgs
 from components.node_agents import NodeAgents, NodeAgentsArgs
 from components.telemetry import Telemetry, TelemetryArgs
@@ -129,6 +130,16 @@ def deploy(settings: Settings, control_planes: ControlPlanes, cluster: Cluster) 
         NodeAgentsArgs(settings=settings, control_plane=control_planes.own, adopted=adopted),
         pulumi.ResourceOptions(provider=provider, depends_on=core.ready),
     )
+
+    if settings.mesh_namespaces:
+        # Pods that are created from now on get a sidecar: the injector answers.
+        MeshNamespaces(
+            "mesh-namespaces",
+            MeshNamespacesArgs(settings=settings, control_planes=control_planes),
+            pulumi.ResourceOptions(
+                provider=provider, depends_on=all_ready(core.ready, node_agents.ready)
+            ),
+        )
 
     telemetry = Telemetry(
         "telemetry",

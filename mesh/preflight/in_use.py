@@ -67,7 +67,8 @@ def users(
         if users := sorted(pod for injected_by, pod in pods if injected_by == revision):
             becomes = ", which becomes a tag," if revision in planes.names else ","
             yield f"revision {revision}{becomes} by the pods {shortened(users, SHOWN)}"
+    labelled = {*settings.namespaces, *settings.mesh_namespaces}  # the update labels them anew
     for label in sorted(gone.labels):
         for namespace, asked in sorted(running.revision_by_namespace.items()):
-            if asked == label and namespace not in settings.namespaces:
+            if asked == label and namespace not in labelled:
                 yield f"revision or tag {label}, by the label of namespace {namespace}"

@@ -35,6 +35,9 @@ def labels_of(settings: Settings, planes: ControlPlanes) -> Labels:
         labels = dict.fromkeys(settings.gateway_namespaces, gateways)
     if settings.injection == "auto" and settings.mode == "standalone":
         labels[settings.bookinfo_namespace] = planes.proxies(settings.bookinfo_revision).label
+    for namespace, wanted in settings.mesh_namespaces.items():
+        if wanted.injection == "auto":
+            labels[namespace] = planes.proxies(wanted.revision).label
     return labels
 
 

@@ -25,6 +25,7 @@ from mesh.preflight import (
     upgrades,
 )
 from mesh.preflight.refusal import refuse
+from mesh.settings.labels import INJECTION
 from mesh.settings.schema import Settings
 
 
@@ -92,6 +93,10 @@ def check(
         _missing_namespaces(settings, running),
     )
     refuse(
+        f"{cluster} has other namespaces than stack {stack} wants in its mesh",
+        _foreign_namespaces(settings, running),
+    )
+    refuse(
         f"{cluster} still uses what stack {stack} would remove",
         in_use.users(running, settings, planes, removed, pods),
         in_use.REMEDY,
@@ -119,6 +124,24 @@ def _missing_namespaces(settings: Settings, running: RunningMesh) -> Iterator[st
             yield (
                 f"there is no namespace {namespace}: `kubectl create namespace {namespace}`, or "
                 f"`pulumi config rm --path {key}`"
+            )
+
+
+def _foreign_namespaces(settings: Settings, running: RunningMesh) -> Iterator[str]:
+    """List namespaces of others that don't exist, or that a stack owns."""
+    for namespace, wanted in settings.mesh_namespaces.items():
+        foreign = running.foreign_injection_labels.get(namespace)
+        if namespace not in running.namespaces:
+            yield (
+                f"there is no namespace {namespace}: `kubectl create namespace {namespace}`, or "
+                f"`pulumi config rm --path meshNamespaces.{namespace}`"
+            )
+        elif owner := running.owners.get(namespace):
+            yield f"namespace {namespace} is of stack {owner}, which labels it itself"
+        elif wanted.injection == "auto" and foreign not in (None, "enabled"):
+            yield (
+                f"namespace {namespace} is labelled {INJECTION}={foreign} by somebody else: "
+                f"kubectl label namespace {namespace} {INJECTION}-"
             )
 
 

@@ -1,14 +1,26 @@
 """Data plane: how pods join the mesh, with the node agents, labels and annotations for it."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import AfterValidator
+
+from mesh.settings import revisions
+from mesh.settings.fields import Model
 from mesh.settings.labels import DATAPLANE_MODE, INJECT, INJECTION, REVISION
 
 Injection = Literal["auto", "manual", "ambient", "off"]
 NodeAgent = Literal["istio-cni", "ztunnel"]
 
 REDIRECTED_BY = "mesh.pulumi.com/redirected-by"
+
+
+class MeshNamespace(Model):
+    """How the pods of somebody else's namespace join the mesh."""
+
+    injection: Literal["auto", "ambient"] = "auto"
+    revision: Annotated[str, AfterValidator(revisions.name)] | None = None
+    """Revision or tag of its sidecars; None = the stack's revision."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from mesh.project import PROJECT
 from mesh.settings import app_names, revisions
 from mesh.settings.bookinfo_database import BookinfoDatabase, Database
 from mesh.settings.bookinfo_service import BookinfoService, ServiceName
-from mesh.settings.data_plane import DataPlane, Injection
+from mesh.settings.data_plane import DataPlane, Injection, MeshNamespace
 from mesh.settings.facts import APP, APP_ONLY, EVERY_MODE, PLATFORM, Facts, Mode, facts_of
 from mesh.settings.fields import (
     Annotations,
@@ -89,6 +89,10 @@ class Settings(Model):
     istio_namespace: Annotated[OwnNamespace, Facts(PLATFORM)]
     namespace_labels: Annotated[Json[Labels], Facts(EVERY_MODE)]
     namespace_annotations: Annotated[Json[Annotations], Facts(EVERY_MODE)]
+    mesh_namespaces: Annotated[
+        Json[dict[OwnNamespace, MeshNamespace]],
+        Facts(PLATFORM, before_1_5="label them istio-injection=enabled by hand"),
+    ]
     gateways: Annotated[
         Json[tuple[Gateway, ...]],
         Facts(PLATFORM, before_1_5="its chart has them: set values.istio.gateways"),

@@ -167,3 +167,33 @@ def test_back_at_the_defaults_all_is_as_before(deployed: Checkout, auto: Pods) -
     assert labels(deployed, "istio-system") == {}
     namespaces = deployed.kubectl("get", "namespaces")["items"]
     assert "istio-node-agents" not in {found["metadata"]["name"] for found in namespaces}
+
+
+def test_another_teams_namespace_joins_the_mesh_and_leaves(deployed: Checkout) -> None:
+    """Its label is the stack's, all else its team's: nothing of it goes with the label."""
+    with deployed.configured(meshNamespaces={"shop": {}}):
+        assert "there is no namespace shop: `kubectl create namespace shop`" in deployed.fails(
+            "preview"
+        )
+        deployed.shell(
+            "kubectl create namespace shop; kubectl label namespace shop team=shop; "
+            "kubectl create deployment web --image=plain -n shop"
+        )
+        try:
+            deployed.mesh("up")
+            assert deployed.changes("--refresh") == {}
+            assert labels(deployed, "shop") == {"team": "shop", "istio-injection": "enabled"}
+            restart = "rollout restart deployment/web -n shop"
+            assert restart in deployed.fails("verify"), "its pod is from before the label"
+            deployed.shell(
+                f"kubectl {restart}; kubectl rollout status deployment/web -n shop --timeout 60s"
+            )
+            deployed.mesh("verify")
+        except BaseException:
+            deployed.shell("kubectl delete namespace shop")
+            raise
+
+    deployed.mesh("up")
+    assert labels(deployed, "shop") == {"team": "shop"}
+    assert deployed.kubectl("get", "deployment", "web", "-n", "shop")
+    deployed.shell("kubectl delete namespace shop")

@@ -1,7 +1,8 @@
-"""Labels and annotations of namespaces that the stack sets by other settings."""
+"""Conflicts about namespaces: those of others, and labels that other settings decide."""
 
 from collections.abc import Iterator, Mapping
 
+from mesh.kubernetes.cluster import applies_server_side
 from mesh.settings import labels
 from mesh.settings.schema import Settings
 from mesh.validation.mistake import Mistake
@@ -21,7 +22,20 @@ RESERVED: Mapping[str, str] = {
 
 
 def conflicts(settings: Settings) -> Iterator[Mistake]:
-    """List keys that other settings decide."""
+    """List namespaces that can't join the mesh so, and keys that other settings decide."""
+    if settings.mesh_namespaces and not applies_server_side(settings.kube_version):
+        rule = "needs server-side apply, which this kubeVersion lacks"
+        yield Mistake(("meshNamespaces",), rule, settings.kube_version)
+    for name, wanted in settings.mesh_namespaces.items():
+        if name in settings.namespaces:
+            rule = "is a namespace of the stack's own: drop it"
+            yield Mistake(("meshNamespaces", name), rule)
+        if wanted.injection == "ambient" and not settings.data_plane.is_ambient:
+            rule = "needs mesh:injection ambient, which sets up the nodes"
+            yield Mistake(("meshNamespaces", name, "injection"), rule, wanted.injection)
+        if wanted.injection == "ambient" and wanted.revision is not None:
+            rule = "can't be set with injection ambient, which has no sidecars"
+            yield Mistake(("meshNamespaces", name, "revision"), rule, wanted.revision)
     given = {
         "namespaceLabels": settings.namespace_labels,
         "namespaceAnnotations": settings.namespace_annotations,

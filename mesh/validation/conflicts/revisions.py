@@ -33,14 +33,16 @@ def conflicts(settings: Settings) -> Iterator[Mistake]:
             )
         if tagged not in planes:
             yield Mistake(("revisionTags", tag), f"must be a revision; {known}", tagged)
-    uses = {
-        "gatewayRevision": settings.gateway_revision,
-        "bookinfoRevision": settings.bookinfo_revision,
+    uses: dict[tuple[str, ...], str | None] = {
+        ("gatewayRevision",): settings.gateway_revision,
+        ("bookinfoRevision",): settings.bookinfo_revision,
     }
-    for key, used in uses.items():
+    for name, wanted in settings.mesh_namespaces.items():
+        uses["meshNamespaces", name, "revision"] = wanted.revision
+    for path, used in uses.items():
         if used is not None and used not in planes and used not in tags:
             others = f", the tags are {', '.join(tags)}" if tags else ""
-            yield Mistake((key,), f"must be a revision or a tag; {known}{others}", used)
+            yield Mistake(path, f"must be a revision or a tag; {known}{others}", used)
     version, *others = planes.values()
     for other in others:
         if rule := versions.side_by_side(version, other):

@@ -267,6 +267,7 @@ STRINGS = {
 }
 PEM = "-----BEGIN X"
 OBJECTS: dict[str, Any] = {
+    "meshNamespaces": {"a": {}},
     "gatewayCertificates": {"a": {"tls.crt": PEM, "tls.key": PEM}},
     "cacerts": dict.fromkeys(("ca-cert.pem", "ca-key.pem", "cert-chain.pem", "root-cert.pem"), PEM),
     "mtlsByNamespace": {"shop": "strict"},
