@@ -67,7 +67,7 @@ class GatewayCertificates(pulumi.ComponentResource):
         self.register_outputs({})
 
     def of(self, namespace: str, gateway: Gateway) -> Ready:
-        """Return the certificates of a gateway: its listeners aren't programmed without them."""
+        """Return the certificates of a gateway."""
         made = [self._made.get((namespace, name)) for name in gateway.credential_names]
         return pulumi.Output.from_input([each for each in made if each])
 

@@ -91,7 +91,10 @@ class Gateways(pulumi.ComponentResource):
         for gateway in args.settings.gateways:
             namespace = args.settings.namespace_of(gateway)
             needed = [namespaces[namespace].ready] if namespace in namespaces else []
-            needed += [certificates.of(namespace, gateway)] if certificates else []
+            # A listener of the Gateway API isn't programmed without its certificate. A gateway of
+            # the chart comes first: an ACME server may ask it before it issues one.
+            if certificates and args.settings.routing_api == "gateway-api":
+                needed.append(certificates.of(namespace, gateway))
             # Named after the gateway, not its place in the list, which may change.
             address, ready = (_from_core if gateway.name in args.umbrella_services else make)(
                 gateway,
@@ -102,7 +105,10 @@ class Gateways(pulumi.ComponentResource):
             readies.append(ready)
 
         ingress = args.settings.ingress
-        self.addresses = pulumi.Output.all(**addresses)
+        # Without arguments, all() gives a list.
+        self.addresses = (
+            pulumi.Output.all(**addresses) if addresses else pulumi.Output.from_input({})
+        )
         self.address = addresses[ingress.name] if ingress else pulumi.Output.from_input(NO_ADDRESS)
         self.ready = all_ready(*readies, *([certificates.ready] if certificates else []))
         self.register_outputs({"address": self.address, "addresses": self.addresses})

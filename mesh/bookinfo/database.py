@@ -20,10 +20,10 @@ def variables(settings: Settings, service: Microservice) -> dict[str, str]:
     database, found = settings.bookinfo_database, dict(service.env)
     if database is None:
         return found
-    if URL in found:
+    if URL in found and settings.bookinfo_mongodb_password is None:
         found[URL] = database.mongodb_url(None)
-        if settings.bookinfo_mongodb_password is not None:
-            del found[URL]  # from the Secret
+    elif URL in found:
+        del found[URL]  # it is in the Secret
     if "MYSQL_DB_HOST" in found:
         found["MYSQL_DB_HOST"] = database.host
         found["MYSQL_DB_PORT"] = str(database.port_of("mysql"))

@@ -138,9 +138,10 @@ def is_gke(settings: Settings) -> bool:
 
 
 def sets_cni(settings: Settings, key: str) -> bool:
-    """Return whether the stack's raw values set a value of istio-cni, such as cniBinDir."""
+    """Return whether the stack's raw values set a value of istio-cni, or its platform."""
     raw = settings.values.cni
-    return key in raw or key in (raw.get(CNI_PREFIX) or {})
+    has_platform = bool((raw.get("global") or {}).get("platform"))
+    return has_platform or key in raw or key in (raw.get(CNI_PREFIX) or {})
 
 
 def raw_node_agent_values(settings: Settings) -> dict[NodeAgent, dict[str, Any]]:

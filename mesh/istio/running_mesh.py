@@ -87,6 +87,11 @@ class IstioObject:
     roots: tuple[str, ...] = ()
     """The fingerprints of the root certificates that the stack gave an istiod."""
 
+    @property
+    def is_pulumis(self) -> bool:
+        """Whether a Pulumi program made it or set fields of it."""
+        return any(manager.startswith(PULUMI) for manager in self.managers)
+
     def __str__(self) -> str:
         """Return its kind, name, namespace and managers, for messages."""
         place = f" in namespace {self.namespace}" if self.namespace else ""
@@ -159,10 +164,12 @@ class RunningMesh:
         """Return the stack's namespaces that somebody else made: a destroy must leave those."""
         if not applies_server_side(self.kubernetes):
             return frozenset()  # what the stack sets there couldn't be taken back
+        found = {name: self.namespaces.get(name) for name in settings.namespaces}
         return frozenset(
             name
-            for name in settings.namespaces
-            if name in self.adopted or (name in self.owners and self.owners[name] is None)
+            for name, part in found.items()
+            if name in self.adopted
+            or (part and self.owners.get(name) is None and not part.is_pulumis)
         )
 
     def drops_ca(self, settings: Settings) -> bool:

@@ -28,10 +28,9 @@ class ServerCertificate:
         """List what is wrong with it, for a host and at a time."""
         if not self.key_fits:
             yield "has a certificate and a key that don't belong together"
-        if not self.dns_names:
-            yield "has a certificate without a DNS name (subjectAltName), which clients refuse"
-        elif host is not None and not self.covers(host):
-            yield f"has a certificate for {', '.join(self.dns_names)}, not for {host}"
+        if host is not None and not self.covers(host):
+            names = ", ".join(self.dns_names) or "no DNS name (subjectAltName)"
+            yield f"has a certificate for {names}, not for {host}"
         if self.not_after < now:
             yield f"has a certificate that ended on {self.not_after:%Y-%m-%d %H:%M} UTC"
         elif self.not_before > now:
@@ -41,8 +40,7 @@ class ServerCertificate:
         """Return when it ends, if that is within 30 days; None for one that has ended."""
         if not now <= self.not_after < now + SOON:
             return None
-        days = (self.not_after - now).days
-        return f"ends on {self.not_after:%Y-%m-%d %H:%M} UTC, in {days} days"
+        return f"ends on {self.not_after:%Y-%m-%d %H:%M} UTC, within {SOON.days} days"
 
 
 def read(chain: str, key: str) -> ServerCertificate:
@@ -51,29 +49,38 @@ def read(chain: str, key: str) -> ServerCertificate:
     Raises ValueError when either can't be read, with the reason.
     """
     # 0.1 s, and most stacks have no certificate.
-    from cryptography import x509  # noqa: PLC0415
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
 
-    block = CERTIFICATE.search(chain)
-    if block is None:
-        raise ValueError("holds no certificate in PEM")
-    try:
-        certificate = x509.load_pem_x509_certificate(block[0].encode())
-    except ValueError as error:
-        raise ValueError(f"holds a certificate that can't be read: {error}") from error
+    certificate, *_ = certificates(chain)
     try:
         private = serialization.load_pem_private_key(key.encode(), password=None)
+        der = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        own = private.public_key().public_bytes(*der)
+        return _facts(certificate, key_fits=own == certificate.public_key().public_bytes(*der))
     except TypeError as error:
         raise ValueError("has a key with a passphrase, which istiod can't enter") from error
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise ValueError("has a key that can't be read") from error
-    der = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    fits = private.public_key().public_bytes(*der) == certificate.public_key().public_bytes(*der)
-    return _facts(certificate, key_fits=fits)
+
+
+def certificates(chain: str) -> list[Any]:
+    """Read all certificates in PEM. Raises ValueError when there is none, or a broken one."""
+    from cryptography import x509  # noqa: PLC0415
+
+    if CERTIFICATE.search(chain) is None:
+        raise ValueError("holds no certificate in PEM")
+    try:
+        return x509.load_pem_x509_certificates(chain.encode())
+    except ValueError as error:
+        raise ValueError(f"holds a certificate that can't be read: {error}") from error
 
 
 def served(certificate: bytes) -> ServerCertificate:
-    """Read a certificate in DER from a handshake, which proves that the server has its key."""
+    """Read a certificate in DER from a handshake, which proves that the server has its key.
+
+    Raises ValueError when it can't be read.
+    """
     from cryptography import x509  # noqa: PLC0415
 
     return _facts(x509.load_der_x509_certificate(certificate), key_fits=True)

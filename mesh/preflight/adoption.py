@@ -16,6 +16,11 @@ def check(
     cluster: Cluster, running: RunningMesh, settings: Settings, planes: ControlPlanes
 ) -> None:
     """Refuse objects that the stack doesn't own, unless `adopt` is set and they can be adopted."""
+    refuse(
+        f"{cluster} has namespaces that stack {ownership.stack()} wants, which a Pulumi program "
+        "made and no stack has marked",
+        _unmarked(running, settings),
+    )
     foreign = list(_foreign(running, settings))
     adoptable = [each for each in foreign if _can_be_adopted(each, running, settings, planes)]
     if settings.adopt and len(adoptable) == len(foreign):
@@ -49,6 +54,22 @@ def warn_of_istioctl(running: RunningMesh) -> None:
             "istioctl still owns fields of adopted objects, and may have created others: "
             "`python -m meshctl handover` lists them, and with --yes takes them over"
         )
+
+
+def _unmarked(running: RunningMesh, settings: Settings) -> Iterator[str]:
+    """List namespaces that may be this stack's or another program's: one of both would be wrong.
+
+    This stack's own must not be adopted: its state has it, and Pulumi would delete it.
+    """
+    for name in settings.namespaces:
+        part = running.namespaces.get(name)
+        is_unmarked = running.owners.get(name) is None and name not in running.adopted
+        if part and part.is_pulumis and is_unmarked:
+            yield (
+                f"{part}: if this stack made it, kubectl annotate namespace {name} "
+                f"{ownership.ANNOTATION}={ownership.stack()}; if somebody else did, kubectl "
+                f"annotate namespace {name} {ownership.ADOPTED}=true"
+            )
 
 
 def _foreign(running: RunningMesh, settings: Settings) -> Iterator[IstioObject]:

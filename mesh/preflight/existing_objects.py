@@ -36,7 +36,9 @@ IN_NAMESPACES = (
     (f"security.{ISTIO}/v1", "PeerAuthentication", "peerauthentications"),
     (f"networking.{ISTIO}/v1", "DestinationRule", "destinationrules"),
     (f"networking.{ISTIO}/v1", "Gateway", "gateways"),
+    (f"networking.{ISTIO}/v1", "ServiceEntry", "serviceentries"),
     (f"networking.{ISTIO}/v1", "VirtualService", "virtualservices"),
+    ("cert-manager.io/v1", "Certificate", "certificates"),
     (f"telemetry.{ISTIO}/v1", "Telemetry", "telemetries"),
 )
 """Kinds of objects that stacks create in namespaces: API, kind, and plural."""

@@ -17,6 +17,8 @@ from mesh.settings.schema import Settings
 
 CERT_MANAGER = "certificates.cert-manager.io"
 """The CRD that cert-manager is known by."""
+FILES = ("tls.crt", "tls.key", "ca.crt", "cert", "key", "cacert")
+"""Keys of a Secret that istiod reads; cert-manager may put key stores beside them."""
 FORBIDDEN = 403
 NOT_FOUND = 404
 
@@ -33,7 +35,7 @@ class Wanted:
     host: str | None
     """Host that it must be valid for; None for those of others."""
     comes_with_namespace: bool = False
-    """Whether nobody could have put it there: the namespace comes with this update."""
+    """Whether its namespace is new: nobody could have put the Secret there."""
 
     def __str__(self) -> str:
         return f"Secret {self.namespace}/{self.name}, for {self.place},"
@@ -51,6 +53,7 @@ def refusals(
                 continue
             if tls.issuer is not None:
                 yield from _issuer(client, place)
+                yield from _own(client, settings, namespace, tls.credential_name, place)
             elif tls.credential_name not in settings.gateway_certificates:
                 wanted = Wanted(
                     namespace=namespace,
@@ -61,6 +64,20 @@ def refusals(
                     comes_with_namespace=namespace not in running.namespaces,
                 )
                 yield from _secret(client, settings, wanted, warnings)
+
+    own, ingress = settings.bookinfo_credential_name, settings.ingress
+    is_theirs = own not in settings.gateway_certificates
+    if settings.mode == "standalone" and own and ingress and is_theirs:
+        port = ingress.https_port
+        wanted = Wanted(
+            namespace=settings.namespace_of(ingress),
+            name=own,
+            mode=port.tls.mode if port and port.tls else "SIMPLE",
+            place="bookinfoCredentialName",
+            host=settings.bookinfo_host,
+            comes_with_namespace=settings.namespace_of(ingress) not in running.namespaces,
+        )
+        yield from _secret(client, settings, wanted, warnings)
 
 
 def refusals_of_app(client: Client, settings: Settings, warnings: list[str]) -> Iterator[str]:
@@ -96,6 +113,29 @@ def _issuer(client: Client, place: str) -> Iterator[str]:
             raise
 
 
+def _own(
+    client: Client, settings: Settings, namespace: str, name: str, place: str
+) -> Iterator[str]:
+    """Refuse to issue a certificate into a Secret that the update would delete afterwards."""
+    try:
+        secret = client.get(Secret, name, namespace=namespace)
+    except ApiError as error:
+        if error.status.code in (FORBIDDEN, NOT_FOUND):
+            return
+        raise
+    if _is_own(secret) and name not in settings.gateway_certificates:
+        yield (
+            f"Secret {namespace}/{name}, for {place}, is this stack's own, and the update would "
+            "delete it after cert-manager has written into it: use another credentialName"
+        )
+
+
+def _is_own(secret: Secret) -> bool:
+    metadata = secret.metadata
+    annotations = (metadata.annotations if metadata else None) or {}
+    return annotations.get(ownership.ANNOTATION) == ownership.stack()
+
+
 def _secret(
     client: Client, settings: Settings, wanted: Wanted, warnings: list[str]
 ) -> Iterator[str]:
@@ -113,15 +153,15 @@ def _secret(
         else:  # a Gateway of the Gateway API isn't programmed before
             yield message
         return
-    metadata = secret.metadata
-    if metadata and (metadata.annotations or {}).get(ownership.ANNOTATION) == ownership.stack():
+    if _is_own(secret):
         yield (
             f"{wanted} is this stack's own, and the update would delete it: keep {wanted.name} in "
             "gatewayCertificates, or put your own Secret there under another name"
         )
         return
     try:
-        files = {name: _text(value) for name, value in (secret.data or {}).items()}
+        data = secret.data or {}
+        files = {name: _text(data[name]) for name in FILES if name in data}
         for fault in _faults(files, wanted, warnings):
             yield f"{wanted} {fault}"
     except ValueError as error:
@@ -166,4 +206,4 @@ def _text(value: str) -> str:
     try:
         return base64.b64decode(value).decode()
     except (binascii.Error, UnicodeDecodeError) as error:
-        raise ValueError("holds something else than a certificate and a key in PEM") from error
+        raise ValueError("holds a certificate or a key that isn't PEM") from error

@@ -63,26 +63,29 @@ def gateway_certificate(settings: Settings, name: str) -> Data:
 
 def database_secret(settings: Settings) -> Data | None:
     """Return the data of the Secret with the password of Bookinfo's database; None without one."""
-    text, database = _database_password(settings), settings.bookinfo_database
+    text = _database_text(settings)
     if text is None or settings.bookinfo_ratings is None:
         return None
-    if settings.bookinfo_ratings == "mongodb" and database is not None:
-        text = database.mongodb_url(text)
     _, key = DATABASES[settings.bookinfo_ratings]
     return pulumi.Output.secret({key: _base64(text)})
 
 
-def _database_password(settings: Settings) -> str | None:
+def _database_text(settings: Settings) -> str | None:
+    """Return what the Secret holds: MySQL's password, or MongoDB's URL with the password in it."""
     given = settings.bookinfo_mysql_password or settings.bookinfo_mongodb_password
-    return given.get_secret_value() if given else None
+    if given is None:
+        return None
+    if settings.bookinfo_ratings == "mongodb" and settings.bookinfo_database is not None:
+        return settings.bookinfo_database.mongodb_url(given.get_secret_value())
+    return given.get_secret_value()
 
 
 def password_mark(settings: Settings) -> dict[str, str]:
-    """Return an annotation that changes with the password, and so restarts the pods that read it.
+    """Return an annotation that changes with the Secret, and so restarts the pods that read it.
 
     The hash is slow and salted: anybody who can read the pods could guess the password otherwise.
     """
-    password = _database_password(settings)
+    password = _database_text(settings)
     if password is None or settings.bookinfo_ratings is None:
         return {}
     name, _ = DATABASES[settings.bookinfo_ratings]

@@ -45,6 +45,7 @@ BY_DIRECTION = {
 
 # A Service's name is a DNS label (RFC 1035); helm's limit for a release's name is 53 characters.
 NAME = re.compile(r"[a-z]([-a-z0-9]{0,51}[a-z0-9])?")
+DNS_NAME = re.compile(r"(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+")
 PORT_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
@@ -99,6 +100,12 @@ def _target_port(value: int) -> int:
     return value
 
 
+def _dns_name(value: str) -> str:
+    if not DNS_NAME.fullmatch(value):
+        raise ValueError("must be a DNS name in lower case, such as example.com or *.example.com")
+    return value
+
+
 def _credential(value: str) -> str:
     if value.endswith(CA_SUFFIX):
         raise ValueError(
@@ -111,7 +118,8 @@ def _credential(value: str) -> str:
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 TLSMode = Literal["SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL", "PASSTHROUGH"]
 """Mode of TLS at a gateway, as in Istio's Gateway."""
-TLSVersion = Literal["TLSV1_0", "TLSV1_1", "TLSV1_2", "TLSV1_3"]
+TLSVersion = Literal["TLSV1_2", "TLSV1_3"]
+"""Versions for which Istio's gateways have ciphers by default."""
 CredentialName = Annotated[Name, AfterValidator(_credential)]
 
 
@@ -120,7 +128,7 @@ class Issuer(Model):
 
     name: Name
     kind: Literal["Issuer", "ClusterIssuer"] = "ClusterIssuer"
-    dns_names: tuple[str, ...] = ()
+    dns_names: tuple[Annotated[str, AfterValidator(_dns_name)], ...] = ()
     """Host names in the certificate; none = Bookinfo's host."""
 
 

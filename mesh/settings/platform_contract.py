@@ -14,7 +14,7 @@ from mesh.settings.revisions import Choice
 OUTPUT = "platformContract"
 """Output of a platform stack that holds the contract."""
 CONTRACT = 1
-"""Version of the contract's schema; increase it when a field changes."""
+"""Version of the contract's schema; increase it when a field changes its meaning, or goes."""
 
 
 class Part(Model):

@@ -1,4 +1,4 @@
-"""Secrets that a stack may set: registry credentials, and a certificate authority."""
+"""Secrets that a stack may set: registry credentials, certificates, an authority."""
 
 from typing import Annotated
 
@@ -64,4 +64,10 @@ class GatewayCertificate(BaseModel):
         Raises ValueError when the certificate or its key can't be read.
         """
         chain, key = self.tls_crt.get_secret_value(), self.tls_key.get_secret_value()
+        authority = self.ca_crt.get_secret_value() if self.ca_crt else None
+        if authority not in (None, ENCRYPTED):
+            try:
+                server_certificate.certificates(authority)
+            except ValueError as error:
+                raise ValueError(f"{error} (ca.crt)") from error
         return None if ENCRYPTED in (chain, key) else server_certificate.read(chain, key)

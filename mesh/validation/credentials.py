@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from mesh import redaction
@@ -36,7 +37,10 @@ def conflicts(settings: Settings) -> Iterator[Mistake]:
         yield from _walk(("gateways", index, "values"), gateway.values)
         yield from _forms(("gateways", index, "annotations"), gateway.annotations)
     for name, own in settings.bookinfo_services.items():
-        yield from _walk(("bookinfoServices", name, "env"), own.env)
+        for mistake in _walk(("bookinfoServices", name, "env"), own.env):
+            yield replace(mistake, rule=f"{OPEN}: bookinfoServices keeps no secrets, drop it")
+    yield from _forms(("namespaceLabels",), dict(settings.namespace_labels))
+    yield from _forms(("namespaceAnnotations",), dict(settings.namespace_annotations))
     for service, plan in settings.traffic_plan.items():
         yield from _forms(("trafficPlan", service), plan.model_dump(by_alias=True))
 

@@ -22,19 +22,22 @@ def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
         service = services.get(f"{settings.namespace_of(gateway)}/{name}")
         address = address_of(service) if service else ""
         for port in gateway.ports or ():
-            if port.is_https and address:
-                yield _port(settings, gateway, port, address)
+            for host in _hosts(snapshot, settings, gateway) if port.is_https and address else ():
+                yield _port(settings, gateway, port, address, host)
 
 
-def _port(settings: Settings, gateway: Gateway, port: Port, address: str) -> Finding:
-    host = _host(settings, port)
+def _port(
+    settings: Settings, gateway: Gateway, port: Port, address: str, host: str | None
+) -> Finding:
     at = f"{address}:{port.port}"
     status: Status = "ok"
     remedy = ""
     try:
         certificate = server_certificate.served(_handshake(address, port.port, host))
-    except ssl.SSLError as error:
-        status, found = "wrong", f"no TLS at {at}: {error.reason or error}"
+    except (ssl.SSLError, ConnectionResetError, ValueError) as error:
+        # Envoy resets a connection for whose host it has no certificate.
+        why = getattr(error, "reason", None) or error
+        status, found = "wrong", f"no TLS for {host or 'any host'} at {at}: {why}"
         name = port.tls.credential_name if port.tls else ""
         namespace = settings.namespace_of(gateway)
         remedy = f"kubectl get secret {name} -n {namespace}; istioctl analyze -n {namespace}"
@@ -53,11 +56,19 @@ def _port(settings: Settings, gateway: Gateway, port: Port, address: str) -> Fin
     return Finding(check="https", subject=subject, status=status, found=found, remedy=remedy)
 
 
-def _host(settings: Settings, port: Port) -> str | None:
-    """Return the host to ask for; None for a port whose hosts the stack doesn't know."""
-    credential = port.tls.credential_name if port.tls else None
-    known = settings.mode == "standalone" and credential == settings.bookinfo_credential
-    return settings.bookinfo_host if known else None
+def _hosts(snapshot: Snapshot, settings: Settings, gateway: Gateway) -> list[str | None]:
+    """List the hosts to ask a gateway for: Bookinfo's, or those of a platform's app stacks.
+
+    A listener of the Gateway API answers without a host, Istio's only for those that it knows.
+    """
+    known: list[str | None] = []
+    if gateway is settings.ingress:
+        known += (
+            [settings.bookinfo_host]
+            if settings.mode == "standalone"
+            else sorted(snapshot.mesh.hosts.values())
+        )
+    return known or ([None] if settings.routing_api == "gateway-api" else [])
 
 
 def _handshake(address: str, port: int, host: str | None) -> bytes:

@@ -59,7 +59,10 @@ def _chart(client: httpx2.Client, name: str, version: str) -> bytes:
     manifest = answer.raise_for_status()
     if (digest := manifest.headers.get("Docker-Content-Digest")) is not None:
         _verify(manifest.content, digest, manifest.url)
-    layers: list[dict[str, Any]] = manifest.json().get("layers") or []
+    try:
+        layers: list[dict[str, Any]] = manifest.json().get("layers") or []
+    except ValueError as error:  # such as a proxy's page
+        raise httpx2.DecodingError(f"{manifest.url} is no manifest") from error
     layer = next((each for each in layers if each.get("mediaType") == CHART), None)
     if layer is None:
         raise ToolchainError(f"{manifest.url} has no Helm chart, so it isn't used")
@@ -82,8 +85,12 @@ def _token(client: httpx2.Client, refused: httpx2.Response) -> str:
     asked = dict(re.findall(r'(\w+)="([^"]*)"', refused.headers.get("WWW-Authenticate", "")))
     if "realm" not in asked:
         refused.raise_for_status()
-    answer = client.get(asked.pop("realm"), params=asked).raise_for_status().json()
-    return answer.get("token") or answer["access_token"]
+    answer = client.get(asked.pop("realm"), params=asked).raise_for_status()
+    try:
+        told = answer.json()
+        return told.get("token") or told["access_token"]
+    except (ValueError, KeyError) as error:
+        raise httpx2.DecodingError(f"{answer.url} gives no token") from error
 
 
 def _verify(content: bytes, digest: str, url: httpx2.URL) -> None:

@@ -18,8 +18,12 @@ def conflicts(settings: Settings) -> Iterator[Mistake]:
     databases = {"mongodb": "mongodb", "mysqldb": "mysql"}
     for name, service in settings.bookinfo_services.items():
         database = databases.get(name)
-        if database and settings.bookinfo_ratings != database:
-            rule = f"isn't deployed without mesh:bookinfoRatings {database}"
+        is_there = settings.bookinfo_ratings == database and settings.bookinfo_database is None
+        if database and not is_there:
+            rule = (
+                f"isn't deployed without mesh:bookinfoRatings {database}, nor with "
+                "mesh:bookinfoDatabase"
+            )
             yield Mistake(("bookinfoServices", name), rule)
         if database and service.replicas is not None:
             rule = "can't be set for a database: each pod would have data of its own"
@@ -48,7 +52,14 @@ def _database(settings: Settings) -> Iterator[Mistake]:
     if database is not None and ratings is None:
         rule = "needs mesh:bookinfoRatings, mongodb or mysql"
         yield Mistake(("bookinfoDatabase", "host"), rule, database.host)
-    if settings.bookinfo_mongodb_password is None:
+    password = settings.bookinfo_mongodb_password
+    if database is not None and ratings == "mysql" and "name" in database.model_fields_set:
+        rule = "can't be set for mysql, whose database is always test"
+        yield Mistake(("bookinfoDatabase", "name"), rule, database.name)
+    if database is not None and ratings == "mongodb" and database.user and password is None:
+        rule = "needs its password: pulumi config set --secret bookinfoMongodbPassword"
+        yield Mistake(("bookinfoDatabase", "user"), rule, database.user)
+    if password is None:
         return
     if ratings != "mongodb" or database is None or database.user is None:
         yield Mistake(

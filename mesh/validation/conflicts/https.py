@@ -17,6 +17,7 @@ def conflicts(settings: Settings) -> Iterator[Mistake]:
         for number, port in enumerate(gateway.ports or ()):
             for mistake in _port(settings, gateway, port):
                 yield mistake.below("gateways", index, "ports", number)
+    yield from _issuers(settings)
     yield from _certificates(settings)
     yield from _bookinfo(settings)
 
@@ -30,14 +31,17 @@ def ending(settings: Settings) -> Iterator[str]:
 
 
 def idle_ports(settings: Settings) -> Iterator[str]:
-    """List warnings about ports for HTTPS without a certificate, on which nothing answers."""
+    """List warnings about ports for HTTPS on which the stack itself serves nothing."""
+    bookinfos = settings.ingress.https_port if settings.ingress else None
     for gateway in settings.gateways:
         for port in gateway.ports or ():
+            at = f"port {port.name} of gateway {gateway.name}"
             if port.tls is None and port.name.partition("-")[0] in ("https", "tls"):
+                yield f"{at} has no tls, so nothing is served there: set it, or drop the port"
+            elif port.is_https and port is not bookinfos and settings.routing_api == "istio":
                 yield (
-                    f"port {port.name} of gateway {gateway.name} has no tls: the stack answers "
-                    "nothing there, and connections are reset, unless other Gateway objects use "
-                    "it; set its tls, or drop the port (docs/https.md)"
+                    f"{at} is only for Gateway objects of others: Bookinfo uses the first port "
+                    "with a certificate, of the first ingress gateway"
                 )
 
 
@@ -59,6 +63,9 @@ def _port(settings: Settings, gateway: Gateway, port: Port) -> Iterator[Mistake]
             f"targetPort {gateway.https_port.port}, or routingApi gateway-api"
         )
         yield Mistake(("httpsRedirect",), rule, gateway.https_port.port)
+    elif port.https_redirect and port.name != gateway.redirects:
+        rule = "is for the gateway's first port with plain HTTP, which Bookinfo is reached by"
+        yield Mistake(("httpsRedirect",), rule, port.name)
     if port.tls is None:
         return
     for mistake in _tls(settings, port.tls):
@@ -94,6 +101,9 @@ def _tls(settings: Settings, tls: TLS) -> Iterator[Mistake]:
     if tls.issuer is not None and given is not None:
         rule = f"can't be set: mesh:gatewayCertificates has {tls.credential_name} already"
         yield Mistake(("issuer",), rule, tls.issuer.name)
+    if tls.issuer is not None and tls.mode != "SIMPLE":
+        rule = f"can't be set with mode {tls.mode}: cert-manager's ca.crt isn't your clients' CA"
+        yield Mistake(("issuer",), rule, tls.issuer.name)
     if tls.issuer is not None and not tls.issuer.dns_names and settings.mode == "platform":
         yield Mistake(
             ("issuer", "dnsNames"),
@@ -109,22 +119,57 @@ def _tls(settings: Settings, tls: TLS) -> Iterator[Mistake]:
         )
 
 
+def _issuers(settings: Settings) -> Iterator[Mistake]:
+    """List Secrets that two ports want from different issuers, or one of them from none."""
+    first: dict[tuple[str, str], TLS] = {}
+    for index, gateway in enumerate(settings.gateways):
+        for number, port in enumerate(gateway.ports or ()):
+            if port.tls is None or port.tls.credential_name is None:
+                continue
+            key = settings.namespace_of(gateway), port.tls.credential_name
+            if first.setdefault(key, port.tls).issuer != port.tls.issuer:
+                rule = f"must be that of the other port with credentialName {key[1]}"
+                yield Mistake(("gateways", index, "ports", number, "tls", "issuer"), rule)
+
+
 def _certificates(settings: Settings) -> Iterator[Mistake]:
     used = {name for gateway in settings.gateways for name in gateway.credential_names}
     for name, given in settings.gateway_certificates.items():
         path = ("gatewayCertificates", name)
-        if settings.mode == "standalone" and name not in {*used, settings.bookinfo_credential_name}:
-            rule = "is named by no port of gateways: set its tls.credentialName, or drop it"
-            yield Mistake(path, rule)
         try:
             certificate = given.read()
         except ValueError as error:
             yield Mistake(path, str(error))
             continue
+        is_idle = name not in {*used, settings.bookinfo_credential_name}
+        if settings.mode == "standalone" and certificate and is_idle:
+            rule = (
+                "is named by no tls.credentialName of gateways, nor by bookinfoCredentialName: "
+                "name it in one of them, or drop it"
+            )
+            yield Mistake(path, rule)
         is_bookinfos = settings.mode == "standalone" and name == settings.bookinfo_credential
         host = settings.bookinfo_host if is_bookinfos else None
         for fault in certificate.faults(host, server_certificate.now()) if certificate else ():
             yield Mistake(path, fault)
+
+
+def _served(settings: Settings) -> Iterator[Mistake]:
+    """List conflicts of Bookinfo's host with issued names, and with the clients' CA."""
+    ingress, own = settings.ingress, settings.bookinfo_credential_name
+    port = ingress.https_port if ingress else None
+    if ingress is None or port is None or port.tls is None:
+        return
+    tls, host = port.tls, settings.bookinfo_host
+    if tls.issuer and not own and not server_certificate.covers(settings.dns_names_of(tls), host):
+        number = (ingress.ports or ()).index(port)
+        path = ("gateways", settings.gateways.index(ingress), "ports", number, "tls", "issuer")
+        rule = f"must hold bookinfoHost, {host}"
+        yield Mistake((*path, "dnsNames"), rule, list(tls.issuer.dns_names))
+    given = settings.gateway_certificates.get(own or "")
+    if own and given is not None and given.ca_crt is None and tls.mode != "SIMPLE":
+        rule = f"must be set: the gateway's port has tls.mode {tls.mode}"
+        yield Mistake(("gatewayCertificates", own, "ca.crt"), rule)
 
 
 def _bookinfo(settings: Settings) -> Iterator[Mistake]:
@@ -132,6 +177,8 @@ def _bookinfo(settings: Settings) -> Iterator[Mistake]:
     own = settings.bookinfo_credential_name
     if settings.mode == "platform":
         return
+    if settings.mode == "standalone":
+        yield from _served(settings)
     if own and settings.routing_api == "gateway-api":
         rule = "can't be set with routingApi gateway-api: the listener has the certificate"
         yield Mistake(("bookinfoCredentialName",), rule, own)

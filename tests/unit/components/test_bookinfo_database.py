@@ -101,6 +101,23 @@ def test_mysql(run_program: Run) -> None:
             {"bookinfoMongodbPassword": PASSWORD, "concealed": "bookinfoMongodbPassword"},
             "bookinfoMongodbPassword: needs mesh:bookinfoRatings mongodb and mesh:bookinfoDatabase",
         ),
+        ({"bookinfoDatabase": MONGO}, "bookinfoDatabase.user: needs its password"),
+        (
+            {
+                "bookinfoRatings": "mysql",
+                "bookinfoDatabase": {"host": "m.test", "name": "x"},
+                "bookinfoMysqlPassword": PASSWORD,
+                "concealed": "bookinfoMysqlPassword",
+            },
+            "bookinfoDatabase.name: can't be set for mysql, whose database is always test",
+        ),
+        (
+            {
+                "bookinfoDatabase": {"host": "m.test"},
+                "bookinfoServices": {"mongodb": {}},
+            },
+            "mongodb: isn't deployed without mesh:bookinfoRatings mongodb, nor with",
+        ),
         (
             {"bookinfoMongodbPassword": PASSWORD, "bookinfoDatabase": MONGO},
             "then pulumi config set --secret bookinfoMongodbPassword",
@@ -120,3 +137,19 @@ def test_what_does_not_fit_is_refused(
         config.read_settings()
     assert rule in str(caught.value)
     assert PASSWORD not in str(caught.value)
+
+
+def test_another_address_restarts_ratings(run_program: Run) -> None:
+    """It is in the Secret, which pods read when they start only."""
+    marks = []
+    for host in ("mongo.example.com", "other.example.com"):
+        engine = run_program(
+            bookinfoRatings="mongodb",
+            bookinfoDatabase=json.dumps({**MONGO, "host": host}),
+            bookinfoMongodbPassword=PASSWORD,
+            concealed="bookinfoMongodbPassword",
+        )
+        template = engine.inputs("Deployment/bookinfo-ratings-v2")["spec"]["template"]
+        marks.append(template["metadata"]["annotations"]["mesh.pulumi.com/password-mark"])
+
+    assert marks[0] != marks[1]

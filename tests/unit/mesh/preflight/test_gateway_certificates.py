@@ -71,6 +71,9 @@ def test_a_certificate_that_fits_is_fine(look: Look) -> None:
     """Under the keys of a TLS Secret, or under those that istiod knows too."""
     assert look(secret(PAIR.secret)) == ([], [])
     assert look(secret({"cert": PAIR.certificate, "key": PAIR.key})) == ([], [])
+    store = secret(PAIR.secret)
+    store["data"]["keystore.jks"] = base64.b64encode(b"\xfe\xed").decode()
+    assert look(store) == ([], []), "cert-manager puts key stores beside it"
 
 
 @pytest.mark.parametrize(
@@ -144,3 +147,11 @@ def test_cert_manager_must_be_there(look: Look) -> None:
     (refused,), _ = look(issuer={"name": "ca"})
 
     assert "there is no CRD certificates.cert-manager.io" in refused
+
+
+def test_nothing_is_issued_into_a_secret_that_the_update_deletes(look: Look) -> None:
+    """Pulumi deletes last: cert-manager's new certificate would go with the stack's old Secret."""
+    own = secret(PAIR.secret, **{ownership.ANNOTATION: "mesh/test"})
+
+    refused, _ = look(own, issuer={"name": "ca"})
+    assert "delete it after cert-manager has written into it" in refused[-1]

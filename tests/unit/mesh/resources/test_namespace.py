@@ -10,10 +10,11 @@ import pytest
 
 from mesh.kubernetes import ownership
 from mesh.kubernetes.ownership import ANNOTATION
+from mesh.preflight import adoption
 from mesh.settings.schema import Settings
 from mesh.validation import config
 from tests.fakes.engine import RecordingEngine, run
-from tests.fakes.mesh import running_mesh
+from tests.fakes.mesh import istio_object, running_mesh
 
 TEAM = json.dumps({"team": "mesh", "cost-center": "4711"})
 NOTE = json.dumps({"example.com/owner": "Ann B."})
@@ -71,7 +72,8 @@ def test_what_is_not_the_stacks_to_set_is_refused(
 def test_a_namespace_of_somebody_else_is_only_patched(release_dir: Path, tmp_path: Path) -> None:
     """A destroy takes back what the stack set there, and leaves the namespace (istio#27063)."""
     owners = {"istio-system": None, "bookinfo": "mesh/test", "other": None}
-    running = running_mesh(owners=owners, namespaces=dict.fromkeys(owners))
+    theirs = istio_object("Namespace", managers=("kubectl-create",))
+    running = running_mesh(owners=owners, namespaces=dict.fromkeys(owners, theirs))
     engine = RecordingEngine(running=running)
 
     run(engine, tmp_path, slim=True, releaseDir=str(release_dir), adopt="true")
@@ -84,9 +86,27 @@ def test_a_namespace_of_somebody_else_is_only_patched(release_dir: Path, tmp_pat
 
 def test_it_stays_that_way_when_the_stack_has_marked_it() -> None:
     """The mark says who made it, also when `adopt` is no longer set."""
-    own = running_mesh(owners={"bookinfo": "mesh/test"}, adopted=frozenset({"bookinfo"}))
+    part = istio_object("Namespace", managers=("pulumi-kubernetes-1a2b",))
+    own = running_mesh(
+        namespaces={"bookinfo": part},
+        owners={"bookinfo": "mesh/test"},
+        adopted=frozenset({"bookinfo"}),
+    )
     settings = Settings.defaults()
 
     assert own.there_before(settings) == {"bookinfo"}
     assert replace(own, adopted=frozenset()).there_before(settings) == frozenset()
     assert replace(own, kubernetes="v1.15.12").there_before(settings) == frozenset()
+
+
+def test_a_namespace_that_lost_its_mark_is_never_adopted(configure: Callable[..., None]) -> None:
+    """The stack's state may have it: as somebody else's it would be deleted, with all in it."""
+    configure(adopt="true")
+    part = istio_object("Namespace", name="bookinfo", managers=("pulumi-kubernetes-1a2b",))
+    running = running_mesh(namespaces={"bookinfo": part}, owners={"bookinfo": None})
+    settings = config.read_settings()
+
+    assert running.there_before(settings) == frozenset()
+    (refusal,) = adoption._unmarked(running, settings)
+    assert "kubectl annotate namespace bookinfo mesh.pulumi.com/stack=mesh/test" in refusal
+    assert "kubectl annotate namespace bookinfo mesh.pulumi.com/adopted=true" in refusal

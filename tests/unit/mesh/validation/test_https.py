@@ -49,6 +49,7 @@ def refusal(configure: Configure, **overrides: str) -> str:
     return str(caught.value)
 
 
+BROKEN = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 PASS = {"name": "tls", "port": 443, "tls": {"mode": "PASSTHROUGH"}}
 WRONG: dict[str, tuple[dict[str, str], str]] = {
     "a mode in lower case": (given(port(mode="simple")), "ports[0].tls.mode: must be 'SIMPLE'"),
@@ -130,9 +131,55 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
         given(HTTP, port(issuer={"name": "ca", "kind": "CA"})),
         "tls.issuer.kind: must be 'Issuer' or 'ClusterIssuer'",
     ),
+    "a key as the clients' CA": (
+        given(HTTP, port(mode="MUTUAL"), own={**PAIR.secret, "ca.crt": PAIR.key}),
+        "gatewayCertificates.own: holds no certificate in PEM (ca.crt)",
+    ),
+    "a chain whose second certificate is broken": (
+        given(HTTP, port(), own={**PAIR.secret, "tls.crt": PAIR.certificate + BROKEN}),
+        "gatewayCertificates.own: holds a certificate that can't be read",
+    ),
+    "an old version": (given(port(minProtocolVersion="TLSV1_1")), "minProtocolVersion: must be"),
+    "an issuer's wrong names": (
+        given(
+            HTTP,
+            port(issuer={"name": "ca", "dnsNames": ["other.example.com"]}),
+            gatewayCertificates="{}",
+        ),
+        f"tls.issuer.dnsNames: must hold bookinfoHost, {HOST}",
+    ),
+    "an issuer's names that are none": (
+        given(HTTP, port(issuer={"name": "ca", "dnsNames": ["https://x"]})),
+        "must be a DNS name in lower case",
+    ),
+    "an issuer with mutual TLS": (
+        given(HTTP, port(mode="MUTUAL", issuer={"name": "ca"}), gatewayCertificates="{}"),
+        "tls.issuer: can't be set with mode MUTUAL",
+    ),
+    "two issuers of one Secret": (
+        given(
+            HTTP,
+            port(issuer={"name": "ca"}),
+            port("https-b", 8443, issuer={"name": "other"}),
+            gatewayCertificates="{}",
+        ),
+        "ports[2].tls.issuer: must be that of the other port with credentialName own",
+    ),
+    "a redirect of another port": (
+        given(HTTP, {"name": "http-b", "port": 81, "httpsRedirect": True}, port()),
+        "ports[1].httpsRedirect: is for the gateway's first port with plain HTTP",
+    ),
+    "a certificate of Bookinfo's own without the clients' CA": (
+        given(
+            HTTP,
+            port(mode="MUTUAL", credentialName="theirs"),
+            bookinfoCredentialName="own",
+        ),
+        'gatewayCertificates.own["ca.crt"]: must be set: the gateway\'s port has tls.mode MUTUAL',
+    ),
     "a certificate that nothing names": (
         given(HTTP, gateway="{}"),
-        "gatewayCertificates.own: is named by no port of gateways",
+        "gatewayCertificates.own: is named by no tls.credentialName of gateways",
     ),
     "another host's certificate": (
         given(HTTP, port(), own=OTHER.secret),
@@ -152,7 +199,7 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     ),
     "a certificate without names": (
         given(HTTP, port(), own=make().secret),
-        "gatewayCertificates.own: has a certificate without a DNS name",
+        "gatewayCertificates.own: has a certificate for no DNS name (subjectAltName), not for",
     ),
     "a key in place of the certificate": (
         given(HTTP, port(), own={"tls.crt": PAIR.key, "tls.key": PAIR.key}),
@@ -233,7 +280,7 @@ def test_a_certificate_that_ends_soon_is_warned_of(configure: Configure) -> None
     configure(**given(HTTP, port(), own=make(HOST, days=29).secret))
     (warning,) = https.ending(config.read_settings())
     assert warning.startswith("the certificate own in gatewayCertificates ends on 20")
-    assert "in 28 days" in warning
+    assert "within 30 days" in warning
 
     configure(**given(HTTP, port(), own=make(HOST, days=31).secret))
     assert list(https.ending(config.read_settings())) == []
@@ -244,6 +291,10 @@ def test_a_port_with_nothing_behind_it_is_warned_of(configure: Configure) -> Non
     configure(gateways=json.dumps([{"ports": [HTTP, {"name": "https", "port": 443}]}]))
     (warning,) = https.idle_ports(config.read_settings())
     assert "port https of gateway istio-ingressgateway has no tls" in warning
+
+    configure(**given(HTTP, port(), port("https-b", 8443)))
+    (warning,) = https.idle_ports(config.read_settings())
+    assert "port https-b of gateway istio-ingressgateway is only for Gateway objects" in warning
 
     configure()
     assert list(https.idle_ports(config.read_settings())) == []
