@@ -4,12 +4,9 @@ import re
 
 from pydantic import ValidationInfo
 
-from mesh.settings.fields import DNS_LABEL
+from mesh.settings.fields import is_host
 
 APP = "bookinfo"
-# The last label starts with a letter: an IP address is no host name.
-HOST = re.compile(rf"({DNS_LABEL.pattern}\.)+(?=[a-z]){DNS_LABEL.pattern}")
-LONGEST_HOST = 253
 LONGEST = 63 - len(APP) - 1  # characters of a DNS label that `bookinfo-` leaves
 
 
@@ -30,7 +27,7 @@ def host(value: str, info: ValidationInfo) -> str:
     stack = _stack(info)
     # A stack's name may have dots; so may a host, but not a namespace.
     wanted = value or f"{APP}.{stack}.localhost"
-    if _is_host(wanted):
+    if is_host(wanted):
         return wanted
     if not value:
         return f"{APP}.{_fitted(stack)}.localhost"
@@ -49,10 +46,6 @@ def derived(stack: str) -> set[str]:
 def _stack(info: ValidationInfo) -> str:
     """Return the stack's name, which the reader of the config passes as context."""
     return (info.context or {})["stack"]
-
-
-def _is_host(value: str) -> bool:
-    return len(value) <= LONGEST_HOST and HOST.fullmatch(value) is not None
 
 
 def _fitted(stack: str) -> str:

@@ -1,6 +1,5 @@
 """A database for Bookinfo's ratings that exists already, outside the mesh."""
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
@@ -8,21 +7,17 @@ from urllib.parse import quote
 
 from pydantic import AfterValidator
 
-from mesh.settings.fields import Model
+from mesh.settings.fields import Model, is_host
 from mesh.settings.gateway import PortNumber
 
 Database = Literal["mongodb", "mysql"]
 PORTS: Mapping[Database, int] = {"mongodb": 27017, "mysql": 3306}
-HOST = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+")
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}")
 
 
 def _host(value: str) -> str:
-    try:
-        ipaddress.ip_address(value)
-    except ValueError:
-        if HOST.fullmatch(value):
-            return value
+    if is_host(value):
+        return value
     raise ValueError(
         "must be a full DNS name in lower case, such as mongo.example.com: the mesh knows a "
         "database by its name"

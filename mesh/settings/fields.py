@@ -8,6 +8,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+# The last label starts with a letter: an IP address is no host name.
+HOST = re.compile(rf"({DNS_LABEL.pattern}\.)+(?=[a-z]){DNS_LABEL.pattern}")
+LONGEST_HOST = 253
 VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?")
 HUB = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:\d+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*")
 TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
@@ -23,6 +26,11 @@ class Model(BaseModel):
     """Object in the config: keys are in camelCase, unknown keys are refused, nothing is mutable."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
+
+
+def is_host(value: str) -> bool:
+    """Return whether a text is a full DNS name in lower case, without wildcards."""
+    return len(value) <= LONGEST_HOST and HOST.fullmatch(value) is not None
 
 
 def _namespace(value: str) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from mesh.settings.fields import Annotations, Model, Name, OwnNamespace, Replicas
+from mesh.settings.fields import Annotations, Model, Name, OwnNamespace, Replicas, is_host
 
 RoutingApi = Literal["istio", "gateway-api"]
 
@@ -45,7 +45,6 @@ BY_DIRECTION = {
 
 # A Service's name is a DNS label (RFC 1035); helm's limit for a release's name is 53 characters.
 NAME = re.compile(r"[a-z]([-a-z0-9]{0,51}[a-z0-9])?")
-DNS_NAME = re.compile(r"(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+")
 PORT_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
@@ -101,7 +100,7 @@ def _target_port(value: int) -> int:
 
 
 def _dns_name(value: str) -> str:
-    if not DNS_NAME.fullmatch(value):
+    if not is_host(value.removeprefix("*.")):
         raise ValueError("must be a DNS name in lower case, such as example.com or *.example.com")
     return value
 
