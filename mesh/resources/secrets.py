@@ -42,23 +42,12 @@ def ca_secret(settings: Settings) -> Data | None:
     """Return the data of the Secret with istiod's CA; None where istiod makes a CA itself."""
     if settings.cacerts is None:
         return None
-    files = {
-        field.alias: _base64(getattr(settings.cacerts, name).get_secret_value())
-        for name, field in CertificateAuthority.model_fields.items()
-        if field.alias
-    }
-    return pulumi.Output.secret(files)
+    return pulumi.Output.secret(_files(settings.cacerts))
 
 
 def gateway_certificate(settings: Settings, name: str) -> Data:
     """Return the data of a Secret with the certificate of a gateway."""
-    given = settings.gateway_certificates[name]
-    files = {
-        field.alias: _base64(file.get_secret_value())
-        for key, field in GatewayCertificate.model_fields.items()
-        if field.alias and (file := getattr(given, key)) is not None
-    }
-    return pulumi.Output.secret(files)
+    return pulumi.Output.secret(_files(settings.gateway_certificates[name]))
 
 
 def database_secret(settings: Settings) -> Data | None:
@@ -92,6 +81,15 @@ def password_mark(settings: Settings) -> dict[str, str]:
     salt = f"{settings.bookinfo_namespace}/{name}".encode()
     digest = hashlib.scrypt(password.encode(), salt=salt, n=2**14, r=8, p=1, dklen=8)
     return {PASSWORD_MARK: digest.hex()}
+
+
+def _files(given: CertificateAuthority | GatewayCertificate) -> dict[str, str]:
+    """Return the files of a setting under their keys in a Secret, without those that aren't set."""
+    return {
+        field.alias: _base64(file.get_secret_value())
+        for name, field in type(given).model_fields.items()
+        if field.alias and (file := getattr(given, name)) is not None
+    }
 
 
 def _base64(text: str) -> str:
