@@ -2,6 +2,7 @@
 
 import hashlib
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx2
@@ -65,6 +66,20 @@ def fetch(url: str, checksums: str, into: Path) -> Path:
             "the file isn't used. Try again, or check which server answers for that host name."
         )
     return target
+
+
+def unpack(
+    tar: tarfile.TarFile, folder: Path, keeps: Callable[[str], bool] = lambda inner: True
+) -> None:
+    """Unpack an archive without the folder around its files, and only those that are kept.
+
+    Raises tarfile.TarError for a broken archive, or a file that would leave the folder.
+    """
+    for member in tar:
+        _, _, inner = member.name.partition("/")
+        if inner and keeps(inner):
+            member.name = inner
+            tar.extract(member, folder, filter="data")
 
 
 def _unpack_programs(archive: Path) -> None:

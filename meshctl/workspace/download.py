@@ -26,8 +26,8 @@ ARCHIVES = (
 """Where a release's archive is, each with a file of its SHA-256 beside it."""
 PARTS = ("manifests", "samples", "LICENSE")
 """The parts of a release that the program reads."""
-PROGRAMS = "bin"
-"""The archive's folder with istioctl; the Go module's folder of that name has other content."""
+KEPT = (*PARTS, "bin")
+"""The same of an archive, with istioctl: the Go module's folder bin has other content."""
 
 CRDS = "config/crd/standard"
 """The folder of the standard channel's CRDs in the Gateway API's Go module."""
@@ -117,7 +117,8 @@ def _fill(folder: Path, version: str, urls: Sequence[str], charts: str) -> str:
             why_not.append(f"{url} can't be reached ({type(error).__name__})")
             continue
         try:
-            _unpack(packed, folder)
+            with tarfile.open(packed) as tar:
+                downloads.unpack(tar, folder, lambda inner: inner.split("/")[0] in KEPT)
         except tarfile.TarError as error:
             raise ReleaseError(f"{url} can't be unpacked: {error}") from error
         packed.unlink()
@@ -152,15 +153,6 @@ def _fill(folder: Path, version: str, urls: Sequence[str], charts: str) -> str:
         f"the Go module {ISTIO.module} v{ISTIO.pin}, branch release-{branch}, "
         f"in place of {version}'s own archive"
     )
-
-
-def _unpack(packed: Path, folder: Path) -> None:
-    with tarfile.open(packed) as tar:
-        for member in tar:
-            _, _, inner = member.name.partition("/")
-            if inner.split("/")[0] in (*PARTS, PROGRAMS):
-                member.name = inner
-                tar.extract(member, folder, filter="data")
 
 
 def _must_have_charts(folder: Path, source: str) -> None:

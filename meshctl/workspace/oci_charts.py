@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2
 
+from sandbox import downloads
 from sandbox.cache import ToolchainError
 
 REGISTRY = "https://ghcr.io"
@@ -39,7 +40,8 @@ def get(version: str, release: Path, registry: str = REGISTRY) -> str:
         for name, folder in FOLDERS.items():
             packed = _chart(client, f"{REPOSITORY}/{name}", version)
             try:
-                _unpack(packed, release / "manifests" / "charts" / folder)
+                with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+                    downloads.unpack(tar, release / "manifests" / "charts" / folder)
             except tarfile.TarError as error:
                 raise ToolchainError(
                     f"{registry}/{REPOSITORY}/{name}:{version} can't be unpacked: {error}"
@@ -100,13 +102,3 @@ def _verify(content: bytes, digest: str, url: httpx2.URL) -> None:
             f"{url}: its digest is {got}, but the registry says {digest}: it isn't used. Try "
             "again, or check which server answers for that host name."
         )
-
-
-def _unpack(packed: bytes, folder: Path) -> None:
-    """Unpack a chart's archive, without the folder around it, which is named as the chart."""
-    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
-        for member in tar:
-            _, _, inner = member.name.partition("/")
-            if inner:
-                member.name = inner
-                tar.extract(member, folder, filter="data")
