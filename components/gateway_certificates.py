@@ -1,6 +1,6 @@
 """Certificates that gateways serve: Secrets beside their pods, and what cert-manager issues."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,10 +79,10 @@ class GatewayCertificates(pulumi.ComponentResource):
 
 def are_wanted(settings: Settings) -> bool:
     """Return whether a stack brings certificates."""
-    return any(True for _ in _wanted(settings))
+    return bool(_wanted(settings))
 
 
-def _wanted(settings: Settings) -> Iterator[tuple[str, str, Issuer | None]]:
+def _wanted(settings: Settings) -> list[tuple[str, str, Issuer | None]]:
     """List namespace and name of each Secret to bring, and its issuer; each once.
 
     A certificate that no port names is for app stacks, which share the ingress gateway.
@@ -97,8 +97,7 @@ def _wanted(settings: Settings) -> Iterator[tuple[str, str, Issuer | None]]:
     if settings.ingress is not None:
         for name in settings.gateway_certificates.keys() - named:
             wanted[settings.namespace_of(settings.ingress), name] = None
-    for (namespace, name), issuer in sorted(wanted.items(), key=lambda each: each[0]):
-        yield namespace, name, issuer
+    return [(*key, wanted[key]) for key in sorted(wanted)]
 
 
 def _issued(credential: str, issuer: Issuer, settings: Settings) -> dict[str, Any]:

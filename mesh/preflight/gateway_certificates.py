@@ -53,14 +53,14 @@ def refusals(
                 continue
             if tls.issuer is not None:
                 yield from _issuer(client, place)
-                yield from _own(client, settings, namespace, tls.credential_name, place)
+                yield from _own(client, namespace, tls.credential_name, place)
             elif tls.credential_name not in settings.gateway_certificates:
                 wanted = Wanted(
                     namespace=namespace,
                     name=tls.credential_name,
                     mode=tls.mode,
                     place=place,
-                    host=_host(settings, tls.credential_name),
+                    host=settings.host_served_with(tls.credential_name),
                     comes_with_namespace=namespace not in running.namespaces,
                 )
                 yield from _secret(client, settings, wanted, warnings)
@@ -95,11 +95,6 @@ def refusals_of_app(client: Client, settings: Settings, warnings: list[str]) -> 
         yield from _secret(client, settings, wanted, warnings)
 
 
-def _host(settings: Settings, credential: str) -> str | None:
-    is_bookinfos = settings.mode == "standalone" and credential == settings.bookinfo_credential
-    return settings.bookinfo_host if is_bookinfos else None
-
-
 def _issuer(client: Client, place: str) -> Iterator[str]:
     try:
         client.get(CustomResourceDefinition, CERT_MANAGER)
@@ -113,9 +108,7 @@ def _issuer(client: Client, place: str) -> Iterator[str]:
             raise
 
 
-def _own(
-    client: Client, settings: Settings, namespace: str, name: str, place: str
-) -> Iterator[str]:
+def _own(client: Client, namespace: str, name: str, place: str) -> Iterator[str]:
     """Refuse to issue a certificate into a Secret that the update would delete afterwards."""
     try:
         secret = client.get(Secret, name, namespace=namespace)
@@ -123,7 +116,7 @@ def _own(
         if error.status.code in (FORBIDDEN, NOT_FOUND):
             return
         raise
-    if _is_own(secret) and name not in settings.gateway_certificates:
+    if _is_own(secret):
         yield (
             f"Secret {namespace}/{name}, for {place}, is this stack's own, and the update would "
             "delete it after cert-manager has written into it: use another credentialName"
@@ -177,10 +170,9 @@ def _missing(client: Client, wanted: Wanted) -> str:
     others = sorted({each.metadata.namespace or "" for each in found if each.metadata})
     elsewhere = f"; one is in namespace {', '.join(others)}, of no use there" if others else ""
     return (
-        f"there is no Secret {wanted.namespace}/{wanted.name}, for {wanted.place}, beside the "
-        f"gateway's pods{elsewhere}: kubectl create secret tls {wanted.name} "
-        f"-n {wanted.namespace} --cert FILE --key FILE, or give the certificate to the stack, in "
-        "gatewayCertificates (docs/https.md)"
+        f"there is no {wanted} beside the gateway's pods{elsewhere}: kubectl create secret tls "
+        f"{wanted.name} -n {wanted.namespace} --cert FILE --key FILE, or give the certificate to "
+        "the stack, in gatewayCertificates (docs/https.md)"
     )
 
 

@@ -258,6 +258,11 @@ class Settings(Model):
             usual = port.tls.credential_name if port and port.tls else None
         return usual and (self.bookinfo_credential_name or usual)
 
+    def host_served_with(self, credential: str) -> str | None:
+        """Return Bookinfo's host if a Secret's certificate is for it; None for those of others."""
+        is_bookinfos = self.mode == "standalone" and credential == self.bookinfo_credential
+        return self.bookinfo_host if is_bookinfos else None
+
     def dns_names_of(self, tls: TLS) -> tuple[str, ...]:
         """Return the host names of a port's certificate; none where only the cluster has it."""
         given = self.gateway_certificates.get(tls.credential_name or "")

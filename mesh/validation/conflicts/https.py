@@ -148,8 +148,7 @@ def _certificates(settings: Settings) -> Iterator[Mistake]:
                 "name it in one of them, or drop it"
             )
             yield Mistake(path, rule)
-        is_bookinfos = settings.mode == "standalone" and name == settings.bookinfo_credential
-        host = settings.bookinfo_host if is_bookinfos else None
+        host = settings.host_served_with(name)
         for fault in certificate.faults(host, server_certificate.now()) if certificate else ():
             yield Mistake(path, fault)
 
