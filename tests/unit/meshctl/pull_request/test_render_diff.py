@@ -38,7 +38,7 @@ def project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     project = tmp_path / "project"
     (tmp_path / "neighbour").mkdir()
     (project / "mesh").mkdir(parents=True)
-    (project / ".gitignore").write_text("releases\n")
+    (project / ".gitignore").write_text("releases\n__pycache__/\n")  # as the project has
     monkeypatch.setattr(render_diff, "PROJECT", project)
     monkeypatch.setattr(workspace, "PROJECT", project)
     (project / "Pulumi.yaml").write_text(
