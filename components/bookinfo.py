@@ -11,7 +11,7 @@ import pulumi
 from pulumi_kubernetes import apps, extensions
 from pulumi_kubernetes.core.v1 import Secret, Service, ServiceAccount
 
-from mesh.bookinfo import database, deployment
+from mesh.bookinfo import database, deployment, waypoint_labels
 from mesh.bookinfo.services import (
     DEFAULT_ACCOUNT,
     MICROSERVICES,
@@ -133,7 +133,11 @@ def _make_service(
         metadata={
             "name": service.name,
             "namespace": args.settings.bookinfo_namespace,
-            "labels": {"app": service.name, **own},
+            "labels": {
+                "app": service.name,
+                **own,
+                **waypoint_labels.of_service(args.settings, service.name),
+            },
             # Waiting for a Service takes 10 s, and waiting for its Deployment checks as much.
             "annotations": {"pulumi.com/skipAwait": "true"},
         },

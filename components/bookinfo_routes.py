@@ -13,6 +13,7 @@ from mesh.resources.ready import Ready
 from mesh.settings.gateway import HTTP_PORT, HTTPS_PORT
 from mesh.settings.platform_contract import IngressGateway
 from mesh.settings.schema import Settings
+from mesh.settings.traffic_plan import rules
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,42 +42,49 @@ class BookinfoRoutes(pulumi.ComponentResource):
 
         child = pulumi.ResourceOptions(parent=self)
         settings = args.settings
+        namespace, host, plan = (
+            settings.bookinfo_namespace,
+            settings.bookinfo_host,
+            settings.traffic_plan,
+        )
         versions = versions_of(settings)
-        targets: list[pulumi.Resource]
-        routes: Sequence[Resource]
-        spelled = args.networking if settings.routing_api == "istio" else None
+        targets: list[pulumi.Resource] = []
+        of_istio: Sequence[Resource] = ()
+        of_gateway_api: Sequence[Resource] = ()
+        split: Sequence[str] = ()
         if settings.routing_api == "istio":
             entry = istio_routes.gateway(
-                settings.bookinfo_namespace,
-                settings.bookinfo_host,
-                args.gateway,
-                settings.bookinfo_credential_name,
+                namespace, host, args.gateway, settings.bookinfo_credential_name
             )
-            targets = [entry.make(f"{name}-gateway", child, spelled)]
+            targets.append(entry.make(f"{name}-gateway", child, args.networking))
             targets += [
-                rule.make(f"{name}-{rule.name}-versions", child, spelled)
-                for rule in istio_routes.destination_rules(settings.bookinfo_namespace, versions)
+                rule.make(f"{name}-{rule.name}-versions", child, args.networking)
+                for rule in istio_routes.destination_rules(namespace, versions)
             ]
-            routes = istio_routes.virtual_services(
-                settings.bookinfo_namespace, settings.bookinfo_host, settings.traffic_plan
+            of_istio = istio_routes.virtual_services(
+                namespace, host, plan, inside_mesh=not settings.waypoints
             )
+            if settings.waypoints:
+                # Waypoints take the Gateway API: Istio's own API is for trial only there.
+                split = [each for each in VERSIONS if each != FRONT and rules(plan, each)]
+                of_gateway_api = gateway_api_routes.service_routes(namespace, plan, split)
         else:
-            targets = [
-                _version_service(name, settings.bookinfo_namespace, service, version, child)
-                for service in VERSIONS
-                for version in versions[service]
-            ]
-            routes = gateway_api_routes.http_routes(
-                settings.bookinfo_namespace,
-                settings.bookinfo_host,
-                args.gateway,
-                settings.traffic_plan,
-            )
+            split = list(VERSIONS)
+            of_gateway_api = gateway_api_routes.http_routes(namespace, host, args.gateway, plan)
+        targets += [
+            _version_service(name, namespace, service, version, child)
+            for service in split
+            for version in versions[service]
+        ]
         # Requests to a target that doesn't exist yet are answered with 500 or 503.
         after = pulumi.ResourceOptions(parent=self, depends_on=targets)
 
         self.ready = pulumi.Output.from_input(
-            [*targets, *(route.make(f"{name}-{route.name}", after, spelled) for route in routes)]
+            [
+                *targets,
+                *(each.make(f"{name}-{each.name}", after, args.networking) for each in of_istio),
+                *(each.make(f"{name}-{each.name}", after) for each in of_gateway_api),
+            ]
         )
         self.url = pulumi.Output.from_input(_url(settings.bookinfo_host, args.gateway))
         self.register_outputs({"url": self.url})

@@ -6,6 +6,7 @@ from components.bookinfo import Bookinfo, BookinfoArgs
 from components.bookinfo_routes import BookinfoRoutes, BookinfoRoutesArgs
 from components.injected_namespace import InjectedNamespace, InjectedNamespaceArgs
 from components.mesh_security import MeshSecurity, MeshSecurityArgs
+from components.waypoints import Waypoints, WaypointsArgs
 from layers.platform import Platform
 from mesh.bookinfo.services import SAMPLES
 from mesh.resources.ready import all_ready
@@ -31,6 +32,20 @@ def deploy(settings: Settings, platform: Platform) -> pulumi.Output[str]:
         pulumi.ResourceOptions(provider=provider, depends_on=platform.injection_ready),
     )
 
+    joined: InjectedNamespace | Waypoints = namespace
+    if settings.waypoints:
+        joined = Waypoints(
+            "waypoints",
+            WaypointsArgs(
+                settings=settings,
+                cluster=platform.cluster,
+                proxies=proxies,
+                version=platform.proxy_tags.get(proxies.revision, ""),
+                template=platform.proxy_template,
+            ),
+            pulumi.ResourceOptions(provider=provider, depends_on=namespace.ready),
+        )
+
     # Policies are in force before the first request, and until after the last one.
     security = MeshSecurity(
         "security",
@@ -38,7 +53,7 @@ def deploy(settings: Settings, platform: Platform) -> pulumi.Output[str]:
         # Any of the stack's namespaces may have a policy of its own.
         pulumi.ResourceOptions(
             provider=provider,
-            depends_on=all_ready(platform.gateways_ready, namespace.ready),
+            depends_on=all_ready(platform.gateways_ready, joined.ready),
         ),
     )
 
@@ -52,7 +67,7 @@ def deploy(settings: Settings, platform: Platform) -> pulumi.Output[str]:
         ),
         pulumi.ResourceOptions(
             provider=provider,
-            depends_on=all_ready(platform.gateways_ready, namespace.ready, security.ready),
+            depends_on=all_ready(platform.gateways_ready, joined.ready, security.ready),
         ),
     )
 

@@ -14,6 +14,7 @@ from components.mesh_namespaces import MeshNamespaces, MeshNamespacesArgs
 from components.mesh_security import MeshSecurity, MeshSecurityArgs
 from components.node_agents import NodeAgents, NodeAgentsArgs
 from components.telemetry import Telemetry, TelemetryArgs
+from mesh.charts.values import image_tag, template_mark
 from mesh.injection.kube_inject import Injector
 from mesh.istio import gateway_api_crds as gateway_api
 from mesh.istio import running_mesh
@@ -40,6 +41,7 @@ class Platform:
     """A mesh that applications use, of this stack or of another one."""
 
     contract: PlatformContract
+    cluster: Cluster
     provider: kubernetes.Provider
     address: pulumi.Input[str]
     """The ingress gateway's IP or host name."""
@@ -60,6 +62,10 @@ class Platform:
     """CRDs that outlive the stack."""
     adopted: Collection[str] = ()
     """Namespaces of the stack that somebody else made."""
+    proxy_tags: Mapping[str, str] = field(default_factory=dict)
+    """Image tag of the proxies of each revision; none when another stack decides it."""
+    proxy_template: str = ""
+    """Hash of the values that istiod renders proxies with; empty when another stack has them."""
 
 
 def deploy(settings: Settings, control_planes: ControlPlanes, cluster: Cluster) -> Platform:
@@ -151,6 +157,7 @@ def deploy(settings: Settings, control_planes: ControlPlanes, cluster: Cluster) 
 
     platform = Platform(
         contract=_contract(settings, control_planes),
+        cluster=cluster,
         provider=provider,
         address=gateways.address,
         layout=control_planes.own.release.layout,
@@ -162,6 +169,11 @@ def deploy(settings: Settings, control_planes: ControlPlanes, cluster: Cluster) 
         addresses=gateways.addresses,
         kept_on_destroy=[*crds.kept, *gateway_api_crds.names],
         adopted=adopted,
+        proxy_tags={
+            plane.revision: image_tag(settings, control_planes.proxies(plane.revision))
+            for plane in control_planes.all
+        },
+        proxy_template=template_mark(settings),
     )
     if settings.mode == "platform":  # else the application's namespace comes first (layers/app.py)
         MeshSecurity(
@@ -184,6 +196,7 @@ def of_another_stack(settings: Settings, cluster: Cluster) -> Platform:
     return Platform(
         adopted=running.there_before(settings) if running else frozenset(),
         contract=contract,
+        cluster=cluster,
         provider=clusters.provider(
             "cluster",
             cluster,

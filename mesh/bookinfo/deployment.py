@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mesh.bookinfo import database
+from mesh.bookinfo import database, waypoint_labels
 from mesh.bookinfo.services import DEFAULT_ACCOUNT, HEALTH, Microservice, Sample
 from mesh.kubernetes import pod_security
 from mesh.resources import early_deployments, secrets
@@ -45,7 +45,11 @@ def make(
             "selector": {"matchLabels": labels},
             "template": {
                 "metadata": {
-                    "labels": {**labels, **settings.data_plane.pod_labels},
+                    "labels": {
+                        **labels,
+                        **settings.data_plane.pod_labels,
+                        **waypoint_labels.of_pods(settings, service.name),
+                    },
                     "annotations": annotations or None,
                 },
                 "spec": {

@@ -1,6 +1,6 @@
 """Bookinfo's routes in the Kubernetes Gateway API; the API has no fault injection."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from mesh.bookinfo.services import FRONT, PAGES, PORT, VERSIONS
 from mesh.istio.api.gateway_api import (
@@ -25,7 +25,7 @@ MOVED_PERMANENTLY = 301
 
 def http_routes(namespace: str, host: str, ingress: IngressGateway, plan: Plan) -> list[HTTPRoute]:
     """Return the routes from the Gateway to productpage, and within the mesh by the plan."""
-    planned = {service: traffic_plan.rules(plan, service) for service in VERSIONS}
+    rules = traffic_plan.rules(plan, FRONT) or [Rule()]
     pages = [
         PathMatch(type="Exact" if kind == "exact" else "PathPrefix", value=path)
         for kind, path in PAGES
@@ -35,20 +35,34 @@ def http_routes(namespace: str, host: str, ingress: IngressGateway, plan: Plan) 
     entry = HTTPRouteSpec(
         parent_refs=[_listener(ingress, only)],
         hostnames=[host],
-        rules=[_rule(FRONT, rule, paths=pages) for rule in planned[FRONT] or [Rule()]],
+        rules=[_rule(FRONT, rule, paths=pages) for rule in rules],
     )
-    inside = {
-        service: HTTPRouteSpec(
-            parent_refs=[ParentRef(group="", kind="Service", name=service, port=PORT)],
-            rules=[_rule(service, rule) for rule in rules],
+    specs = {"bookinfo": entry}
+    if https is not None and https.redirect_from:
+        specs["bookinfo-redirect"] = _redirect(host, ingress, https)
+    return [
+        *(HTTPRoute(name=name, namespace=namespace, spec=spec) for name, spec in specs.items()),
+        *service_routes(namespace, plan),
+    ]
+
+
+def service_routes(
+    namespace: str, plan: Plan, services: Iterable[str] = VERSIONS
+) -> list[HTTPRoute]:
+    """Return the routes within the mesh, each of a service: sidecars or waypoints apply them."""
+    planned = {service: traffic_plan.rules(plan, service) for service in services}
+    return [
+        HTTPRoute(
+            name=service,
+            namespace=namespace,
+            spec=HTTPRouteSpec(
+                parent_refs=[ParentRef(group="", kind="Service", name=service, port=PORT)],
+                rules=[_rule(service, rule) for rule in rules],
+            ),
         )
         for service, rules in planned.items()
         if rules
-    }
-    specs = {"bookinfo": entry, **inside}
-    if https is not None and https.redirect_from:
-        specs["bookinfo-redirect"] = _redirect(host, ingress, https)
-    return [HTTPRoute(name=name, namespace=namespace, spec=spec) for name, spec in specs.items()]
+    ]
 
 
 def _listener(ingress: IngressGateway, name: str | None) -> ParentRef:

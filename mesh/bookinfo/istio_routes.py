@@ -75,7 +75,9 @@ def destination_rules(namespace: str, versions: Versions) -> list[DestinationRul
     ]
 
 
-def virtual_services(namespace: str, host: str, plan: Plan) -> list[VirtualService]:
+def virtual_services(
+    namespace: str, host: str, plan: Plan, *, inside_mesh: bool = True
+) -> list[VirtualService]:
     """Return the routes from the gateway to productpage, and within the mesh by the plan."""
     planned = {service: traffic_plan.rules(plan, service) for service in VERSIONS}
     pages = [
@@ -93,7 +95,7 @@ def virtual_services(namespace: str, host: str, plan: Plan) -> list[VirtualServi
     inside = {
         service: VirtualServiceSpec(hosts=[service], http=[_route(service, rule) for rule in rules])
         for service, rules in planned.items()
-        if rules
+        if rules and inside_mesh
     }
     return [
         VirtualService(name=name, namespace=namespace, spec=spec)

@@ -12,6 +12,7 @@ from mesh.project import PROJECT
 from mesh.settings.schema import Settings
 
 MODULE = "sigs.k8s.io/gateway-api"
+RELEASES = "https://github.com/kubernetes-sigs/gateway-api/releases/download"
 KNOWN_BY = "gateways.gateway.networking.k8s.io"
 """A CRD that every bundle contains."""
 VERSION = "gateway.networking.k8s.io/bundle-version"
@@ -30,6 +31,11 @@ class Bundle:
     def folder(self) -> Path:
         """The bundle's folder on disk, which may not exist yet."""
         return PROJECT / "releases" / f"gateway-api-{self.version}"
+
+    @property
+    def address(self) -> str:
+        """The address of its file for kubectl."""
+        return f"{RELEASES}/v{self.version}/standard-install.yaml"
 
     @cached_property
     def crds(self) -> list[dict[str, Any]]:
@@ -70,9 +76,9 @@ def find(settings: Settings) -> Bundle | None:
     bundle = of(settings.istio_version)
     if bundle is None:
         raise pulumi.RunError(
-            f"gateway-api is known of Istio {', '.join(BUNDLES)}, not of "
-            f"{settings.istio_version}: pulumi config set routingApi istio, or leave its CRDs to "
-            "the cluster: pulumi config set gatewayApiCrds cluster"
+            f"the Gateway API that routingApi gateway-api and waypoints need is known of Istio "
+            f"{', '.join(BUNDLES)}, not of {settings.istio_version}: leave its CRDs to the "
+            "cluster, pulumi config set gatewayApiCrds cluster, or do without it"
         )
     if not bundle.folder.is_dir():
         raise pulumi.RunError(

@@ -19,7 +19,7 @@ from mesh.istio.certificates import ROOTS
 from mesh.kubernetes import apis, ownership
 from mesh.kubernetes.client import connect, kubernetes_version
 from mesh.kubernetes.cluster import Cluster, applies_server_side
-from mesh.settings.labels import INJECTION, REVISION, TAG
+from mesh.settings.labels import AMBIENT, DATAPLANE_MODE, INJECTION, REVISION, TAG
 from mesh.settings.revisions import DEFAULT
 from mesh.settings.schema import Settings
 
@@ -115,6 +115,8 @@ class RunningMesh:
     """The host of each app stack, by its namespace."""
     revision_by_namespace: dict[str, str]
     """The revision or tag that injects each namespace's pods."""
+    ambient_namespaces: frozenset[str]
+    """Namespaces whose pods are in ambient mode."""
     foreign_injection_labels: dict[str, str]
     """Value of the label istio-injection by namespace, where another field manager set it."""
     istiods: tuple[IstioObject, ...]
@@ -143,6 +145,11 @@ class RunningMesh:
             revision_by_namespace={
                 name: asked for name, live in namespaces.items() if (asked := _revision_of(live))
             },
+            ambient_namespaces=frozenset(
+                name
+                for name, live in namespaces.items()
+                if (live.labels or {}).get(DATAPLANE_MODE) == AMBIENT
+            ),
             foreign_injection_labels={
                 name: label
                 for name, live in namespaces.items()
@@ -264,7 +271,7 @@ def _version(istiod: Deployment) -> str | None:
     spec = istiod.spec.template.spec if istiod.spec else None
     images = [c.image or "" for c in (spec.containers if spec else []) if c.name == "discovery"]
     label = (_metadata(istiod).labels or {}).get("app.kubernetes.io/version", PLACEHOLDER)
-    told = [*map(versions.tag_of, images), *(() if label == PLACEHOLDER else (label,))]
+    told = [*map(versions.of_image, images), *(() if label == PLACEHOLDER else (label,))]
     return next((version for version in told if versions.parse(version)), None)
 
 

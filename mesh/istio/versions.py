@@ -11,6 +11,9 @@ PROXY_BEHIND = 1
 """Minor versions that a proxy may be behind its istiod, never ahead (Istio's support policy)."""
 
 
+VARIANTS = ("distroless", "debug")
+"""Variants of Istio's images, at the end of their tags; the ambient profile sets distroless."""
+
 ISTIOD = (1, 5)
 """The minor version that merged pilot, citadel, galley and the injector into istiod."""
 
@@ -21,9 +24,12 @@ def parse(version: str) -> tuple[int, int, int] | None:
     return (int(found[1]), int(found[2]), int(found[3])) if found else None
 
 
-def tag_of(image: str) -> str:
-    """Return an image's tag, usually a version of Istio; empty if it has none."""
-    return image.partition("@")[0].rpartition("/")[2].partition(":")[2]
+def of_image(image: str) -> str:
+    """Return an image's tag without its variant, usually a version; empty if it has no tag."""
+    tag = image.partition("@")[0].rpartition("/")[2].partition(":")[2]
+    for variant in VARIANTS:
+        tag = tag.removesuffix(f"-{variant}")
+    return tag
 
 
 def in_place(running: str, wanted: str) -> str | None:

@@ -4,12 +4,20 @@ from collections.abc import Iterator
 
 import pulumi
 
-from mesh.istio import versions
+from mesh.istio import gateway_api_crds, versions
 from mesh.istio.running_mesh import RunningMesh
 from mesh.kubernetes import ownership
 from mesh.kubernetes.client import connect
 from mesh.kubernetes.cluster import Cluster
-from mesh.preflight import existing_objects, gateway_certificates, immutable, injection, remedies
+from mesh.preflight import (
+    ambient_move,
+    existing_objects,
+    gateway_certificates,
+    gateways,
+    immutable,
+    injection,
+    remedies,
+)
 from mesh.preflight.refusal import refuse
 from mesh.settings.platform_contract import PlatformContract
 from mesh.settings.schema import Settings
@@ -39,9 +47,11 @@ def check(
             foreign = existing_objects.find(cluster, [settings.bookinfo_namespace])
     warnings: list[str] = []
     uncertified: list[str] = []
-    if settings.bookinfo_credential_name:
-        with connect(cluster) as client:
+    with connect(cluster) as client:
+        if settings.bookinfo_credential_name:
             uncertified += gateway_certificates.refusals_of_app(client, settings, warnings)
+        unmoved = list(ambient_move.obstacles(client, settings, running, warnings))
+        has_gateway_api = not settings.waypoints or gateways.crd_notes(client) is not None
     refuse(
         f"{cluster} has no platform that stack {stack} can use",
         _lacks(running, settings, platform),
@@ -65,6 +75,14 @@ def check(
         "pulumi config set bookinfoHost HOST",
         "or, if that stack is this one before it was renamed: kubectl annotate --overwrite "
         f"namespace {settings.bookinfo_namespace} {ownership.ANNOTATION}={stack}",
+    )
+    refuse(
+        f"Bookinfo of stack {stack} can't be moved between sidecars and ambient mode in one update",
+        unmoved,
+    )
+    refuse(
+        f"{cluster} lacks what the waypoints of stack {stack} need",
+        [] if has_gateway_api else list(_no_gateway_api(settings)),
     )
     refuse(f"stack {stack} has no valid certificate for its host", uncertified)
     for warning in warnings:
@@ -104,6 +122,16 @@ def _lacks(running: RunningMesh, settings: Settings, platform: PlatformContract)
     for key, value, oldest, why in OLDEST:
         if asked[key] == value and parsed is not None and parsed[:2] < oldest:
             yield f"{istiod.name} is {version}; {why}"
+
+
+def _no_gateway_api(settings: Settings) -> Iterator[str]:
+    bundle = gateway_api_crds.of(settings.istio_version)
+    address = bundle.address if bundle else "the standard-install.yaml of a release"
+    yield (
+        f"there is no CRD {gateway_api_crds.KNOWN_BY}: install the Kubernetes Gateway API, "
+        f"`kubectl apply --server-side -f {address}`, or have the platform do it: `pulumi config "
+        f"set routingApi gateway-api --stack {remedies.platform_of(settings)}`"
+    )
 
 
 def _taken(running: RunningMesh, settings: Settings) -> Iterator[str]:

@@ -36,7 +36,7 @@ def obstacles(
                 f"Namespace {name} is labelled {INJECTION}=disabled, and a gateway's proxy is "
                 f"injected: kubectl label namespace {name} {INJECTION}-"
             )
-    if settings.routing_api == "gateway-api":
+    if settings.needs_gateway_api:
         yield from _gateway_api(bundle, notes)
 
 

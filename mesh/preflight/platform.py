@@ -13,6 +13,7 @@ from mesh.kubernetes.client import connect
 from mesh.kubernetes.cluster import Cluster, applies_server_side
 from mesh.preflight import (
     adoption,
+    ambient_move,
     certificates,
     existing_objects,
     gateway_certificates,
@@ -52,6 +53,7 @@ def check(
         obstacles = list(gateways.obstacles(client, settings, bundle, notes))
         warnings: list[str] = []
         uncertified = list(gateway_certificates.refusals(client, settings, running, warnings))
+        unmoved = list(ambient_move.obstacles(client, settings, running, warnings))
         if not settings.adopt and applies_server_side(kubernetes):
             own = [name for name in settings.namespaces if name in running.namespaces]
             foreign = existing_objects.find(cluster, own)
@@ -81,6 +83,10 @@ def check(
     refuse(
         f"{cluster} has nodes on which istio-cni needs another folder than stack {stack} says",
         node_agents.misplaced(running.kubernetes, settings),
+    )
+    refuse(
+        f"Bookinfo of stack {stack} can't be moved between sidecars and ambient mode in one update",
+        unmoved,
     )
     refuse(f"{cluster} has what the gateways of stack {stack} would fail on", obstacles)
     refuse(f"the gateways of stack {stack} have no valid certificate", uncertified)

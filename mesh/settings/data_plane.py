@@ -7,7 +7,7 @@ from pydantic import AfterValidator
 
 from mesh.settings import revisions
 from mesh.settings.fields import Model
-from mesh.settings.labels import DATAPLANE_MODE, INJECT, INJECTION, REVISION
+from mesh.settings.labels import AMBIENT, DATAPLANE_MODE, INJECT, INJECTION, REVISION
 
 Injection = Literal["auto", "manual", "ambient", "off"]
 NodeAgent = Literal["istio-cni", "ztunnel"]
@@ -66,7 +66,7 @@ class DataPlane:
             case "auto":
                 return {REVISION: revision} if revision else {INJECTION: "enabled"}
             case "ambient":
-                return {DATAPLANE_MODE: "ambient"}
+                return {DATAPLANE_MODE: AMBIENT}
             case "manual" | "off":
                 return {}
 

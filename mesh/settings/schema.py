@@ -36,6 +36,7 @@ from mesh.settings.platform_contract import PlatformContract
 from mesh.settings.resources import Resources
 from mesh.settings.secrets import PULL_SECRET, CertificateAuthority, Credentials, GatewayCertificate
 from mesh.settings.traffic_plan import PlanSetting
+from mesh.settings.waypoint import Waypoint, serving
 
 MeshMtls = Literal["permissive", "strict"]
 NamespaceMtls = Literal["permissive", "strict", "disable"]
@@ -124,6 +125,9 @@ class Settings(Model):
     ]
     bookinfo_probes: Annotated[bool, Facts(APP)]
     traffic_plan: Annotated[PlanSetting, Facts(APP)]
+    waypoints: Annotated[
+        Json[tuple[Waypoint, ...]], Facts(APP, before_1_5="it has no ambient mode")
+    ]
     mesh_config: Annotated[
         Json[dict[str, Any]],
         Facts(PLATFORM, before_1_5="its chart makes it of other values: set values.istio.global"),
@@ -279,10 +283,19 @@ class Settings(Model):
         """Return the namespace of a gateway: istiod's, unless the gateway sets another one."""
         return gateway.namespace or self.istio_namespace
 
+    def waypoint_of(self, service: str) -> Waypoint | None:
+        """Return the waypoint that handles requests to a service of Bookinfo."""
+        return serving(self.waypoints, service)
+
+    @property
+    def needs_gateway_api(self) -> bool:
+        """Whether the cluster must have the CRDs of the Gateway API: waypoints are Gateways too."""
+        return self.routing_api == "gateway-api" or bool(self.waypoints)
+
     @property
     def brings_gateway_api(self) -> bool:
         """Whether the CRDs of the Gateway API are needed, and created by this stack."""
-        return self.routing_api == "gateway-api" and self.gateway_api_crds == "stack"
+        return self.needs_gateway_api and self.gateway_api_crds == "stack" and self.mode != "app"
 
     @property
     def namespaces(self) -> tuple[str, ...]:

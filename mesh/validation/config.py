@@ -34,6 +34,7 @@ from mesh.validation.conflicts import (
     security,
     telemetry,
     traffic_plan,
+    waypoints,
 )
 from mesh.validation.explain import explain
 from mesh.validation.mistake import Mistake, refuse
@@ -42,6 +43,7 @@ CONFLICTS: tuple[Callable[[Settings], Iterator[Mistake]], ...] = (
     cluster.conflicts,
     bookinfo.conflicts,
     injection.conflicts,
+    waypoints.conflicts,
     namespaces.conflicts,
     security.conflicts,
     telemetry.conflicts,

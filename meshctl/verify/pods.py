@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from mesh.istio import versions
 from mesh.istio.running_mesh import RunningMesh
-from mesh.settings.labels import REVISION
+from mesh.settings.labels import INJECT, REVISION
 from mesh.settings.schema import Settings
 from meshctl.sidecar_diff.live_pod import proxy_of
 from meshctl.verify.injectors import asked_by, has_injector, wants_proxy
@@ -21,6 +21,8 @@ def sidecars(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
     for pod in snapshot.pods:
         metadata = pod["metadata"]
         namespace = metadata["namespace"]
+        if _is_deployed_by_istio(pod):
+            continue
         if proxy_of(pod["spec"]):
             complete[namespace] = complete.get(namespace, 0) + 1
         elif wants_proxy(pod, asked=namespace in asking):
@@ -109,7 +111,13 @@ def restart(pod: Manifest, mesh: RunningMesh) -> str:
     )
 
 
+def _is_deployed_by_istio(pod: Manifest) -> bool:
+    """Return whether a pod's proxy is no sidecar: a waypoint, a Gateway's, or a node's ztunnel."""
+    refused = (pod["metadata"].get("labels") or {}).get(INJECT) == "false"
+    return refused and proxy_of(pod["spec"]) is not None
+
+
 def _proxy_version(spec: Manifest) -> str | None:
     """Return the proxy's version from its image's tag, or None."""
-    tag = versions.tag_of((proxy_of(spec) or {}).get("image", ""))
+    tag = versions.of_image((proxy_of(spec) or {}).get("image", ""))
     return tag if versions.parse(tag) else None

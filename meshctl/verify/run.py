@@ -27,6 +27,7 @@ from meshctl.verify import (
     https,
     injectors,
     pods,
+    waypoints,
     webhooks,
 )
 from meshctl.verify.snapshot import Finding, Snapshot
@@ -70,6 +71,7 @@ def _check(client: Client, settings: Settings, kubernetes: str) -> Iterator[Find
     yield from pods.sidecars(snapshot, settings)
     yield from gateways.check(snapshot, settings)
     yield from https.check(snapshot, settings)
+    yield from waypoints.check(snapshot, settings)
     yield from pods.proxy_versions(snapshot)
     yield from certificates.check(snapshot, settings)
     yield from control_plane.leftovers(snapshot, settings)

@@ -47,9 +47,8 @@ def get_all(workspace: Workspace) -> None:
             console.done("Istio release", f"{version}  the folder {folder}")
         else:
             get(version)
-    wants = (workspace.setting("routingApi"), workspace.setting("gatewayApiCrds"))
     bundle = gateway_api_crds.of(workspace.setting("istioVersion"))
-    if bundle is not None and wants == ("gateway-api", "stack"):
+    if bundle is not None and workspace.brings_gateway_api:
         get_gateway_api(bundle)
 
 

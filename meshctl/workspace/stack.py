@@ -85,6 +85,13 @@ class Workspace:
         return named
 
     @property
+    def brings_gateway_api(self) -> bool:
+        """Whether the stack creates the CRDs of the Gateway API, as mesh.settings.schema has it."""
+        needs = self.setting("routingApi") == "gateway-api" or bool(self._value("waypoints"))
+        by_stack = self.setting("gatewayApiCrds") == "stack"
+        return needs and by_stack and self.setting("mode") != "app"
+
+    @property
     def context(self) -> str:
         """The kubeconfig context that the stack's config names; empty = the sandbox's.
 

@@ -42,6 +42,22 @@ class Istiod:
         found = [listener["activeState"]["listener"] for listener in dynamic]
         return {listener["name"]: listener for listener in found}
 
+    def waypoint(self, pod: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """Return what a waypoint's pod would do with a service's requests, by Service and port."""
+        asked = _field(4, LISTENERS.encode())
+        dynamic = self._dump("waypoint", pod, asked, "dynamicListeners")
+        listeners = {each["name"]: each["activeState"]["listener"] for each in dynamic}
+        chains = listeners["main_internal"]["filterChains"]
+        found = {}
+        for chain in chains:
+            direction, port, _, host = (*chain["name"].split("|"), "", "", "")[:4]
+            if direction == "inbound-vip":
+                (http,) = (
+                    each["typedConfig"] for each in chain["filters"] if "http_conn" in each["name"]
+                )
+                found[f"{host.partition('.')[0]}:{port}"] = http
+        return found
+
     def way_in(self, gateway: dict[str, Any], port: int) -> dict[str, set[str]]:
         """Return where a gateway's pod would send requests to: clusters by their host."""
         asked = _field(3, f"http.{port}".encode()) + _field(4, ROUTES.encode())

@@ -14,8 +14,11 @@ from tests.fakes.engine import find_release
 from .checkout import Checkout
 
 NEWEST = "1.31.0-rc.0"
-ELSEWHERE = {"app", "https"}
-"""Examples that need a platform or a certificate: test_modes.py and test_https.py deploy such."""
+ELSEWHERE = {"app", "https", "waypoints"}
+"""Examples that need a platform or a certificate, or leave CRDs of the Gateway API.
+
+test_modes.py, test_https.py and test_waypoints.py deploy such.
+"""
 EXAMPLES = {
     name: file
     for file in sorted((PROJECT / "examples").glob("*.yaml"))

@@ -28,6 +28,7 @@ def running_mesh(**fields: Any) -> RunningMesh:
         "contexts": {},
         "hosts": {},
         "revision_by_namespace": {},
+        "ambient_namespaces": frozenset(),
         "foreign_injection_labels": {},
         "istiods": (),
         "injectors": (),

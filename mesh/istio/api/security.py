@@ -65,10 +65,20 @@ class Rule(Model):
     to: tuple[To, ...] | None = None
 
 
+class TargetRef(Model):
+    """A Service or a Gateway whose waypoint enforces a policy."""
+
+    group: str
+    kind: Literal["Service", "Gateway"]
+    name: str
+
+
 class AuthorizationPolicySpec(Model):
     """Spec that allows requests that match a rule; without rules, it allows nothing."""
 
     selector: WorkloadSelector | None = None
+    target_refs: tuple[TargetRef, ...] | None = None
+    """Targets at a waypoint, in place of pods."""
     rules: tuple[Rule, ...] | None = None
 
 

@@ -48,21 +48,21 @@ def conflicts(settings: Settings) -> Iterator[Mistake]:
             "the add-ons",
             sorted(settings.addons),
         )
-    if not data_plane.has_sidecars:
-        yield from _without_sidecars(settings)
+    if settings.injection == "off":
+        yield from _outside_the_mesh(settings)
 
 
-def _without_sidecars(settings: Settings) -> Iterator[Mistake]:
-    """List settings that have no effect without sidecars."""
-    need = "needs mesh:injection auto or manual"
+def _outside_the_mesh(settings: Settings) -> Iterator[Mistake]:
+    """List settings that have no effect on pods outside the mesh."""
+    need = "needs mesh:injection auto or manual, or ambient with mesh:waypoints"
     if settings.deny_by_default:
         yield Mistake(
             ("denyByDefault",),
-            f"{need}: only sidecars can tell requests apart by their methods",
+            f"{need}: pods outside the mesh accept every request",
             settings.deny_by_default,
         )
     own = settings.mtls_by_namespace.get(settings.bookinfo_namespace)
-    if own == "strict" and not settings.data_plane.is_ambient:
+    if own == "strict":
         yield Mistake(
             ("mtlsByNamespace", settings.bookinfo_namespace),
             "needs mesh:injection other than off: a pod without a proxy accepts plain text",
@@ -71,7 +71,7 @@ def _without_sidecars(settings: Settings) -> Iterator[Mistake]:
     for service in [each for each in settings.traffic_plan if each != FRONT]:
         yield Mistake(
             ("trafficPlan", service),
-            f"{need}: the caller's sidecar routes requests between Bookinfo's services; without "
-            f"sidecars only requests to {FRONT} are routed, by the ingress gateway",
+            f"{need}: the caller's sidecar or a waypoint routes requests between Bookinfo's "
+            f"services; without them only requests to {FRONT} are routed, by the ingress gateway",
             settings.injection,
         )

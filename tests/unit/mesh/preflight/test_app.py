@@ -12,7 +12,7 @@ import pytest
 
 from mesh.istio.running_mesh import IstioObject, RunningMesh
 from mesh.kubernetes.cluster import Cluster
-from mesh.preflight import app, existing_objects
+from mesh.preflight import app, existing_objects, gateways
 from mesh.preflight.existing_objects import Foreign
 from mesh.validation.config import read_settings
 from tests.fakes import mesh as fakes
@@ -75,7 +75,8 @@ def check(configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> Ca
     """Check a cluster that has a mesh, as app stack mesh/test with some settings."""
 
     def check(found: RunningMesh, **overrides: str) -> None:
-        configure(mode="app", platformContract=json.dumps(CONTRACT), **overrides)
+        contract = overrides.pop("contract", json.dumps(CONTRACT))
+        configure(mode="app", platformContract=contract, **overrides)
         monkeypatch.setattr(app, "connect", lambda _: contextlib.nullcontext())
         monkeypatch.setattr(existing_objects, "find", lambda *_: Foreign({}))
         stack = read_settings()
@@ -229,3 +230,24 @@ def test_a_namespace_by_hand_may_be_adopted(
 
     others = mesh(istiod(), injectors=UP, owners={"bookinfo-test": "mesh/other"})
     assert "of stack mesh/other" in refusal(others, adopt="true")
+
+
+@pytest.mark.parametrize("notes", [None, {}])
+def test_a_waypoint_needs_the_gateway_api(
+    check: Callable[..., None],
+    refusal: Refusal,
+    monkeypatch: pytest.MonkeyPatch,
+    notes: dict[str, str] | None,
+) -> None:
+    """Its platform may route by Istio's API, and then brings none."""
+    monkeypatch.setattr(gateways, "crd_notes", lambda _: notes)
+    contract = {**CONTRACT, "nodeAgents": ["istio-cni", "ztunnel"]}
+    ambient = {"injection": "ambient", "waypoints": "[{}]", "contract": json.dumps(contract)}
+    found = mesh(istiod(), injectors=UP)
+
+    if notes is None:
+        message = refusal(found, **ambient)
+        assert "there is no CRD gateways.gateway.networking.k8s.io: install" in message
+        assert "/v1.5.1/standard-install.yaml`, or have the platform do it" in message
+    else:
+        check(found, **ambient)

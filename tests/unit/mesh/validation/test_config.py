@@ -210,8 +210,16 @@ def test_restricted_namespaces_take_no_addons(configure: Configure) -> None:
     assert config.read_settings().addons == {"prometheus"}
 
 
-@pytest.mark.parametrize("injection", ["ambient", "off"])
-def test_what_only_sidecars_do_needs_sidecars(configure: Configure, injection: str) -> None:
+@pytest.mark.parametrize(
+    ("injection", "need"),
+    [
+        ("off", "needs mesh:injection auto or manual, or ambient with mesh:waypoints"),
+        ("ambient", "needs a waypoint for"),
+    ],
+)
+def test_what_only_proxies_do_needs_proxies(
+    configure: Configure, injection: str, need: str
+) -> None:
     """Istio would take the policies and routes, and nothing would come of them."""
     plan = {"reviews": {"to": "v1"}, "all": {"to": "v1"}, "productpage": {"to": "v1"}}
 
@@ -219,9 +227,9 @@ def test_what_only_sidecars_do_needs_sidecars(configure: Configure, injection: s
         configure, injection=injection, denyByDefault="true", trafficPlan=json.dumps(plan)
     )
 
-    assert "mesh:denyByDefault: needs mesh:injection auto or manual" in message
-    assert "mesh:trafficPlan.reviews: needs mesh:injection auto or manual" in message
-    assert "mesh:trafficPlan.all: needs" in message
+    assert f"mesh:denyByDefault: {need}" in message
+    assert f"mesh:trafficPlan.reviews: {need}" in message
+    assert f"mesh:trafficPlan.all: {need}" in message
     assert "mesh:trafficPlan.productpage" not in message
 
 

@@ -10,6 +10,7 @@ import pytest
 from lightkube import Client
 from lightkube.core.exceptions import ApiError
 
+from mesh.istio import versions
 from mesh.istio.certificates import fingerprints
 from mesh.istio.running_mesh import IstioObject, RunningMesh
 from mesh.settings.schema import Settings
@@ -110,6 +111,7 @@ def snapshot(**fields: Any) -> Snapshot:
         owners={"istio-system": "mesh/test"},
         adopted=frozenset(),
         contexts={},
+        ambient_namespaces=frozenset(),
         foreign_injection_labels={},
         hosts={},
         revision_by_namespace=fields.pop("revision_by_namespace", {"bookinfo": "default"}),
@@ -367,6 +369,16 @@ def test_nothing_is_well_of_a_namespace_without_pods_or_with_a_bare_one(stack: S
     assert [each.status for each in mixed] == ["wrong"]
 
 
+def test_a_proxy_that_istiod_deploys_is_no_sidecar(stack: Settings) -> None:
+    """A waypoint, a Gateway's proxy, a node's ztunnel: by their label none is injected."""
+    waypoint = copy.deepcopy(POD)
+    waypoint["metadata"]["labels"] = {"sidecar.istio.io/inject": "false"}
+
+    (found,) = pods.sidecars(snapshot(pods=[POD, waypoint]), stack)
+
+    assert found.found == "1 pod with istio-proxy"
+
+
 def test_one_is_no_plural(stack: Settings) -> None:
     """And two are."""
     one, two = snapshot(pods=[POD]), snapshot(pods=[POD, POD])
@@ -432,6 +444,17 @@ def test_proxies_are_at_most_a_minor_behind(stack: Settings, istiod: str, status
     assert found[0] == status
     assert found[2].startswith(f"proxy 1.30.3, istiod {istiod}")
     assert found[3] == RESTART
+
+
+def test_a_variant_of_the_images_is_no_other_version() -> None:
+    """In ambient mode istiod's image is distroless, and a gateway from before it isn't."""
+    images = (
+        "istio/pilot:1.30.8-distroless",
+        "istio/proxyv2:1.30.8",
+        "r:5000/istio/pilot:1.30.8-debug",
+    )
+
+    assert {versions.of_image(image) for image in images} == {"1.30.8"}
 
 
 def test_a_proxy_whose_istiod_is_gone_is_wrong(stack: Settings) -> None:
