@@ -1,9 +1,10 @@
-"""Namespaces of other teams whose pods join the mesh: the stack owns their labels only."""
+"""Namespaces of other teams whose pods join the mesh: the stack takes back their labels only."""
 
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_kubernetes.core.v1 import NamespacePatch
+from pulumi_kubernetes import Provider
+from pulumi_kubernetes.core.v1 import Namespace, NamespacePatch
 
 from mesh.istio.control_planes import ControlPlanes
 from mesh.resources.ready import Ready
@@ -17,6 +18,8 @@ class MeshNamespacesArgs:
 
     settings: Settings
     control_planes: ControlPlanes
+    adopting_provider: Provider
+    """Provider for namespaces to create: one that a destroy left is there already."""
 
 
 class MeshNamespaces(pulumi.ComponentResource):
@@ -33,14 +36,29 @@ class MeshNamespaces(pulumi.ComponentResource):
         patches = []
         for namespace, wanted in args.settings.mesh_namespaces.items():
             data_plane = DataPlane(injection=wanted.injection, cni=args.settings.cni)
+            there = [self._create(name, namespace, args)] if wanted.create else []
             label = args.control_planes.proxies(wanted.revision).label
             patches.append(
                 NamespacePatch(
                     f"{name}-{namespace}",
                     metadata={"name": namespace, "labels": data_plane.namespace_labels(label)},
-                    opts=pulumi.ResourceOptions(parent=self),
+                    opts=pulumi.ResourceOptions(parent=self, depends_on=there),
                 )
             )
 
         self.ready = pulumi.Output.from_input(patches)
         self.register_outputs({})
+
+    def _create(self, name: str, namespace: str, args: MeshNamespacesArgs) -> Namespace:
+        """Create a namespace that outlives the stack."""
+        return Namespace(
+            f"{name}-{namespace}-namespace",
+            metadata={
+                "name": namespace,
+                "labels": args.settings.namespace_labels,
+                "annotations": args.settings.namespace_annotations,
+            },
+            opts=pulumi.ResourceOptions(
+                parent=self, provider=args.adopting_provider, retain_on_delete=True
+            ),
+        )

@@ -53,7 +53,7 @@ def deploy(settings: Settings, platform: Platform) -> pulumi.Output[str]:
         # Any of the stack's namespaces may have a policy of its own.
         pulumi.ResourceOptions(
             provider=provider,
-            depends_on=all_ready(platform.gateways_ready, joined.ready),
+            depends_on=all_ready(platform.gateways_ready, platform.namespaces_ready, joined.ready),
         ),
     )
 

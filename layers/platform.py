@@ -53,6 +53,8 @@ class Platform:
     """Depend on it before creating pods that need a sidecar."""
     gateways_ready: Ready = field(default_factory=nothing)
     """Every gateway is running."""
+    namespaces_ready: Ready = field(default_factory=nothing)
+    """The other teams' namespaces exist, with their labels."""
     release_source: str = ""
     dashboards: Mapping[str, str] = field(default_factory=dict)
     """The command that opens each telemetry add-on."""
@@ -137,15 +139,20 @@ def deploy(settings: Settings, control_planes: ControlPlanes, cluster: Cluster) 
         pulumi.ResourceOptions(provider=provider, depends_on=core.ready),
     )
 
+    namespaces_ready = nothing()
     if settings.mesh_namespaces:
         # Pods that are created from now on get a sidecar: the injector answers.
-        MeshNamespaces(
+        namespaces_ready = MeshNamespaces(
             "mesh-namespaces",
-            MeshNamespacesArgs(settings=settings, control_planes=control_planes),
+            MeshNamespacesArgs(
+                settings=settings,
+                control_planes=control_planes,
+                adopting_provider=adopting_provider,
+            ),
             pulumi.ResourceOptions(
                 provider=provider, depends_on=all_ready(core.ready, node_agents.ready)
             ),
-        )
+        ).ready
 
     telemetry = Telemetry(
         "telemetry",
@@ -164,6 +171,7 @@ def deploy(settings: Settings, control_planes: ControlPlanes, cluster: Cluster) 
         injectors=core.injectors,
         injection_ready=all_ready(core.ready, node_agents.ready),
         gateways_ready=gateways.ready,
+        namespaces_ready=namespaces_ready,
         release_source=control_planes.own.release.source,
         dashboards=telemetry.dashboards,
         addresses=gateways.addresses,
@@ -181,7 +189,9 @@ def deploy(settings: Settings, control_planes: ControlPlanes, cluster: Cluster) 
             MeshSecurityArgs(settings=settings, ingress=None),
             pulumi.ResourceOptions(
                 provider=provider,
-                depends_on=all_ready(platform.injection_ready, platform.gateways_ready),
+                depends_on=all_ready(
+                    platform.injection_ready, platform.gateways_ready, platform.namespaces_ready
+                ),
             ),
         )
     return platform

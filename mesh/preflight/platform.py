@@ -125,8 +125,9 @@ def _missing_namespaces(settings: Settings, running: RunningMesh) -> Iterator[st
     keys = {namespace: f"mtlsByNamespace.{namespace}" for namespace in settings.mtls_by_namespace}
     if settings.mtls == "strict":
         keys[settings.root_namespace] = "meshConfig.rootNamespace"
+    created = {name for name, wanted in settings.mesh_namespaces.items() if wanted.create}
     for namespace, key in keys.items():
-        if namespace not in running.namespaces and namespace not in settings.namespaces:
+        if namespace not in {*running.namespaces, *settings.namespaces, *created}:
             yield (
                 f"there is no namespace {namespace}: `kubectl create namespace {namespace}`, or "
                 f"`pulumi config rm --path {key}`"
@@ -138,10 +139,12 @@ def _foreign_namespaces(settings: Settings, running: RunningMesh) -> Iterator[st
     for namespace, wanted in settings.mesh_namespaces.items():
         foreign = running.foreign_injection_labels.get(namespace)
         if namespace not in running.namespaces:
-            yield (
-                f"there is no namespace {namespace}: `kubectl create namespace {namespace}`, or "
-                f"`pulumi config rm --path meshNamespaces.{namespace}`"
-            )
+            if not wanted.create:
+                key = f"meshNamespaces.{namespace}"
+                yield (
+                    f"there is no namespace {namespace}: `pulumi config set --path {key}.create "
+                    f"true`, or `pulumi config rm --path {key}`"
+                )
         elif owner := running.owners.get(namespace):
             yield f"namespace {namespace} is of stack {owner}, which labels it itself"
         elif wanted.injection == "auto" and foreign not in (None, "enabled"):

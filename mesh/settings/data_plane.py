@@ -21,6 +21,8 @@ class MeshNamespace(Model):
     injection: Literal["auto", "ambient"] = "auto"
     revision: Annotated[str, AfterValidator(revisions.name)] | None = None
     """Revision or tag of its sidecars; None = the stack's revision."""
+    create: bool = False
+    """Whether the stack creates it; a destroy leaves it, since its team's objects are in it."""
 
 
 @dataclass(frozen=True, kw_only=True)

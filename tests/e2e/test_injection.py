@@ -171,10 +171,9 @@ def test_back_at_the_defaults_all_is_as_before(deployed: Checkout, auto: Pods) -
 
 def test_another_teams_namespace_joins_the_mesh_and_leaves(deployed: Checkout) -> None:
     """Its label is the stack's, all else its team's: nothing of it goes with the label."""
-    with deployed.configured(meshNamespaces={"shop": {}}):
-        assert "there is no namespace shop: `kubectl create namespace shop`" in deployed.fails(
-            "preview"
-        )
+    wanted = {"shop": {}, "bank": {"create": True}}
+    with deployed.configured(meshNamespaces=wanted, mtlsByNamespace={"bank": "strict"}):
+        assert "there is no namespace shop: `pulumi config set" in deployed.fails("preview")
         deployed.shell(
             "kubectl create namespace shop; kubectl label namespace shop team=shop; "
             "kubectl create deployment web --image=plain -n shop"
@@ -183,6 +182,7 @@ def test_another_teams_namespace_joins_the_mesh_and_leaves(deployed: Checkout) -
             deployed.mesh("up")
             assert deployed.changes("--refresh") == {}
             assert labels(deployed, "shop") == {"team": "shop", "istio-injection": "enabled"}
+            assert labels(deployed, "bank") == {"istio-injection": "enabled"}
             restart = "rollout restart deployment/web -n shop"
             assert restart in deployed.fails("verify"), "its pod is from before the label"
             deployed.shell(
@@ -195,5 +195,6 @@ def test_another_teams_namespace_joins_the_mesh_and_leaves(deployed: Checkout) -
 
     deployed.mesh("up")
     assert labels(deployed, "shop") == {"team": "shop"}
+    assert labels(deployed, "bank") == {}, "the stack leaves what it created for others"
     assert deployed.kubectl("get", "deployment", "web", "-n", "shop")
-    deployed.shell("kubectl delete namespace shop")
+    deployed.shell("kubectl delete namespace shop bank")

@@ -13,6 +13,7 @@ RESERVED: Mapping[str, str] = {
     labels.INJECTION: INJECTED,
     labels.REVISION: INJECTED,
     labels.DATAPLANE_MODE: INJECTED,
+    labels.USE_WAYPOINT: "is set by mesh:waypoints",
     "pod-security.kubernetes.io/": "is set by mesh:podSecurity",
     "kubernetes.io/metadata.name": "is Kubernetes' own",
     "mesh.pulumi.com/": OWN,

@@ -35,6 +35,25 @@ def test_each_gets_the_label_of_its_way_into_the_mesh(run_program: Run) -> None:
     }
 
 
+def test_the_stack_creates_one_and_keeps_it(run_program: Run) -> None:
+    """Before its label and its policy; a destroy must not delete what its team has put there."""
+    engine = run_program(
+        meshNamespaces=json.dumps({"new": {"create": True}, "shop": {}}),
+        mtlsByNamespace=json.dumps({"new": "strict"}),
+        namespaceLabels=json.dumps({"team": "web"}),
+    )
+    created = "Namespace/mesh-namespaces-new-namespace"
+
+    assert engine.inputs(created)["metadata"] == {"name": "new", "labels": {"team": "web"}}
+    assert engine.requests[created].retainOnDelete
+    assert "cluster-crds" in engine.requests[created].provider, "one that was left is taken over"
+    assert created in engine.waits_for("NamespacePatch/mesh-namespaces-new")
+    assert "NamespacePatch/mesh-namespaces-new" in engine.waits_for(
+        "PeerAuthentication/security-mtls-new"
+    )
+    assert "Namespace/mesh-namespaces-shop-namespace" not in engine.requests
+
+
 def test_a_stack_without_them_has_nothing_of_it(deployed: RecordingEngine) -> None:
     """No component, and no patch."""
     assert not [name for name in deployed.requests if "mesh-namespaces" in name]
@@ -68,7 +87,7 @@ def test_what_does_not_fit_is_refused(
 
 def test_the_cluster_must_have_them_and_nobody_else_label_them(configure: Configure) -> None:
     """What somebody else decided isn't changed: it is told, with the command."""
-    wanted = {"shop": {}, "bank": {}, "other": {}, "fine": {}}
+    wanted = {"shop": {}, "bank": {}, "other": {}, "fine": {}, "new": {"create": True}}
     configure(meshNamespaces=json.dumps(wanted))
     running = running_mesh(
         namespaces={name: istio_object("Namespace") for name in ("bank", "other", "fine")},
@@ -79,7 +98,9 @@ def test_the_cluster_must_have_them_and_nobody_else_label_them(configure: Config
     found = list(platform._foreign_namespaces(config.read_settings(), running))
 
     assert len(found) == 3
-    assert "there is no namespace shop: `kubectl create namespace shop`" in found[0]
+    assert (
+        "no namespace shop: `pulumi config set --path meshNamespaces.shop.create true`" in found[0]
+    )
     assert "namespace bank is of stack mesh/bank" in found[1]
     assert "namespace other is labelled istio-injection=disabled by somebody else" in found[2]
 
