@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 
 from mesh import fast_yaml
+from mesh.istio import versions
 from mesh.project import PROJECT
 from mesh.settings.schema import Settings
 
@@ -63,7 +64,8 @@ BUNDLES = {
 
 def of(istio_version: str) -> Bundle | None:
     """Return the bundle that an Istio version is built with; None if it is unknown."""
-    return BUNDLES.get(istio_version.rpartition(".")[0])
+    major, minor, _ = versions.parse(istio_version) or (0, 0, 0)
+    return BUNDLES.get(f"{major}.{minor}")
 
 
 def find(settings: Settings) -> Bundle | None:

@@ -10,7 +10,7 @@ import pytest
 
 from mesh.charts.values import typed_gateway_values
 from mesh.istio import gateway_api_crds
-from mesh.istio.gateway_api_crds import KNOWN_BY
+from mesh.istio.gateway_api_crds import BUNDLES, KNOWN_BY
 from mesh.kubernetes.ownership import ANNOTATION
 from mesh.settings.gateway import STATUS_PORT, Gateway
 from mesh.validation import config
@@ -316,6 +316,14 @@ def test_the_crds_are_brought_where_they_are_needed(
     configure(routingApi=api, gatewayApiCrds=crds)
 
     assert config.read_settings().brings_gateway_api == brings
+
+
+@pytest.mark.parametrize(
+    ("version", "minor"), [("1.31.4", "1.31"), ("1.31.0-rc.0", "1.31"), ("1.99.0", None)]
+)
+def test_a_bundle_is_that_of_a_minor(version: str, minor: str | None) -> None:
+    """A release candidate's too."""
+    assert gateway_api_crds.of(version) == (BUNDLES[minor] if minor else None)
 
 
 def test_a_bundle_that_is_not_on_disk_is_one_command_away(
