@@ -14,7 +14,7 @@ from mesh.kubernetes.cluster import Cluster
 from meshctl.commands import progress, tables, teardown
 from meshctl.workspace import recovery
 from meshctl.workspace.settings import read_settings
-from meshctl.workspace.stack import Workspace, WorkspaceError
+from meshctl.workspace.stack import FOLDER_BACKEND, Workspace, WorkspaceError
 from sandbox import kubernetes_plugin
 from sandbox.kubernetes_plugin import Plugin
 
@@ -241,3 +241,20 @@ def test_an_old_cluster_is_listed_without_a_watch(
 
     assert ("KUBE_FEATURE_WatchListClient" in environment) is named
     assert environment["MESH_KUBERNETES_PLUGIN"] == "4.32.0"
+
+
+@pytest.mark.parametrize("context", ["", "eu-1"])
+def test_only_a_sandboxs_state_is_compressed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, context: str
+) -> None:
+    """The backend of a real cluster's stack is its owner's, and an older pulumi must read it."""
+    monkeypatch.setattr("sandbox.cluster.HOME", tmp_path)
+    monkeypatch.setattr(Workspace, "config", {"mesh:context": context})
+    monkeypatch.setattr(kubernetes_plugin, "PULUMI_HOME", tmp_path)
+    plugin = Plugin(version="4.32.0", program=tmp_path / "plugin", origin="installed")
+    monkeypatch.setattr(Workspace, "_tools", (plugin, {"pulumi": tmp_path / "pulumi"}))
+
+    environment = Workspace("dev", "default").environment
+
+    switches = {name for name in environment if name.startswith("PULUMI_DIY_BACKEND_")}
+    assert switches == (set() if context else FOLDER_BACKEND.keys())
