@@ -19,6 +19,7 @@ from mesh.validation import (
     credentials,
     istio_operator,
     modes,
+    plain_secrets,
     platform,
     renamed,
     retired_hosts,
@@ -185,7 +186,9 @@ def _secrecy(config: Mapping[str, str]) -> Iterator[Mistake]:
                 "must be set with --secret, or it can be read in the stack's file: "
                 f"pulumi config rm {key}, then pulumi config set --secret {at}",
             )
-        elif is_secret and key not in SECRETS:
+        elif key in SECRETS and is_secret:
+            yield from plain_secrets.conflicts(key, pulumi.get_stack(), pulumi.get_project())
+        elif is_secret:
             yield Mistake(
                 (key,),
                 "can't be kept secret, since it shows in the state and in the cluster: set it "
