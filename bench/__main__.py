@@ -1,21 +1,24 @@
-"""The benchmark from an empty cluster to Bookinfo 2/2: Pulumi, istioctl and helm in one run.
+"""`make bench`: the cost of Istio and Bookinfo by this program and by its peers, in one run.
 
-Each run of each tool gets a fresh sandbox. Prints Markdown, for docs/performance.md.
+Each round of each way gets a fresh sandbox. Prints Markdown, for docs/performance.md.
 """
 
+import json
 import os
 import platform
 import statistics
-import subprocess
-import sys
-import time
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated
 
 import psutil
+import typer
 
 import console
 from bench import stacks
+from bench.cost import Cost
+from bench.ways import WAYS, Run, must_be_injected
 from mesh.istio.release import find
 from meshctl.workspace import download
 from meshctl.workspace.stack import Workspace
@@ -23,123 +26,106 @@ from sandbox import toolchain
 from sandbox.cluster import Sandbox
 from sandbox.programs import HELM, ISTIO
 
-RUNS = int(os.environ.get("RUNS", "3"))
-KUBECTL = str(Path(sys.executable).parent / "kubectl")
+STACK = "bench"
+Costs = dict[str, dict[str, list[Cost]]]
+"""Costs of each round, by way and step."""
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-def main() -> None:
-    """Measure all tools, and print the tables."""
+@app.callback(invoke_without_command=True)
+def bench(
+    context: typer.Context,
+    *,
+    rounds: Annotated[int, typer.Option(help="Rounds of each way, in turn.", min=1)] = 5,
+    numbers: Annotated[
+        Path | None, typer.Option("--json", help="A file for all numbers, in JSON.")
+    ] = None,
+) -> None:
+    """Measure `up`, changes and `destroy`, and those of istioctl, helm and a plain program."""
+    if context.invoked_subcommand:
+        return
     programs = toolchain.ensure((ISTIO, HELM))
-    sandbox = Sandbox("bench")
-    workspace = Workspace("bench", sandbox.name)
+    sandbox = Sandbox(STACK)
+    workspace = Workspace(STACK, sandbox.name)
     _ = workspace.environment
     download.get_all(workspace)
-    release = find(workspace.setting("istioVersion"), None)
-    ways = {
-        "istioctl install + kubectl apply": lambda: _istioctl(workspace, programs, release.folder),
-        "helm template, kubectl apply": lambda: _helm(workspace, programs, release.folder),
-        "pulumi up --skip-preview": lambda: _pulumi(workspace, "up", "--yes", "--skip-preview"),
-    }
-    seconds: dict[str, list[float]] = {way: [] for way in ways}
-    sandbox_up, noop, destroy = [], [], []
-    for run in range(RUNS):
-        for way, deploy in ways.items():
-            sandbox.down()
-            sandbox_up.append(_timed(sandbox.up))
-            workspace.make_stack()
-            seconds[way].append(_timed(deploy))
-            console.say(f"run {run + 1}: {way}: {seconds[way][-1]:.1f} s")
-        noop += [_timed(lambda: _pulumi(workspace, "preview")) for _ in range(2)]
-        destroy.append(_timed(lambda: _pulumi(workspace, "destroy", "--yes", "--skip-preview")))
-    sandbox.down()
+    release = find(workspace.setting("istioVersion"), None).folder
+    load, costs = os.getloadavg()[0], Costs()
+    try:
+        for number in range(1, rounds + 1):
+            for way in WAYS:
+                sandbox.down()
+                sandbox.up()
+                workspace.make_stack()
+                told = _measure(way, workspace, programs, release, costs)
+                console.say(f"round {number}: {way}: {told}")
+    finally:
+        sandbox.down()
 
     cores, memory = psutil.cpu_count(), psutil.virtual_memory().total / 2**30
-    print(f"{cores} cores, {memory:.0f} GiB, Python {platform.python_version()}; {RUNS} runs of")
-    print(f"each, medians; kubernetes plugin {workspace.plugin.version}\n")
-    print("| what | seconds | ratio to istioctl |\n|---|---|---|")
-    base = statistics.median(seconds["istioctl install + kubectl apply"])
-    for way, taken in seconds.items():
-        median = statistics.median(taken)
-        print(f"| {way}, until six pods are 2/2 | {median:.1f} | {median / base:.2f} |")
-    for what, taken in (
-        ("pulumi preview, nothing to do", noop),
-        ("pulumi destroy", destroy),
-        ("sandbox up, programs in the cache", sandbox_up),
-    ):
-        median = statistics.median(taken)
-        print(f"| {what} | {median:.1f} | {median / base:.2f} |")
+    print(f"{cores} cores, {memory:.0f} GiB, Python {platform.python_version()}; state in")
+    print(f"{sandbox.state.parent.parent}; load average {load:.1f} at the start and")
+    print(f"{os.getloadavg()[0]:.1f} at the end; kubernetes plugin {workspace.plugin.version};")
+    print(f"medians of {rounds} rounds, of seconds with the least and the most\n")
+    _print(costs)
+    if numbers is not None:
+        told = {
+            way: {step: [asdict(cost) for cost in found] for step, found in steps.items()}
+            for way, steps in costs.items()
+        }
+        numbers.write_text(json.dumps(told, indent=1) + "\n")
 
 
-def _timed(action: Callable[[], None]) -> float:
-    began = time.monotonic()
-    action()
-    return time.monotonic() - began
+@app.command("stacks")
+def stacks_(
+    *,
+    number: Annotated[int, typer.Option("--stacks", help="App stacks.", min=1)] = 20,
+    at_once: Annotated[int, typer.Option(help="Commands at the same time.", min=1)] = 4,
+) -> None:
+    """Measure one more app stack on a platform, as their number grows."""
+    stacks.measure(number, at_once)
 
 
-def _istioctl(workspace: Workspace, programs: dict[str, Path], release: Path) -> None:
-    _run(
-        workspace,
-        *(str(programs["istioctl"]), "install", "--skip-confirmation"),
-        *("--manifests", str(release / "manifests")),
-        *("--set", "hub=docker.io/istio", "--set", f"tag={release.name}"),
-    )
-    _bookinfo(workspace, release)
-
-
-def _helm(workspace: Workspace, programs: dict[str, Path], release: Path) -> None:
-    charts = release / "manifests" / "charts"
-    namespace = "istio-system"
-    _run(workspace, KUBECTL, "create", "namespace", namespace)
-    for name, chart in (
-        ("istio-base", charts / "base"),
-        ("istiod", charts / "istio-control" / "istio-discovery"),
-        ("istio-ingressgateway", charts / "gateway"),
-    ):
-        rendered = _run(
-            workspace,
-            *(str(programs["helm"]), "template", name, str(chart), "--namespace", namespace),
-            *("--set", "global.hub=docker.io/istio", "--set", f"global.tag={release.name}"),
+def _measure(
+    way: str, workspace: Workspace, programs: Mapping[str, Path], release: Path, costs: Costs
+) -> str:
+    """Measure all steps of a way, and return a line about them."""
+    told = []
+    for step, action in WAYS[way].items():
+        run = Run(
+            workspace=workspace,
+            programs=programs,
+            release=release,
+            environment=workspace.environment,
         )
-        _run(workspace, KUBECTL, "apply", "--server-side", "-f", "-", standard_input=rendered)
-        deployments = ("wait", "--for=condition=Available", "deployment", "--all", "-n", namespace)
-        if name != "istio-base":
-            _run(workspace, KUBECTL, *deployments, "--timeout", "60s")
-    _bookinfo(workspace, release)
+        action(run)
+        if step == "up":
+            must_be_injected(run)
+        costs.setdefault(way, {}).setdefault(step, []).append(run.cost)
+        told.append(f"{step} {run.cost.seconds:.1f} s")
+    return ", ".join(told)
 
 
-def _bookinfo(workspace: Workspace, release: Path) -> None:
-    _run(workspace, KUBECTL, "create", "namespace", "bookinfo")
-    _run(workspace, KUBECTL, "label", "namespace", "bookinfo", "istio-injection=enabled")
-    manifest = release / "samples" / "bookinfo" / "platform" / "kube" / "bookinfo.yaml"
-    _run(workspace, KUBECTL, "apply", "-n", "bookinfo", "-f", str(manifest))
-    _run(
-        workspace,
-        *(KUBECTL, "wait", "--for=condition=Available", "deployment", "--all"),
-        *("-n", "bookinfo", "--timeout", "60s"),
-    )
-    _must_be_injected(workspace)
+def _print(costs: Costs) -> None:
+    print("| way | step | seconds | processor s | MB | MB written | ratio to istioctl's |")
+    print("|---|---|---|---|---|---|---|")
+    peer = {step: _median(found, "seconds") for step, found in costs["istioctl, kubectl"].items()}
+    for way, steps in costs.items():
+        for step, found in steps.items():
+            seconds = [cost.seconds for cost in found]
+            base = peer["destroy" if step == "destroy" else "up"]
+            median = statistics.median(seconds)
+            print(
+                f"| {way} | {step} | {median:.1f} ({min(seconds):.1f} to {max(seconds):.1f}) "
+                f"| {_median(found, 'processor'):.1f} | {_median(found, 'megabytes'):.0f} "
+                f"| {_median(found, 'written'):.0f} | {median / base:.2f} |"
+            )
 
 
-def _pulumi(workspace: Workspace, *arguments: str) -> None:
-    _run(workspace, *workspace.command(*arguments))
-    if arguments[0] == "up":
-        _must_be_injected(workspace)
-
-
-def _must_be_injected(workspace: Workspace) -> None:
-    rows = _run(workspace, KUBECTL, "get", "pods", "-n", "bookinfo", "--no-headers").splitlines()
-    injected = [row for row in rows if "2/2" in row]
-    if len(injected) != 6:
-        sys.exit(f"not comparable: {len(injected)} of 6 pods are 2/2:\n" + "\n".join(rows))
-
-
-def _run(workspace: Workspace, *command: str, standard_input: str | None = None) -> str:
-    return workspace.query(*command, standard_input=standard_input)
+def _median(found: list[Cost], part: str) -> float:
+    return statistics.median(getattr(cost, part) for cost in found)
 
 
 if __name__ == "__main__":
-    try:
-        measure = stacks.main if sys.argv[1:] == ["stacks"] else main
-        measure()
-    except subprocess.CalledProcessError as error:
-        sys.exit(f"{error.cmd}: {error.stderr}")
+    console.run(app)

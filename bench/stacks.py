@@ -7,18 +7,17 @@ them changes an object of another stack or of the platform. Prints Markdown, dra
 import json
 import os
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 import psutil
 
 import console
+from bench.cost import Cost, measured
 from bench.plot import draw
 from mesh.project import PROJECT
 from mesh.settings.platform_contract import OUTPUT
@@ -27,9 +26,6 @@ from meshctl.workspace import download
 from meshctl.workspace.stack import Workspace
 from sandbox.cluster import Sandbox
 
-STACKS = int(os.environ.get("STACKS", "20"))
-AT_ONCE = 4
-SAMPLE_SECONDS = 0.2
 KINDS = "namespaces,deployments,services,serviceaccounts,configmaps,gateways.networking.istio.io"
 KINDS += ",virtualservices,destinationrules,mutatingwebhookconfigurations"
 APP = ("--config", "mesh:mode=app", "--config", f"mesh:platformStack={PLATFORM}")
@@ -49,15 +45,11 @@ class Run:
 
     beside: int
     """The number of other app stacks on the platform when the run's group began."""
-    seconds: float
-    processor: float
-    """Seconds of processor time of all its processes, which a busy machine doesn't change."""
-    megabytes: float
-    """The most resident memory of the command and all its processes at one time."""
+    cost: Cost
 
 
-def main() -> None:
-    """Measure all commands, print the table and draw the plot."""
+def measure(number: int, at_once: int) -> None:
+    """Measure all commands, some at a time; print the table and draw the plot."""
     began, load = time.monotonic(), os.getloadavg()[0]
     sandbox = Sandbox("bench-stacks")
     platform = Workspace(PLATFORM, sandbox.name)
@@ -70,30 +62,32 @@ def main() -> None:
     if OUTPUT not in platform.outputs():
         sys.exit(f"stack {PLATFORM} has no output {OUTPUT}: set its mode to platform")
 
-    stacks = [Workspace(f"app-{number:02}", sandbox.name) for number in range(1, STACKS + 1)]
+    stacks = [Workspace(f"app-{number:02}", sandbox.name) for number in range(1, number + 1)]
     for stack in stacks:
         stack.make_stack()
-    groups = [stacks[at : at + AT_ONCE] for at in range(0, STACKS, AT_ONCE)]
+    groups = [stacks[at : at + at_once] for at in range(0, number, at_once)]
     runs = {phase: _phase(platform, phase, groups) for phase in PHASES}
     _measured(platform, ("preview", "--expect-no-changes"), 0)
     sandbox.down()
 
-    print(f"{psutil.cpu_count()} cores; {STACKS} app stacks, {AT_ONCE} at a time; load average at")
+    print(f"{psutil.cpu_count()} cores; {number} app stacks, {at_once} at a time; load average at")
     print(f"the start {load:.1f}, at the end {os.getloadavg()[0]:.1f}; all of it took")
     print(f"{time.monotonic() - began:.0f} s; kubernetes plugin {platform.plugin.version}\n")
     print("| app stacks there before | " + " | ".join(f"{p} (s / CPU s / MB)" for p in runs) + " |")
     print("|---" * (len(runs) + 1) + "|")
     for group in range(len(groups)):
         cells = [_median(found[group]) for found in runs.values()]
-        print(f"| {group * AT_ONCE} | " + " | ".join(cells) + " |")
+        print(f"| {group * at_once} | " + " | ".join(cells) + " |")
     drawing = PROJECT / "docs" / "stacks.svg"
     measured = [run for group in runs["up"] for run in group]
     drawing.write_text(
         draw(
             "app stacks on the platform",
             {
-                "processor seconds of one more up": [(r.beside, r.processor) for r in measured],
-                "MB of it, at most": [(r.beside, r.megabytes) for r in measured],
+                "processor seconds of one more up": [
+                    (r.beside, r.cost.processor) for r in measured
+                ],
+                "MB of it, at most": [(r.beside, r.cost.megabytes) for r in measured],
             },
         )
     )
@@ -105,13 +99,14 @@ def _phase(
     """Run a command on all stacks, a group at a time; check that they change only their own."""
     found = []
     for index, group in enumerate(groups):
-        beside = {"up": index * AT_ONCE, "destroy": STACKS - index * AT_ONCE - len(group)}.get(
-            phase, STACKS - len(group)
+        number, before_it = sum(map(len, groups)), sum(map(len, groups[:index]))
+        beside = {"up": before_it, "destroy": number - before_it - len(group)}.get(
+            phase, number - len(group)
         )
         before = _objects(platform)
-        measure = partial(_measured, arguments=PHASES[phase], beside=beside)
+        cost_of = partial(_measured, arguments=PHASES[phase], beside=beside)
         with ThreadPoolExecutor(len(group)) as threads:
-            found.append(list(threads.map(measure, group)))
+            found.append(list(threads.map(cost_of, group)))
         after = _objects(platform)
         own = {f"bookinfo-{stack.stack}" for stack in group}
         for namespace in (before.keys() | after.keys()) - own:
@@ -122,43 +117,9 @@ def _phase(
 
 
 def _measured(workspace: Workspace, arguments: Sequence[str], beside: int) -> Run:
-    """Run a pulumi command, and measure the memory of its processes regularly."""
-    began, most = time.monotonic(), 0
-    with subprocess.Popen(
-        workspace.command(*arguments),
-        cwd=PROJECT,
-        env={**os.environ, **workspace.environment},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        with ThreadPoolExecutor(1) as reader:
-            assert process.stdout is not None  # noqa: S101 - it is a pipe
-            said = reader.submit(process.stdout.read)
-            while (ended := os.wait4(process.pid, os.WNOHANG))[0] == 0:
-                most = max(most, _resident(process.pid))
-                time.sleep(SAMPLE_SECONDS)
-            process.returncode = os.waitstatus_to_exitcode(ended[1])
-        if process.returncode:
-            sys.exit(f"{workspace.stack}: {' '.join(arguments)}:\n{said.result()}")
-    return Run(
-        beside=beside,
-        seconds=time.monotonic() - began,
-        processor=ended[2].ru_utime + ended[2].ru_stime,
-        megabytes=most / 2**20,
-    )
-
-
-def _resident(pid: int) -> int:
-    """Return the resident bytes of a process and its children; shared ones count several times."""
-    total = 0
-    with suppress(psutil.NoSuchProcess):
-        parent = psutil.Process(pid)
-        for process in (parent, *parent.children(recursive=True)):
-            with suppress(psutil.NoSuchProcess):
-                total += process.memory_info().rss
-    return total
+    """Run a Pulumi command on a stack, and return its cost."""
+    cost, _ = measured(workspace.command(*arguments), workspace.environment)
+    return Run(beside=beside, cost=cost)
 
 
 def _objects(platform: Workspace) -> Objects:
@@ -174,7 +135,7 @@ def _objects(platform: Workspace) -> Objects:
 
 
 def _median(runs: Sequence[Run]) -> str:
-    seconds = statistics.median(run.seconds for run in runs)
-    processor = statistics.median(run.processor for run in runs)
-    megabytes = statistics.median(run.megabytes for run in runs)
+    seconds = statistics.median(run.cost.seconds for run in runs)
+    processor = statistics.median(run.cost.processor for run in runs)
+    megabytes = statistics.median(run.cost.megabytes for run in runs)
     return f"{seconds:.1f} / {processor:.1f} / {megabytes:.0f}"
