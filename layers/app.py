@@ -19,6 +19,13 @@ def deploy(settings: Settings, platform: Platform) -> pulumi.Output[str]:
     gateway = contract.gateway
     assert gateway is not None  # noqa: S101 - the config is refused without one
     proxies = contract.proxies(settings.bookinfo_revision)
+    # Deleting a namespace takes Kubernetes 5 s. Pulumi deletes those at the same time that wait for
+    # the same: istiod's own waits for the CRDs.
+    label_ready = (
+        platform.crds_ready
+        if platform.takes_in(settings.bookinfo_namespace, settings.data_plane, proxies.label)
+        else platform.injection_ready
+    )
     namespace = InjectedNamespace(
         "bookinfo",
         InjectedNamespaceArgs(
@@ -29,7 +36,7 @@ def deploy(settings: Settings, platform: Platform) -> pulumi.Output[str]:
             revision=proxies.label,
             app_host=settings.bookinfo_host if settings.mode == "app" else None,
         ),
-        pulumi.ResourceOptions(provider=provider, depends_on=platform.injection_ready),
+        pulumi.ResourceOptions(provider=provider, depends_on=label_ready),
     )
 
     joined: InjectedNamespace | Waypoints = namespace
@@ -67,7 +74,9 @@ def deploy(settings: Settings, platform: Platform) -> pulumi.Output[str]:
         ),
         pulumi.ResourceOptions(
             provider=provider,
-            depends_on=all_ready(platform.gateways_ready, joined.ready, security.ready),
+            depends_on=all_ready(
+                platform.injection_ready, platform.gateways_ready, joined.ready, security.ready
+            ),
         ),
     )
 

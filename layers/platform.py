@@ -1,6 +1,6 @@
 """The platform: CRDs, Istio's core, gateways, node agents, telemetry."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 import pulumi
@@ -26,6 +26,7 @@ from mesh.preflight import app as app_preflight
 from mesh.preflight import platform as platform_preflight
 from mesh.preflight import sidecars
 from mesh.resources.ready import Ready, all_ready, nothing
+from mesh.settings.data_plane import DataPlane
 from mesh.settings.gateway import Gateway
 from mesh.settings.platform_contract import (
     CONTRACT,
@@ -49,6 +50,10 @@ class Platform:
     """The layout of its release; its generation decides the Bookinfo sample."""
     injectors: Mapping[str, Injector] = field(default_factory=dict)
     """Manual injectors by revision; empty when the control planes belong to another stack."""
+    crds_ready: Ready = field(default_factory=nothing)
+    """Every CRD is established."""
+    takes_in: Callable[[str, DataPlane, str | None], bool] = field(default=lambda *_: False)
+    """Function that tells whether a namespace's pods can join the mesh as it is now."""
     injection_ready: Ready = field(default_factory=nothing)
     """Depend on it before creating pods that need a sidecar."""
     gateways_ready: Ready = field(default_factory=nothing)
@@ -169,6 +174,8 @@ def deploy(settings: Settings, control_planes: ControlPlanes, cluster: Cluster) 
         address=gateways.address,
         layout=control_planes.own.release.layout,
         injectors=core.injectors,
+        crds_ready=all_ready(crds.ready, gateway_api_crds.ready),
+        takes_in=running.takes_in if running else lambda *_: False,
         injection_ready=all_ready(core.ready, node_agents.ready),
         gateways_ready=gateways.ready,
         namespaces_ready=namespaces_ready,

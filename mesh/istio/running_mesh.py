@@ -19,6 +19,7 @@ from mesh.istio.certificates import ROOTS
 from mesh.kubernetes import apis, ownership
 from mesh.kubernetes.client import connect, kubernetes_version
 from mesh.kubernetes.cluster import Cluster, applies_server_side
+from mesh.settings.data_plane import DataPlane
 from mesh.settings.labels import AMBIENT, DATAPLANE_MODE, INJECTION, REVISION, TAG
 from mesh.settings.revisions import DEFAULT
 from mesh.settings.schema import Settings
@@ -178,6 +179,18 @@ class RunningMesh:
             if name in self.adopted
             or (part and self.owners.get(name) is None and not part.is_pulumis)
         )
+
+    def takes_in(self, namespace: str, data_plane: DataPlane, label: str | None) -> bool:
+        """Return whether a namespace's pods can join the mesh before the update has come to it.
+
+        They can where there are none yet, and where what its labels ask for runs already.
+        """
+        if namespace not in self.namespaces:
+            return True
+        if data_plane.is_ambient:
+            return namespace in self.ambient_namespaces
+        served = {injector.revision for injector in self.injectors}
+        return data_plane.injection != "auto" or (label or DEFAULT) in served
 
     def drops_ca(self, settings: Settings) -> bool:
         """Return whether an istiod runs with a CA of the stack's that the settings don't have."""

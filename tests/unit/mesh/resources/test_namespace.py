@@ -11,6 +11,7 @@ import pytest
 from mesh.kubernetes import ownership
 from mesh.kubernetes.ownership import ANNOTATION
 from mesh.preflight import adoption
+from mesh.settings.data_plane import DataPlane, Injection
 from mesh.settings.schema import Settings
 from mesh.validation import config
 from tests.fakes.engine import RecordingEngine, run
@@ -110,3 +111,51 @@ def test_a_namespace_that_lost_its_mark_is_never_adopted(configure: Callable[...
     (refusal,) = adoption._unmarked(running, settings)
     assert "kubectl annotate namespace bookinfo mesh.pulumi.com/stack=mesh/test" in refusal
     assert "kubectl annotate namespace bookinfo mesh.pulumi.com/adopted=true" in refusal
+
+
+ISTIOD = "Deployment/istio-system/istiod"
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_new_namespace_is_there_before_istiod(
+    release_dir: Path, tmp_path: Path, *, exists: bool
+) -> None:
+    """So that a destroy deletes both at the same time; its pods come after istiod in any case."""
+    part = istio_object("Namespace", name="bookinfo")
+    running = running_mesh(
+        namespaces={"bookinfo": part} if exists else {}, owners={"bookinfo": "mesh/test"}
+    )
+    engine = RecordingEngine(running=running)
+
+    run(engine, tmp_path, slim=True, releaseDir=str(release_dir), cni="true")
+
+    assert (ISTIOD in engine.waits_for("Namespace/bookinfo-namespace")) is exists
+    assert {ISTIOD, "DaemonSet/istio-node-agents/istio-cni-node"} <= engine.waits_for(
+        "Deployment/bookinfo-reviews-v1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("injection", "label", "joins"),
+    [
+        ("auto", None, True),
+        ("auto", "canary", False),
+        ("ambient", None, False),
+        ("manual", None, True),
+        ("off", None, True),
+    ],
+)
+def test_a_label_waits_for_what_it_asks_for(
+    injection: Injection, label: str | None, *, joins: bool
+) -> None:
+    """A pod that is recreated meanwhile would be left out of the mesh."""
+    data_plane = DataPlane(injection=injection, cni=False)
+    running = running_mesh(
+        namespaces={"bookinfo": istio_object("Namespace")},
+        injectors=(istio_object("MutatingWebhookConfiguration"),),
+    )
+    moved = replace(running, ambient_namespaces=frozenset({"bookinfo"}))
+
+    assert running.takes_in("bookinfo", data_plane, label) is joins
+    assert moved.takes_in("bookinfo", data_plane, label) is (joins or injection == "ambient")
+    assert running.takes_in("new", data_plane, label)
