@@ -13,6 +13,7 @@ import console
 from mesh.kubernetes import cluster
 from meshctl.commands import (
     ci,
+    dead_program,
     developer,
     handover,
     progress,
@@ -251,7 +252,8 @@ def _change(workspace: Workspace, command: str, *arguments: str) -> None:
         recovery.recover(workspace)
         # The sandbox is the developer's own: no question is needed before changes there.
         unasked = ("--yes", "--skip-preview") if workspace.sandbox else ()
-        _run(workspace, command, *unasked, *arguments)
+        with dead_program.noticed() as watched:
+            _run(workspace, command, *unasked, *watched, *arguments)
 
 
 def _run(workspace: Workspace, *arguments: str) -> None:
