@@ -10,7 +10,7 @@ istio-1.0 := ../shared/istio/1.0.5
 
 .DEFAULT_GOAL := help
 .PHONY: help up preview destroy dev dev-rm render tables sidecar-diff verify release policy programs test unit check \
-        traffic bench sandbox-up sandbox-down sandbox-status sandbox-logs env lock
+        traffic bench faults sandbox-up sandbox-down sandbox-status sandbox-logs env lock
 
 help: ## List these commands
 	@sed -n 's/\$$\$$/$$/; s/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 23
@@ -69,6 +69,9 @@ traffic: venv/ready ## Test the traffic plans with requests through real proxies
 
 bench: venv/ready ## Compare time and memory with istioctl and helm (docs/performance.md)
 	@$(run) bench
+
+faults: venv/ready ## Break off updates at each resource, and check the next one (docs/reliability.md)
+	@$(run) faults
 
 sandbox-up: venv/ready ## Start a sandbox cluster, or those of its processes that don't run
 	@$(run) sandbox up

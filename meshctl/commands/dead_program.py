@@ -19,6 +19,7 @@ import typer
 import console
 from meshctl.workspace.stack import WorkspaceError
 
+EVENT_LOG = "--event-log"  # Pulumi's option for a file that it writes all its events to
 ENDED = "an unhandled error occurred: program exited"
 """How Pulumi's error begins when the program ended and didn't say why."""
 KILLED = "exit code: -1"  # how it ends when a signal ended the program
@@ -57,7 +58,7 @@ def _watched(reasons: list[str]) -> Generator[tuple[str, ...]]:
         watching = threading.Thread(target=_watch, args=(events, ended, reasons), daemon=True)
         watching.start()
         try:
-            yield "--event-log", str(events)
+            yield EVENT_LOG, str(events)
         finally:
             ended.set()
             watching.join()
