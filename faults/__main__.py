@@ -1,5 +1,7 @@
 """`make faults`: disturbs an `up` or a `destroy` at each resource; the next one must be whole."""
 
+import signal
+import types
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -50,6 +52,7 @@ def faults(
     today = datetime.now(UTC).date().isoformat()
     kept = report.read(results, today)
     choose = partial(points.chosen, only=only, size=size, seed=seed or today)
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         _try_all(Workspace(STACK, sandbox), kept, results, choose)
     finally:
@@ -125,11 +128,17 @@ def _outcome(workspace: Workspace, point: Point, wanted: State) -> Outcome:
     console.say(f"{what}: {'; '.join(wrong) or 'whole'}")
     return Outcome(
         point=point,
-        at=run.resources[point.resource - 1].rpartition("$")[2] if run.hit else "",
+        at=run.resources[point.resource - 1].split("::", 2)[2].rpartition("$")[2]
+        if run.hit
+        else "",
         ended=run.seconds,
         again=again.seconds,
         wrong=tuple(wrong),
     )
+
+
+def _interrupt(_number: int, _frame: types.FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
