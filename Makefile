@@ -10,7 +10,7 @@ istio-1.0 := ../shared/istio/1.0.5
 
 .DEFAULT_GOAL := help
 .PHONY: help up preview destroy dev dev-rm render tables sidecar-diff verify release policy programs test unit check \
-        traffic bench faults sandbox-up sandbox-down sandbox-status sandbox-logs env lock
+        traffic bench faults sandbox-up sandbox-down sandbox-status sandbox-logs env lock sbom audit
 
 help: ## List these commands
 	@sed -n 's/\$$\$$/$$/; s/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 23
@@ -90,6 +90,12 @@ env: venv/ready ## Print the shell lines for plain pulumi and kubectl: eval "$$(
 
 lock: venv/ready ## Pin what requirements*.in names, with hashes; to upgrade: scripts/lock --upgrade
 	@scripts/lock
+
+sbom: venv/ready ## Write what the program is made of to sbom.json (CycloneDX), and show the licences
+	@scripts/audit/sbom
+
+audit: venv/ready ## Look for known vulnerabilities in Python packages and Go modules, in the network
+	@scripts/audit/vulnerabilities
 
 venv/ready: requirements.txt requirements-dev.txt
 	@scripts/venv $(PYTHON)

@@ -11,8 +11,11 @@ import pytest
 from mesh.project import PROJECT
 from sandbox.programs import BUILDS
 
-REQUIREMENTS = [*PROJECT.glob("requirements*.txt"), *BUILDS.glob("requirements*.txt")]
-MODULES = sorted(BUILDS.glob("*/go.mod"))
+AUDIT = PROJECT / "scripts" / "audit"
+REQUIREMENTS = [
+    file for folder in (PROJECT, BUILDS, AUDIT) for file in folder.glob("requirements*.txt")
+]
+MODULES = sorted([*BUILDS.glob("*/go.mod"), AUDIT / "go.mod"])
 REQUIRED = re.compile(
     r"^(?:require )?\s*([\w.~/-]+\.[\w.~/-]+) (v\S+?)( // indirect)?$", re.MULTILINE
 )
@@ -58,7 +61,7 @@ def test_python_packages_are_installed_by_hash() -> None:
     """The scripts and the README's commands refuse a package without one."""
     texts = {
         name: (PROJECT / name).read_text()
-        for name in ("scripts/venv", "sandbox/wheels.py", "README.md")
+        for name in ("scripts/venv", "scripts/audit/sbom", "sandbox/wheels.py", "README.md")
     }
     for name, text in texts.items():
         assert "--require-hashes" in text, name
