@@ -52,6 +52,7 @@ WORDS = (
     *("defaultConfig", "tracing", "sampling", "extensionProviders", "defaultProviders", "metrics"),
     *("outboundTrafficPolicy", "mode", "trustDomain", "rootNamespace", "localityLbSetting"),
     *("enableAutoMtls", "accessLogFile", "discoverySelectors", "matchLabels", "podAnnotations"),
+    *("~nobody/releases", "/root", "."),
     *("!!python/object:os.system", "&a *a", "null", "true", "off", "1e999", "NaN", "-1"),
 )
 """Words that a setting may well hold, and words that would do harm where they aren't expected."""
