@@ -13,13 +13,13 @@ import console
 from mesh.kubernetes import cluster
 from meshctl.commands import (
     ci,
-    dead_program,
     developer,
     handover,
     progress,
     review_comment,
     tables,
     teardown,
+    vain_wait,
 )
 from meshctl.render import program
 from meshctl.sidecar_diff import show
@@ -252,7 +252,7 @@ def _change(workspace: Workspace, command: str, *arguments: str) -> None:
         recovery.recover(workspace)
         # The sandbox is the developer's own: no question is needed before changes there.
         unasked = ("--yes", "--skip-preview") if workspace.sandbox else ()
-        with dead_program.noticed() as watched:
+        with vain_wait.ended() as watched:
             _run(workspace, command, *unasked, *watched, *arguments)
 
 
