@@ -145,6 +145,7 @@ NO_VERSIONS = {
 )
 @given(changed=CONFIGS)
 @example(changed={"platformContract": json.dumps(NO_VERSIONS)})
+@example(changed={"meshConfig": '{"rootNamespace": [null]}'})
 def test_a_config_is_read_or_refused(changed: dict[str, str]) -> None:
     """Refused by a pulumi.RunError, whose message can be printed; never by another exception."""
     set_config(concealed=" ".join(SECRETS), **changed)
