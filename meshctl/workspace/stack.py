@@ -301,7 +301,8 @@ class Workspace:
         )
         if self.sandbox is not None:
             self._salt_file.unlink(missing_ok=True)
-            self._lock_file.unlink(missing_ok=True)
+            for file in self.sandbox.folder.glob(f"{self.name}.lock*"):
+                file.unlink()
             (self.sandbox.folder / self.config_file.name).unlink(missing_ok=True)
 
     @property
