@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 from rich.table import Table
 
+from faults import points
 from faults.disturbed import AWAY
 from faults.points import Command, Point, Victim
 from mesh.project import PROJECT
@@ -79,9 +80,11 @@ def broken(results: Results) -> Iterator[str]:
 
 def write_page(results: Results) -> None:
     """Write the results into docs/reliability.md."""
+    tried = sum(bool(outcome.at) for outcome in results.outcomes)
+    total = len(points.chosen(results.resources, only=None, size=None, seed=""))
     lines = [
         BEGIN,
-        f"{results.date}: {sum(bool(each.at) for each in results.outcomes)} points.",
+        f"{results.date}: {'all' if tried == total else f'a sample, {tried} of'} {total} points.",
         "",
         f"| {' | '.join(HEADINGS)} |",
         "|---" * len(HEADINGS) + "|",

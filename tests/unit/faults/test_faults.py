@@ -114,7 +114,7 @@ def test_the_results_are_kept_and_counted(tmp_path: Path, monkeypatch: pytest.Mo
 
     assert kept.outcomes == outcomes
     assert "| up | engine killed | 2 of 78 | 1 to 9 | 20 | 1 of 2 |" in page.read_text()
-    assert "2026-01-02: 2 points" in page.read_text()
+    assert "2026-01-02: a sample, 2 of 376 points." in page.read_text()
     assert page.read_text().startswith("before\n")
     assert page.read_text().endswith("\nafter\n")
     assert list(report.broken(kept)) == [
