@@ -42,6 +42,18 @@ def test_a_broken_off_up_is_taken_up_again(deployed: Checkout) -> None:
     assert deployed.changes() == {}
 
 
+def test_a_second_update_waits_for_the_first(deployed: Checkout) -> None:
+    """It says which process it waits for; both come to their end."""
+    updates = [deployed.start("up"), deployed.start("up")]
+    said = [update.communicate(timeout=120)[0] for update in updates]
+
+    assert [update.returncode for update in updates] == [0, 0], said
+    pids = {f"process {update.pid}, -m meshctl up" for update in updates}
+    waited = [text for text in said if "waiting for another command that changes it" in text]
+    assert len(waited) == 1
+    assert any(f"changes it: {pid}" in waited[0] for pid in pids)
+
+
 def test_a_machine_that_was_off_is_recovered(deployed: Checkout) -> None:
     """When all of its processes are gone, the next `sandbox up` brings back what there was."""
     sandbox = deployed.sandbox
