@@ -1,6 +1,7 @@
 """`make faults`: disturbs an `up` or a `destroy` at each resource; the next one must be whole."""
 
 import signal
+import time
 import types
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ from meshctl.workspace.stack import Workspace
 from sandbox.cluster import Sandbox
 
 STACK = "faults"
+SETTLED = 30.0  # seconds within which the cluster must be as it should be
+PAUSE = 2.0  # seconds between two looks at it
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -120,7 +123,7 @@ def _outcome(workspace: Workspace, point: Point, wanted: State) -> Outcome:
     with console.alive(what):
         run = disturbed.run(workspace, point.command, point)
         again = disturbed.run(workspace, point.command)
-        wrong = list(cluster_state.differences(wanted, cluster_state.read(workspace)))
+        wrong = _differences(workspace, wanted)
     if run.code is None:
         wrong.insert(0, f"the disturbed {point.command} didn't end within {run.seconds:.0f} s")
     if again.code != 0:
@@ -135,6 +138,19 @@ def _outcome(workspace: Workspace, point: Point, wanted: State) -> Outcome:
         again=again.seconds,
         wrong=tuple(wrong),
     )
+
+
+def _differences(workspace: Workspace, wanted: State) -> list[str]:
+    """Compare the state with what it should be, after a while if need be.
+
+    Kubernetes' own controllers take some seconds to come back after their API server.
+    """
+    deadline = time.monotonic() + SETTLED
+    while True:
+        found = list(cluster_state.differences(wanted, cluster_state.read(workspace)))
+        if not found or time.monotonic() > deadline:
+            return found
+        time.sleep(PAUSE)
 
 
 def _interrupt(_number: int, _frame: types.FrameType | None) -> None:
