@@ -10,7 +10,7 @@ istio-1.0 := ../shared/istio/1.0.5
 
 .DEFAULT_GOAL := help
 .PHONY: help up preview destroy dev dev-rm render tables sidecar-diff verify release policy programs test unit check \
-        traffic bench sandbox-up sandbox-down sandbox-status sandbox-logs env lock
+        traffic bench faults sandbox-up sandbox-down sandbox-status sandbox-logs env lock sbom audit
 
 help: ## List these commands
 	@sed -n 's/\$$\$$/$$/; s/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 23
@@ -70,6 +70,9 @@ traffic: venv/ready ## Test the traffic plans with requests through real proxies
 bench: venv/ready ## Compare time and memory with istioctl and helm (docs/performance.md)
 	@$(run) bench
 
+faults: venv/ready ## Break off updates at each resource, and check the next one (docs/reliability.md)
+	@$(run) faults
+
 sandbox-up: venv/ready ## Start a sandbox cluster, or those of its processes that don't run
 	@$(run) sandbox up
 
@@ -87,6 +90,12 @@ env: venv/ready ## Print the shell lines for plain pulumi and kubectl: eval "$$(
 
 lock: venv/ready ## Pin what requirements*.in names, with hashes; to upgrade: scripts/lock --upgrade
 	@scripts/lock
+
+sbom: venv/ready ## Write what the program is made of to sbom.json (CycloneDX), and show the licences
+	@scripts/audit/sbom
+
+audit: venv/ready ## Look for known vulnerabilities in Python packages and Go modules, in the network
+	@scripts/audit/vulnerabilities
 
 venv/ready: requirements.txt requirements-dev.txt
 	@scripts/venv $(PYTHON)

@@ -1,15 +1,27 @@
 """Downloads of official programs, verified by the checksums published with them."""
 
 import hashlib
+import lzma
 import tarfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import httpx2
 
 import console
 from sandbox.cache import ToolchainError
 from sandbox.programs import ARCHITECTURE, Family
+
+MOST_BYTES = 2 * 2**30
+"""More than ten times what an archive of Istio or of a program holds: above it is a bomb."""
+BROKEN = (
+    *(EOFError, zlib.error, lzma.LZMAError),
+    KeyError,  # a link to a file that isn't there
+    *(FileExistsError, IsADirectoryError, NotADirectoryError),  # a file where a folder is
+)
+"""What the tarfile module raises for a broken archive, besides TarError."""
 
 
 def get(family: Family, into: Path) -> str | None:
@@ -25,12 +37,13 @@ def get(family: Family, into: Path) -> str | None:
             "arch": ARCHITECTURE,
             "arch64": {"amd64": "x64"}.get(ARCHITECTURE, ARCHITECTURE),
         }
+        url = download.url.format(**names)
         try:
-            file = fetch(download.url.format(**names), download.checksums.format(**names), into)
+            file = fetch(url, download.checksums.format(**names), into)
         except httpx2.HTTPError:
             return "the download can't be reached"
         if download.unpacks:
-            _unpack_programs(file)
+            _unpack_programs(file, url)
         else:
             file.chmod(0o755)
     for name in family.programs:
@@ -68,28 +81,47 @@ def fetch(url: str, checksums: str, into: Path) -> Path:
     return target
 
 
+def inside(member: tarfile.TarInfo) -> str:
+    """Return a file's path without the folder around all files; empty for that folder."""
+    return member.name.partition("/")[2]
+
+
 def unpack(
-    tar: tarfile.TarFile, folder: Path, keeps: Callable[[str], bool] = lambda inner: True
+    packed: BinaryIO, folder: Path, place: Callable[[tarfile.TarInfo], str] = inside
 ) -> None:
-    """Unpack an archive without the folder around its files, and only those that are kept.
+    """Unpack an archive into a folder, each file to its place; a file without one is left out.
 
-    Raises tarfile.TarError for a broken archive, or a file that would leave the folder.
+    Raises tarfile.TarError for a broken archive, one that is too large, and one with a file that
+    would leave the folder.
     """
-    for member in tar:
-        _, _, inner = member.name.partition("/")
-        if inner and keeps(inner):
-            member.name = inner
-            tar.extract(member, folder, filter="data")
+    size = 0
+    try:
+        with tarfile.open(fileobj=packed) as tar:
+            for member in tar:
+                size += member.size
+                if size > MOST_BYTES:
+                    most = f"{MOST_BYTES / 2**30:.0f} GiB"
+                    raise tarfile.ReadError(f"its files are larger than {most} together")
+                if name := place(member):
+                    member.name = name
+                    tar.extract(member, folder, filter="data")
+    except BROKEN as error:
+        raise tarfile.ReadError(f"it is broken: {error}") from error
 
 
-def _unpack_programs(archive: Path) -> None:
+def _unpack_programs(archive: Path, url: str) -> None:
     """Replace an archive by its programs."""
-    with tarfile.open(archive) as tar:
-        for member in tar:
-            if member.isfile() and member.mode & 0o100:
-                member.name = Path(member.name).name
-                tar.extract(member, archive.parent, filter="data")
+    try:
+        with archive.open("rb") as packed:
+            unpack(packed, archive.parent, _program)
+    except tarfile.TarError as error:
+        raise ToolchainError(f"{url} can't be unpacked: {error}") from error
     archive.unlink()
+
+
+def _program(member: tarfile.TarInfo) -> str:
+    is_program = member.isfile() and member.mode & 0o100
+    return Path(member.name).name if is_program else ""
 
 
 def _checksum(listing: str, name: str, source: str) -> str:

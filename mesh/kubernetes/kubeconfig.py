@@ -109,7 +109,14 @@ def _entries(file: Path) -> Iterator[tuple[str, str, Entry]]:
     content = load(file)
     for section, (inner, _) in SECTIONS.items():
         for entry in content.get(section) or []:
-            yield section, entry["name"], entry.get(inner) or {}
+            try:
+                name, body = str(entry["name"]), dict(entry.get(inner) or {})
+            except (LookupError, TypeError, ValueError, AttributeError) as error:
+                raise pulumi.RunError(
+                    f"{file} is no kubeconfig: {section} must be a list of entries, each with a "
+                    f"name and a mapping {inner}"
+                ) from error
+            yield section, name, body
 
 
 def _paths(section: str, body: Entry) -> dict[str, str]:
@@ -125,6 +132,8 @@ def load(file: Path) -> dict[str, Any]:
         raise pulumi.RunError(f"{file} can't be read: {error.strerror}") from error
     except yaml.YAMLError as error:
         raise pulumi.RunError(f"{file} is no kubeconfig, not even YAML: {error}") from error
+    except RecursionError as error:
+        raise pulumi.RunError(f"{file} is no kubeconfig: it is nested too deeply") from error
     if not isinstance(content, dict):
         raise pulumi.RunError(f"{file} is no kubeconfig: it holds no mapping")
     return content
@@ -138,7 +147,8 @@ def _entry(entries: Mapping[str, Entry], what: str, name: str | None) -> Entry:
 
 def _user(user: Entry, server: Entry) -> User:
     if "exec" in user:
-        return _fetched(json.dumps(user["exec"]), json.dumps(server))
+        program = _typed(user["exec"], _Program)
+        return _fetched(msgspec.json.encode(program), msgspec.json.encode(server).decode())
     return _typed(user, User)
 
 
@@ -149,50 +159,89 @@ def _typed(entry: Entry, to: type[Typed]) -> Typed:
         raise ConfigError(f"the kubeconfig is wrong: {error}") from error
 
 
+class _Variable(msgspec.Struct):
+    name: str
+    value: str
+
+
+class _Program(msgspec.Struct):
+    """A program that fetches credentials, as a user's `exec` entry names it."""
+
+    command: str
+    apiVersion: str  # noqa: N815 - Kubernetes' spelling
+    args: list[str] | None = None
+    env: list[_Variable] | None = None
+    installHint: str | None = None  # noqa: N815
+    provideClusterInfo: bool = False  # noqa: N815
+
+
+class _Status(msgspec.Struct):
+    token: str | None = None
+    clientCertificateData: str | None = None  # noqa: N815
+    clientKeyData: str | None = None  # noqa: N815
+
+
+class _Credential(msgspec.Struct):
+    """What the program prints."""
+
+    status: _Status
+
+
 @cache  # a cloud's own program takes a second, and several clients are made
-def _fetched(program: str, server: str) -> User:
-    """Fetch credentials by the program in a user's `exec` entry, as client-go does.
+def _fetched(encoded: bytes, server: str) -> User:
+    """Fetch credentials by a program, as client-go does.
 
     The protocol is https://kubernetes.io/docs/reference/config-api/client-authentication.v1/;
     lightkube's own implementation supports neither v1 nor certificates.
     """
-    named = json.loads(program)
-    command = named["command"]
+    program = msgspec.json.decode(encoded, type=_Program)
     request = {
-        "apiVersion": named["apiVersion"],
+        "apiVersion": program.apiVersion,
         "kind": "ExecCredential",
         "spec": {
             "interactive": False,
-            **({"cluster": json.loads(server)} if named.get("provideClusterInfo") else {}),
+            **({"cluster": json.loads(server)} if program.provideClusterInfo else {}),
         },
     }
-    added = {each["name"]: each["value"] for each in named.get("env") or ()}
+    added = {each.name: each.value for each in program.env or ()}
+    what = f"{program.command}, which fetches credentials,"
     try:
         answer = subprocess.run(
-            [command, *(named.get("args") or ())],
+            [program.command, *(program.args or ())],
             env={**os.environ, **added, "KUBERNETES_EXEC_INFO": json.dumps(request)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
             timeout=PATIENCE,
             check=True,
         )
-        status = json.loads(answer.stdout)["status"]
     except subprocess.CalledProcessError as error:
-        said = error.stderr.strip()
-        raise ConfigError(f"{command}, which fetches credentials, failed: {said}") from error
+        said = error.stderr.decode(errors="replace").strip()
+        raise ConfigError(f"{what} failed: {said or f'exit code {error.returncode}'}") from error
+    except subprocess.TimeoutExpired as error:
+        raise ConfigError(
+            f"{what} doesn't end within {PATIENCE} s: run it by hand to see what it waits for"
+        ) from error
     except FileNotFoundError as error:
-        hint = f"; {named['installHint'].strip()}" if named.get("installHint") else ""
-        raise ConfigError(f"{command}, which fetches credentials, isn't on PATH{hint}") from error
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ConfigError(f"{command}, which fetches credentials, can't be run: {error}") from error
-    except (ValueError, LookupError, TypeError) as error:
+        hint = f"; {program.installHint.strip()}" if program.installHint else ""
+        raise ConfigError(f"{what} isn't on PATH{hint}") from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{what} can't be run: {error}") from error
+    return _credentials(answer.stdout, program.command)
+
+
+def _credentials(printed: bytes, command: str) -> User:
+    """Return the credentials that a program printed."""
+    try:
+        status = msgspec.json.decode(printed, type=_Credential).status
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         # The message leaves out the program's output, which may be a secret.
         raise ConfigError(f"{command} printed no credentials of Kubernetes") from error
+    if not status.token and not status.clientCertificateData:
+        raise ConfigError(f"{command} printed neither a token nor a certificate")
     return User(
-        token=status.get("token"),
-        client_cert_data=_base64(status.get("clientCertificateData")),
-        client_key_data=_base64(status.get("clientKeyData")),
+        token=status.token,
+        client_cert_data=_base64(status.clientCertificateData),
+        client_key_data=_base64(status.clientKeyData),
     )
 
 

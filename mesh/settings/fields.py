@@ -97,6 +97,15 @@ def _tag(value: str | None) -> str | None:
     return value
 
 
+def _path(value: Path) -> Path:
+    try:
+        value.expanduser().exists()
+    except (OSError, RuntimeError) as error:  # such as a name that is too long, or ~nobody
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ValueError(f"must be a path that can be looked up: {reason}") from error
+    return value
+
+
 def _kubeconfig_path(value: str) -> str:
     if "\n" in value or value.lstrip().startswith("{"):
         raise ValueError(
@@ -124,5 +133,5 @@ Hub = Annotated[str, AfterValidator(_hub)]
 OptionalHub = Annotated[Hub | None, empty_is_unset]
 OptionalTag = Annotated[str | None, empty_is_unset, AfterValidator(_tag)]
 OptionalName = Annotated[str | None, empty_is_unset]
-OptionalPath = Annotated[Path | None, empty_is_unset]
+OptionalPath = Annotated[Annotated[Path, AfterValidator(_path)] | None, empty_is_unset]
 KubeconfigPath = Annotated[OptionalPath, BeforeValidator(_kubeconfig_path)]

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, ValidationInfo, field_validator
 
 from mesh.settings import revisions
 from mesh.settings.data_plane import NodeAgent
-from mesh.settings.fields import Model, Namespace
+from mesh.settings.fields import Model, Namespace, Version
 from mesh.settings.gateway import PortNumber, RoutingApi, TLSMode, TLSVersion
 from mesh.settings.revisions import Choice
 
@@ -65,7 +65,7 @@ class PlatformContract(Part):
     istio_namespace: Namespace
     revision: str
     """Revision of the control plane for applications that don't choose one."""
-    versions: Mapping[str, str]
+    versions: Mapping[str, Version]
     """Istio version of each control plane, by its revision."""
     revision_tags: Mapping[str, str]
     routing_api: RoutingApi
@@ -77,6 +77,16 @@ class PlatformContract(Part):
     """Gateway that applications are reached through; None on a platform for others."""
     gateway_address: str = "unknown"
     """Address of the gateway's load balancer."""
+
+    @field_validator("versions")
+    @classmethod
+    def _has_own(
+        cls, versions: Mapping[str, Version], fields: ValidationInfo
+    ) -> Mapping[str, Version]:
+        own = fields.data.get("revision")  # None if it is invalid itself
+        if own is not None and own not in versions:
+            raise ValueError(f"must have the version of the platform's own revision, {own!r}")
+        return versions
 
     @property
     def output(self) -> dict[str, Any]:

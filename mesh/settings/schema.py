@@ -222,12 +222,16 @@ class Settings(Model):
     @property
     def root_namespace(self) -> str:
         """Root namespace: its policies apply to the whole mesh."""
-        return self.mesh_config.get("rootNamespace") or self.istio_namespace
+        return self._in_mesh_config("rootNamespace") or self.istio_namespace
 
     @property
     def trust_domain(self) -> str:
         """The domain that every identity of the mesh begins with."""
-        return self.mesh_config.get("trustDomain") or "cluster.local"
+        return self._in_mesh_config("trustDomain") or "cluster.local"
+
+    def _in_mesh_config(self, key: str) -> str | None:
+        value = self.mesh_config.get(key)
+        return value if isinstance(value, str) else None  # the release's API refuses another type
 
     @property
     def pull_secrets(self) -> list[str]:

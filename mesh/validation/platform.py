@@ -50,7 +50,8 @@ def find_contract(settings: Settings, outputs_of: Callable[[str], Outputs]) -> P
         )
     offered = outputs[OUTPUT]
     # Pulumi stores numbers as floats.
-    _must_be_ours(offered.get("contract"), f"platformStack {name}")
+    contract = offered.get("contract") if isinstance(offered, Mapping) else None
+    _must_be_ours(contract, f"platformStack {name}")
     try:
         return PlatformContract.model_validate(offered)
     except ValidationError as error:

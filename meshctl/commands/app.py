@@ -19,6 +19,7 @@ from meshctl.commands import (
     review_comment,
     tables,
     teardown,
+    vain_wait,
 )
 from meshctl.render import program
 from meshctl.sidecar_diff import show
@@ -251,7 +252,8 @@ def _change(workspace: Workspace, command: str, *arguments: str) -> None:
         recovery.recover(workspace)
         # The sandbox is the developer's own: no question is needed before changes there.
         unasked = ("--yes", "--skip-preview") if workspace.sandbox else ()
-        _run(workspace, command, *unasked, *arguments)
+        with vain_wait.ended() as watched:
+            _run(workspace, command, *unasked, *watched, *arguments)
 
 
 def _run(workspace: Workspace, *arguments: str) -> None:

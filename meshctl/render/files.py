@@ -75,10 +75,20 @@ def write(objects: Iterable[dict[str, Any]], folder: Path) -> int:
 
 
 def name(found: dict[str, Any]) -> str:
-    """Return an object's file: a folder for its namespace, then kind.group_name as in kubectl."""
+    """Return an object's file: a folder for its namespace, then kind.group_name as in kubectl.
+
+    Raises FolderError for a name that Kubernetes would refuse and that leads to another folder.
+    """
     group = found["apiVersion"].rpartition("/")[0]
     metadata = found["metadata"]
     kind = ".".join(filter(None, [found["kind"].lower(), group]))
     # Names of roles may have a colon, which some file systems don't allow.
     file = f"{kind}_{metadata['name']}.yaml".replace(":", "_")
-    return "/".join(filter(None, [metadata.get("namespace"), file]))
+    namespace = metadata.get("namespace")
+    parts = [part for part in (namespace, file) if part]
+    if any(part in (".", "..") or set(part) & set("/\0") for part in parts):
+        raise FolderError(
+            f"{found['kind']} {metadata['name']!r} in namespace {namespace!r} has a name that "
+            "Kubernetes refuses: nothing was written; correct the chart that it is from"
+        )
+    return "/".join(parts)

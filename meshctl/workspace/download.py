@@ -116,8 +116,8 @@ def _fill(folder: Path, version: str, urls: Sequence[str], charts: str) -> str:
             why_not.append(f"{url} can't be reached ({type(error).__name__})")
             continue
         try:
-            with tarfile.open(packed) as tar:
-                downloads.unpack(tar, folder, lambda inner: inner.split("/")[0] in KEPT)
+            with packed.open("rb") as file:
+                downloads.unpack(file, folder, _place)
         except tarfile.TarError as error:
             raise ReleaseError(f"{url} can't be unpacked: {error}") from error
         packed.unlink()
@@ -152,6 +152,11 @@ def _fill(folder: Path, version: str, urls: Sequence[str], charts: str) -> str:
         f"the Go module {ISTIO.module} v{ISTIO.pin}, branch release-{branch}, "
         f"in place of {version}'s own archive"
     )
+
+
+def _place(member: tarfile.TarInfo) -> str:
+    inside = downloads.inside(member)
+    return inside if inside.split("/")[0] in KEPT else ""
 
 
 def _must_have_charts(folder: Path, source: str) -> None:

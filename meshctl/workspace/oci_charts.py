@@ -40,8 +40,8 @@ def get(version: str, release: Path, registry: str = REGISTRY) -> str:
         for name, folder in FOLDERS.items():
             packed = _chart(client, f"{REPOSITORY}/{name}", version)
             try:
-                with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
-                    downloads.unpack(tar, release / "manifests" / "charts" / folder)
+                chart = release / "manifests" / "charts" / folder
+                downloads.unpack(io.BytesIO(packed), chart)
             except tarfile.TarError as error:
                 raise ToolchainError(
                     f"{registry}/{REPOSITORY}/{name}:{version} can't be unpacked: {error}"

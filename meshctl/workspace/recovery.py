@@ -77,7 +77,9 @@ def _is_locked_by_the_dead(state: Path, stack: str) -> bool:
 
 def _runs(pid: int) -> bool:
     try:
-        return "pulumi" in psutil.Process(pid).name()
+        process = psutil.Process(pid)
+        # A killed process stays as a zombie until its parent asks for its exit code.
+        return "pulumi" in process.name() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 

@@ -214,15 +214,22 @@ class Workspace:
         return "".join(f"export {k}={shlex.quote(v)}\n" for k, v in self.environment.items())
 
     def pulumi(self, *arguments: str) -> int:
-        """Run a Pulumi command on the stack, and return its exit code."""
+        """Run a Pulumi command on the stack, and return its exit code.
+
+        Raises KeyboardInterrupt on Ctrl-C, after Pulumi has ended.
+        """
         command = self.command(*arguments)
         # Ctrl-C reaches Pulumi too: wait until Pulumi has stopped in its own way.
+        interrupted = False
         with subprocess.Popen(command, cwd=PROJECT, env=self._full_environment) as process:
-            while True:
+            while process.returncode is None:
                 try:
-                    return process.wait()
+                    process.wait()
                 except KeyboardInterrupt:
-                    continue
+                    interrupted = True
+        if interrupted:
+            raise KeyboardInterrupt
+        return process.returncode
 
     def command(self, *arguments: str) -> list[str]:
         """Return a Pulumi command on the stack, with the options that it needs here."""
@@ -312,7 +319,8 @@ class Workspace:
         )
         if self.sandbox is not None:
             self._salt_file.unlink(missing_ok=True)
-            self._lock_file.unlink(missing_ok=True)
+            for file in self.sandbox.folder.glob(f"{self.name}.lock*"):
+                file.unlink()
             (self.sandbox.folder / self.config_file.name).unlink(missing_ok=True)
 
     @property
@@ -363,4 +371,5 @@ class Workspace:
     def _full_environment(self) -> dict[str, str]:
         ours = os.environ if self.sandbox else {k: v for k, v in os.environ.items() if k != SANDBOX}
         # Pulumi runs for seconds and holds many copies of the state: it may collect less garbage.
-        return {"GOGC": "400", **ours, **self.environment}
+        # Its option --event-log is one of its debug commands.
+        return {"GOGC": "400", "PULUMI_DEBUG_COMMANDS": "true", **ours, **self.environment}

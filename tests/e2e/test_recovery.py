@@ -2,13 +2,15 @@
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 
 import psutil
-import pytest
 
 from .checkout import Checkout
+
+EXECUTOR = "pulumi-language-python-exec"
 
 
 def test_destroy_leaves_the_crds_and_nothing_else(deployed: Checkout) -> None:
@@ -25,22 +27,31 @@ def test_destroy_leaves_the_crds_and_nothing_else(deployed: Checkout) -> None:
     assert deployed.changes() == {}
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_an_interrupted_up_is_taken_up_again(deployed: Checkout, how: signal.Signals) -> None:
-    """Ctrl-C and kill -9 in the middle of `make up` cost nothing but time."""
+def test_a_broken_off_up_is_taken_up_again(deployed: Checkout) -> None:
+    """A killed program ends `make up`; that, kill -9 and Ctrl-C cost nothing but time."""
     deployed.mesh("destroy")
-    process = deployed.start("up")
-    _await(lambda: _is_being_deployed(deployed), seconds=60)
-    children = psutil.Process(process.pid).children(recursive=True)
-    os.killpg(process.pid, how)
-    process.communicate(timeout=120)
-    psutil.wait_procs(children, timeout=30)
-    assert process.returncode != 0
 
+    # istiod isn't registered yet, and the injector's webhook configuration waits for it.
+    said = _broken_off(deployed, "mutatingwebhookconfigurations/istio-sidecar-injector", _program)
+    assert "the Pulumi program was killed before the update was done" in said
+    _broken_off(deployed, "deployments/istiod", _all, signal.SIGKILL)
+    _broken_off(deployed, "deployments/istio-ingressgateway", _all, signal.SIGINT)
     said = deployed.mesh("up")
 
     assert said.count("2/2") == 6
     assert deployed.changes() == {}
+
+
+def test_a_second_update_waits_for_the_first(deployed: Checkout) -> None:
+    """It says which process it waits for; both come to their end."""
+    updates = [deployed.start("up"), deployed.start("up")]
+    said = [update.communicate(timeout=120)[0] for update in updates]
+
+    assert [update.returncode for update in updates] == [0, 0], said
+    pids = {f"process {update.pid}, -m meshctl up" for update in updates}
+    waited = [text for text in said if "waiting for another command that changes it" in text]
+    assert len(waited) == 1
+    assert any(f"changes it: {pid}" in waited[0] for pid in pids)
 
 
 def test_a_machine_that_was_off_is_recovered(deployed: Checkout) -> None:
@@ -97,11 +108,38 @@ def _ready_istiods(checkout: Checkout) -> int:
     return sum(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
 
-def _is_being_deployed(checkout: Checkout) -> bool:
+def _broken_off(
+    checkout: Checkout,
+    when: str,
+    whom: Callable[[psutil.Process], list[psutil.Process]],
+    how: signal.Signals = signal.SIGKILL,
+) -> str:
+    """Break off `up` by a signal when an object exists, and return what it said."""
+    command = checkout.start("up")
+    _await(lambda: _exists(checkout, when), seconds=60)
+    everybody = _all(psutil.Process(command.pid))
+    for process in whom(psutil.Process(command.pid)):
+        process.send_signal(how)
+    said, _ = command.communicate(timeout=60)
+    psutil.wait_procs(everybody, timeout=30)
+    assert command.returncode != 0, said
+    return said
+
+
+def _all(command: psutil.Process) -> list[psutil.Process]:
+    return [command, *command.children(recursive=True)]
+
+
+def _program(command: psutil.Process) -> list[psutil.Process]:
+    return [each for each in _all(command) if EXECUTOR in " ".join(each.cmdline()[:2])]
+
+
+def _exists(checkout: Checkout, named: str) -> bool:
     try:
-        return bool(checkout.kubectl("get", "deployments", "-n", "istio-system")["items"])
-    except Exception:  # noqa: BLE001 - the sandbox may not be up yet
+        checkout.kubectl("get", named, "--namespace", "istio-system")
+    except subprocess.CalledProcessError:
         return False
+    return True
 
 
 def _left_of_ours(checkout: Checkout) -> set[str]:

@@ -129,6 +129,20 @@ def test_a_wrong_checksum_is_refused(
     assert list((tmp_path / "cache" / "programs").iterdir()) == []
 
 
+def test_an_archive_that_cannot_be_unpacked_is_one_message(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its address, and what is wrong with it; nothing stays of it."""
+    _without_path(monkeypatch, tmp_path)
+    packed = _tar({"linux-amd64/helm": b"#!/bin/sh\n"})[:-20]
+    address = serve({"helm.tar.gz": packed, "helm.tar.gz.sha256sum": _sum(packed, "helm.tar.gz")})
+
+    with pytest.raises(ToolchainError, match=r"/helm.tar.gz can't be unpacked: it is broken"):
+        toolchain.ensure((_family(address),))
+
+    assert list((tmp_path / "cache" / "programs").iterdir()) == []
+
+
 def test_a_bare_program_is_made_executable(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -124,7 +124,14 @@ def test_a_file_that_is_not_for_us_is_named(
     assert f"{tmp_path}/.kube/config can't be read: Permission denied" in refusal("home")
 
 
-@pytest.mark.parametrize("content", ["a: [", "just text", "- a\n- b"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("a: [", "just text", "- a\n- b", "[" * 5000 + "]" * 5000, "\0"),
+        *("contexts: [1]", "contexts: home", "contexts: {home: {}}", "contexts: [{context: {}}]"),
+        "contexts: [{name: home, context: [1]}]",
+    ],
+)
 def test_a_file_that_is_no_kubeconfig_is_named(tmp_path: Path, content: str) -> None:
     """No traceback of a parser."""
     file = tmp_path / "broken"

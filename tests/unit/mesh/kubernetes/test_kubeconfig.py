@@ -146,14 +146,29 @@ def test_a_program_may_give_a_certificate(tmp_path: Path) -> None:
     ("script", "more", "told"),
     [
         ("echo session expired >&2; exit 255", {}, "failed: session expired"),
+        ("exit 3", {}, "failed: exit code 3"),
+        ("printf '\\377' >&2; exit 1", {}, "failed: \ufffd"),
+        ("sleep 60", {}, "get-token, which fetches credentials, doesn't end within 0.2 s"),
         ("echo top-secret", {}, "get-token printed no credentials"),
+        ("printf '\\377'", {}, "get-token printed no credentials"),
+        ("""echo '{"status": null}'""", {}, "get-token printed no credentials"),
+        ("""echo '{"status": "top-secret"}'""", {}, "get-token printed no credentials"),
+        ("""echo '{"status": {"token": ["top-secret"]}}'""", {}, "printed no credentials"),
+        ("""echo '{"status": {}}'""", {}, "get-token printed neither a token nor a certificate"),
         ("", {"command": "no-such-program", "installHint": "get it"}, "isn't on PATH; get it"),
+        ("", {"command": "/"}, "/, which fetches credentials, can't be run"),
+        ("", {"command": None}, "the kubeconfig is wrong: Expected `str`, got `null`"),
+        ("", {"args": "token"}, "the kubeconfig is wrong: Expected `array | null`, got `str`"),
+        ("", {"args": ["a\0b"]}, "can't be run: embedded null byte"),
+        ("", {"env": [{"name": "REGION"}]}, "missing required field `value`"),
     ],
 )
 def test_a_program_that_fails_is_named(
-    tmp_path: Path, script: str, more: dict[str, str], told: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, more: dict[str, Any], told: str
 ) -> None:
     """With what it said to people; never with what it printed, which may be a token."""
+    monkeypatch.setattr(kubeconfig, "PATIENCE", 0.2)
+
     with pytest.raises(ConfigError) as caught:
         by_program(tmp_path, script, **more).connection("prod")
 

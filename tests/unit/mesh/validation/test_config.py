@@ -62,6 +62,17 @@ def test_an_unknown_key_like_no_other_gets_no_guess(configure: Configure) -> Non
     assert "mesh:zzz: no such setting, got '1'" in message
 
 
+@pytest.mark.parametrize("path", ["a" * 300, "~no-such-user/releases"])
+@pytest.mark.parametrize("key", ["releaseDir", "kubeconfig"])
+def test_a_path_that_cannot_be_looked_up_is_refused(
+    configure: Configure, key: str, path: str
+) -> None:
+    """The system's own reason is told."""
+    assert f"mesh:{key}: must be a path that can be looked up: " in refusal(
+        configure, **{key: path}
+    )
+
+
 @pytest.mark.parametrize(
     ("key", "got"),
     [

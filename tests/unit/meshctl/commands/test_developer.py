@@ -80,9 +80,10 @@ def run(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[t
     told: list[tuple[str, ...]] = []
 
     def run(*arguments: str, stacks: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-        def pulumi(self: Workspace, *words: str) -> int:
+        def pulumi(self: Workspace, command: str, option: str, _events: str, *words: str) -> int:
             assert self.config_file.exists()
-            told.append((*words, self.stack))
+            assert option == "--event-log"
+            told.append((command, *words, self.stack))
             return 0
 
         def query(_: Workspace, *words: str) -> str:

@@ -44,6 +44,67 @@ def test_a_file_is_named_by_what_stays(found: dict[str, Any], name: str, tmp_pat
     assert yaml.safe_load((tmp_path / name).read_text()) == found
 
 
+@pytest.mark.parametrize(
+    "found",
+    [
+        obj("ConfigMap", "../../x"),
+        obj("ConfigMap", "x", "../.."),
+        obj("ConfigMap", "x", ".."),
+        obj("ConfigMap", "x\0"),
+        obj("../ConfigMap", "x"),
+    ],
+)
+def test_no_name_leads_out_of_the_folder(found: dict[str, Any], tmp_path: Path) -> None:
+    """A chart may be somebody else's; the message names the object."""
+    with pytest.raises(FolderError, match="has a name that Kubernetes refuses"):
+        files.write([obj("Service", "s"), found], tmp_path / "out")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+HOSTILE = (
+    *(
+        "$(id)",
+        "`id`",
+        "; rm -rf /",
+        "{{ .Values.x }}",
+        "<script>",
+        "[a](b)",
+        "| a |",
+        "# a",
+        "'\"",
+    ),
+    *("- a", "a: b", "&a", "*a", "!!python/object:os.system", "%YAML", "---", "...", "null", "~"),
+    *(
+        "yes",
+        "0o7",
+        "1e3",
+        "1_000",
+        "12:30",
+        ".inf",
+        "=",
+        "<<",
+        "",
+        " a ",
+        "a\n",
+        "\na",
+        "a\r\nb",
+        "\t",
+    ),
+    *("\u2028", "\x85", "\x07", "\ufeff", "\U0001f600", "\u202e"),
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_text_stays_what_it_is(text: str, tmp_path: Path) -> None:
+    """Whatever it means to a shell, YAML, Go's templates, Markdown or HTML; as key and value."""
+    found = {**obj("ConfigMap", "x"), "data": {"key": text, text: "value"}}
+
+    files.write([found], tmp_path)
+
+    assert yaml.safe_load((tmp_path / "configmap_x.yaml").read_text(encoding="utf-8")) == found
+
+
 def test_a_text_of_many_lines_is_written_as_one(tmp_path: Path) -> None:
     """A change of one line is a diff of one line; and nothing refers to another place."""
     labels = {"app": "ä", "b": "on", "a": "1"}

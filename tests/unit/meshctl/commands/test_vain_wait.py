@@ -1,0 +1,106 @@
+"""An update that waits for what nobody creates any more ends, and says why."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import typer
+
+from meshctl.commands import vain_wait
+from meshctl.workspace.stack import WorkspaceError
+
+ENGINE = """
+import sys, time
+with open(sys.argv[2], "w") as events:
+    events.write(sys.argv[3])
+time.sleep(float(sys.argv[4]))
+sys.exit(1)
+"""
+"""What stands in for Pulumi: it writes events, goes on for some seconds, and fails."""
+STARTED, DONE, FAILED = "resourcePreEvent", "resOutputsEvent", "resOpFailedEvent"
+LONG, SHORT = 60.0, 0.5
+ISTIO = "urn:pulumi:dev::mesh::mesh:index:IstioCore$kubernetes:helm.sh/v3:Chart"
+INJECTOR = (
+    f"{ISTIO}$kubernetes:admissionregistration.k8s.io/v1:MutatingWebhookConfiguration::injector"
+)
+SERVICE = f"{ISTIO}$kubernetes:core/v1:Service::istio-system/istiod"
+DEPLOYMENT = f"{ISTIO}$kubernetes:apps/v1:Deployment::istio-system/istiod"
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vain_wait, "PAUSE", 0.01)
+    monkeypatch.setattr(vain_wait, "PATIENCE", 0.2)
+
+
+def _error(message: str) -> dict[str, Any]:
+    return {"diagnosticEvent": {"severity": "error", "message": f"{message}\n"}}
+
+
+def _step(kind: str, urn: str) -> dict[str, Any]:
+    return {kind: {"metadata": {"urn": urn}}}
+
+
+def _update(seconds: float, *events: dict[str, Any]) -> None:
+    """Run an update that tells these events, and raise what a command raises."""
+    with vain_wait.ended() as watched:
+        engine = subprocess.run(
+            [
+                *(sys.executable, "-c", ENGINE, *watched),
+                *("".join(f"{json.dumps(event)}\n" for event in events), str(seconds)),
+            ],
+            stderr=subprocess.DEVNULL,
+            timeout=30,
+            check=False,
+        )
+        raise typer.Exit(engine.returncode)
+
+
+@pytest.mark.parametrize("seconds", [LONG, 0])
+def test_a_killed_program_ends_the_update(seconds: float) -> None:
+    """Pulumi itself would wait, and tells an exit code only."""
+    killed = _error("an unhandled error occurred: program exited with non-zero exit code: -1")
+
+    with pytest.raises(WorkspaceError, match=r"was killed .* Run the same command again"):
+        _update(seconds, _step(STARTED, DEPLOYMENT), killed)
+
+
+def test_a_program_that_failed_has_said_why() -> None:
+    """The update ends, and nothing is added to what the program printed."""
+    failed = _error("an unhandled error occurred: Program exited with non-zero exit code: 1")
+
+    with pytest.raises(typer.Exit):
+        _update(LONG, failed)
+
+
+def test_an_injector_that_waits_for_a_failed_istiod_ends_the_update() -> None:
+    """Pulumi begins nothing more after a failure: istiod doesn't come."""
+    with pytest.raises(typer.Exit) as ended:
+        _update(
+            LONG,
+            _step(STARTED, ISTIO + "::istiod"),
+            _step(STARTED, INJECTOR),
+            _step(STARTED, SERVICE),
+            _step(FAILED, SERVICE),
+        )
+
+    assert ended.value.exit_code != 1
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [(STARTED, INJECTOR), (DONE, SERVICE)],
+        [(STARTED, INJECTOR), (STARTED, DEPLOYMENT), (FAILED, SERVICE)],
+        [(STARTED, INJECTOR), (DONE, INJECTOR), (FAILED, SERVICE)],
+    ],
+    ids=["nothing failed", "istiod starts", "nothing waits"],
+)
+def test_another_update_comes_to_its_own_end(steps: list[tuple[str, str]]) -> None:
+    """What Pulumi has begun may well be done, also after a failure."""
+    with pytest.raises(typer.Exit) as ended:
+        _update(SHORT, *(_step(kind, urn) for kind, urn in steps))
+
+    assert ended.value.exit_code == 1

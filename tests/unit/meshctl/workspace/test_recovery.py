@@ -1,0 +1,29 @@
+"""Recovery: whose lock it is, and whether that update still runs."""
+
+import json
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import psutil
+import pytest
+
+from meshctl.workspace import recovery
+
+
+def test_a_killed_updates_lock_is_a_dead_ones(tmp_path: Path) -> None:
+    """Also while its process is a zombie: in a container, nobody may ever ask for its exit code."""
+    pulumi = shutil.copy(shutil.which("sleep") or pytest.skip("no sleep"), tmp_path / "pulumi")
+    locks = tmp_path / ".pulumi" / "locks" / "organization" / "mesh" / "dev"
+    locks.mkdir(parents=True)
+    with subprocess.Popen([pulumi, "60"]) as process:
+        lock = {"pid": process.pid, "hostname": socket.gethostname()}
+        (locks / "lock.json").write_text(json.dumps(lock))
+        assert not recovery._is_locked_by_the_dead(tmp_path, "dev")
+
+        process.kill()
+        while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
+            pass
+
+        assert recovery._is_locked_by_the_dead(tmp_path, "dev")
