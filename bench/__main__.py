@@ -97,7 +97,7 @@ def _measure(
             workspace=workspace,
             programs=programs,
             release=release,
-            environment=workspace.environment,
+            environment=workspace.full_environment,
         )
         action(run)
         if step == "up":

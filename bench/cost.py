@@ -51,7 +51,7 @@ def measured(
     with subprocess.Popen(
         command,
         cwd=PROJECT,
-        env={**os.environ, **environment},
+        env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -118,7 +118,7 @@ def _phase(
 
 def _measured(workspace: Workspace, arguments: Sequence[str], beside: int) -> Run:
     """Run a Pulumi command on a stack, and return its cost."""
-    cost, _ = measured(workspace.command(*arguments), workspace.environment)
+    cost, _ = measured(workspace.command(*arguments), workspace.full_environment)
     return Run(beside=beside, cost=cost)
 
 

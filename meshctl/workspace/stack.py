@@ -221,7 +221,7 @@ class Workspace:
         command = self.command(*arguments)
         # Ctrl-C reaches Pulumi too: wait until Pulumi has stopped in its own way.
         interrupted = False
-        with subprocess.Popen(command, cwd=PROJECT, env=self._full_environment) as process:
+        with subprocess.Popen(command, cwd=PROJECT, env=self.full_environment) as process:
             while process.returncode is None:
                 try:
                     process.wait()
@@ -252,7 +252,7 @@ class Workspace:
             answer = subprocess.run(
                 arguments,
                 cwd=PROJECT,
-                env=self._full_environment,
+                env=self.full_environment,
                 input=standard_input,
                 capture_output=True,
                 text=True,
@@ -368,7 +368,8 @@ class Workspace:
         return ["--config-file", str(copy)]
 
     @property
-    def _full_environment(self) -> dict[str, str]:
+    def full_environment(self) -> dict[str, str]:
+        """The environment of the commands: that of this process, `environment`, and for speed."""
         ours = os.environ if self.sandbox else {k: v for k, v in os.environ.items() if k != SANDBOX}
         # Pulumi runs for seconds and holds many copies of the state: it may collect less garbage.
         # Its option --event-log is one of its debug commands.

@@ -186,7 +186,7 @@ def test_kubectl_asks_the_cluster_of_the_stack(
 
 def test_a_program_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """No traceback: a machine with a cluster of its own may lack kubectl."""
-    monkeypatch.setattr(Workspace, "_full_environment", {"PATH": ""})
+    monkeypatch.setattr(Workspace, "full_environment", {"PATH": ""})
 
     with pytest.raises(WorkspaceError, match="no-such-program isn't on PATH"):
         Workspace("prod", "default").query("no-such-program")
