@@ -16,6 +16,7 @@ from mesh.istio.control_planes import ControlPlanes
 from mesh.kubernetes.cluster import Cluster
 from mesh.resources import chart, namespace, secrets
 from mesh.resources.ready import Ready, all_ready
+from mesh.settings.clusters import NETWORK_LABEL
 from mesh.settings.schema import Settings
 
 
@@ -49,8 +50,14 @@ class IstioCore(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mesh:index:IstioCore", name, None, opts)
 
+        network = args.settings.network
         own = namespace.make(
-            name, args.settings.istio_namespace, self, args.settings, adopted=args.adopted
+            name,
+            args.settings.istio_namespace,
+            self,
+            args.settings,
+            labels={NETWORK_LABEL: network} if network else None,
+            adopted=args.adopted,
         )
         made = [*own, *_authority(name, args, pulumi.ResourceOptions(parent=self, depends_on=own))]
 

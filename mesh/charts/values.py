@@ -153,10 +153,12 @@ def gateway_values(settings: Settings, gateway: Gateway, proxies: Proxies) -> di
     """Return the values of a gateway's chart, which spells pull secrets as Kubernetes does."""
     names = [{"name": name} for name in settings.pull_secrets]
     images = {"imagePullPolicy": settings.image_pull_policy, "imagePullSecrets": names}
+    network = {"networkGateway": settings.network} if gateway.direction == "east-west" else {}
     return merged(
         gateway.values,
         {**_presets(settings), **{key: value for key, value in images.items() if value}},
         typed_gateway_values(gateway),
+        network,
         proxies.gateway_values,
     )
 
@@ -224,8 +226,20 @@ def common_values(settings: Settings) -> dict[str, Any]:
         "global": {
             "istioNamespace": settings.istio_namespace,
             **{key: value for key, value in images.items() if value},
+            **_place_in_mesh(settings),
         },
     }
+
+
+def _place_in_mesh(settings: Settings) -> dict[str, Any]:
+    """Return the names of the mesh, the cluster and the network, for a mesh of several clusters."""
+    name = settings.cluster_name
+    named = {
+        "meshID": settings.mesh_id,
+        "network": settings.network,
+        "multiCluster": {"clusterName": name} if name else None,
+    }
+    return {key: value for key, value in named.items() if value}
 
 
 def mesh_config(settings: Settings) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from mesh.validation.conflicts import (
     namespaces,
     revisions,
     security,
+    several_clusters,
     telemetry,
     traffic_plan,
 )
@@ -49,6 +50,7 @@ CONFLICTS: tuple[Callable[[Settings], Iterator[Mistake]], ...] = (
     gateways.conflicts,
     revisions.conflicts,
     https.conflicts,
+    several_clusters.conflicts,
     credentials.conflicts,
 )
 

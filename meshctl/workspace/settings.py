@@ -19,6 +19,7 @@ PLACEHOLDERS = {
     "gatewayCertificates": {
         "encrypted": {field.alias: ENCRYPTED for field in GatewayCertificate.model_fields.values()}
     },
+    "remoteKubeconfigs": {"encrypted": ENCRYPTED},
 }
 """The placeholders for settings that were encrypted as a whole."""
 

@@ -25,7 +25,7 @@ from mesh.istio.release import Release
 from mesh.istio.running_mesh import RunningMesh
 from mesh.kubernetes.cluster import SANDBOX
 from mesh.kubernetes.field_ownership import FORCE
-from mesh.preflight import app, platform, sidecars
+from mesh.preflight import app, platform, remote_clusters, sidecars
 from mesh.project import PROJECT
 
 
@@ -201,6 +201,8 @@ class FakeCluster(Mocks):
             state["status"] = {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}
         if args.typ == "kubernetes:gateway.networking.k8s.io/v1:Gateway":
             state["status"] = {"addresses": [{"type": "IPAddress", "value": "192.0.2.2"}]}
+        if state.get("type") == "kubernetes.io/service-account-token":
+            state["data"] = {"ca.crt": "Q0E=", "token": "dG9rZW4="}
         return f"{args.name}-id", state
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
@@ -299,6 +301,7 @@ def run(
         patch.setenv(SANDBOX, str(kubeconfig))
         patch.setattr(platform, "check", engine.check)
         patch.setattr(app, "check", engine.check)
+        patch.setattr(remote_clusters, "check", engine.check)
         patch.setattr(running_mesh, "look", lambda _: engine.running)
         patch.setattr(sidecars, "announce", lambda *_: None)
         patch.setattr(resource, "_get_stack_trace", StackTrace)  # slow: the stack is deep
