@@ -1,14 +1,12 @@
 """The platform: CRDs, Istio's core, gateways, node agents, telemetry."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components.cluster_access import ClusterAccess, ClusterAccessArgs
-from components.cross_network_gateway import CrossNetworkGateway, CrossNetworkGatewayArgs
 from components.gateway_api_crds import GatewayAPICRDs, GatewayAPICRDsArgs
 from components.gateways import Gateways, GatewaysArgs
 from components.istio_core import IstioCore, IstioCoreArgs
@@ -16,24 +14,19 @@ from components.istio_crds import IstioCRDs, IstioCRDsArgs
 from components.mesh_namespaces import MeshNamespaces, MeshNamespacesArgs
 from components.mesh_security import MeshSecurity, MeshSecurityArgs
 from components.node_agents import NodeAgents, NodeAgentsArgs
-from components.remote_clusters import RemoteClusters, RemoteClustersArgs
 from components.telemetry import Telemetry, TelemetryArgs
+from layers import mesh_clusters
 from mesh.injection.kube_inject import Injector
 from mesh.istio import gateway_api_crds as gateway_api
 from mesh.istio import running_mesh
-from mesh.istio.certificates import fingerprints
 from mesh.istio.control_planes import ControlPlanes
 from mesh.istio.release import TODAY, Layout
-from mesh.istio.remote_clusters import RemoteCluster
 from mesh.kubernetes import cluster as clusters
 from mesh.kubernetes.cluster import Cluster
 from mesh.preflight import app as app_preflight
 from mesh.preflight import platform as platform_preflight
-from mesh.preflight import remote_clusters as clusters_preflight
 from mesh.preflight import sidecars
 from mesh.resources.ready import Ready, all_ready, nothing
-from mesh.settings import cluster_contract
-from mesh.settings.cluster_contract import ClusterContract
 from mesh.settings.gateway import Gateway
 from mesh.settings.platform_contract import (
     CONTRACT,
@@ -42,7 +35,6 @@ from mesh.settings.platform_contract import (
     PlatformContract,
 )
 from mesh.settings.schema import Settings
-from mesh.validation import remote_clusters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,14 +68,11 @@ class Platform:
 
 def deploy(settings: Settings, control_planes: ControlPlanes, cluster: Cluster) -> Platform:
     """Create the mesh, from the bottom up."""
+    settings, remotes = mesh_clusters.find(settings, cluster)
     bundle = gateway_api.find(settings)
-    remotes = (
-        remote_clusters.find(settings) if cluster.is_there else remote_clusters.named(settings)
-    )
     running = running_mesh.look(cluster)
     platform_preflight.check(cluster, settings, control_planes, bundle, running)
-    if remotes and cluster.is_there:
-        clusters_preflight.check(cluster, settings, remotes)
+    mesh_clusters.check(settings, cluster, remotes)
     scaled_to_zero = running.scaled_to_zero_of(settings) if running else {}
     adopted = running.there_before(settings) if running else frozenset()
 
@@ -168,10 +157,14 @@ def deploy(settings: Settings, control_planes: ControlPlanes, cluster: Cluster) 
 
     platform = Platform(
         contract=_contract(settings, control_planes),
-        cluster_contract=_join(
+        cluster_contract=mesh_clusters.join(
             settings,
-            cluster,
-            remotes,
+            mesh_clusters.JoinArgs(
+                cluster=cluster,
+                remotes=remotes,
+                control_plane=control_planes.own,
+                addresses=gateways.addresses,
+            ),
             pulumi.ResourceOptions(
                 provider=provider, depends_on=all_ready(core.ready, gateways.ready)
             ),
@@ -198,43 +191,6 @@ def deploy(settings: Settings, control_planes: ControlPlanes, cluster: Cluster) 
             ),
         )
     return platform
-
-
-def _join(
-    settings: Settings,
-    cluster: Cluster,
-    remotes: Sequence[RemoteCluster],
-    opts: pulumi.ResourceOptions,
-) -> pulumi.Input[Mapping[str, Any]] | None:
-    """Create what joins the cluster to others of its mesh, and return its contract for them."""
-    if settings.east_west:
-        CrossNetworkGateway(
-            "cross-network-gateway", CrossNetworkGatewayArgs(settings=settings), opts
-        )
-    if remotes:
-        RemoteClusters(
-            "remote-clusters", RemoteClustersArgs(settings=settings, clusters=remotes), opts
-        )
-    if settings.cluster_name is None:
-        return None
-    roots = settings.cacerts.root_cert.get_secret_value() if settings.cacerts else ""
-    contract = ClusterContract(
-        contract=cluster_contract.CONTRACT,
-        cluster_name=settings.cluster_name,
-        mesh_id=settings.mesh_id,
-        network=settings.network,
-        istio_namespace=settings.istio_namespace,
-        trust_domain=settings.trust_domain,
-        root_certificates=fingerprints(roots),
-        has_east_west_gateway=bool(settings.east_west),
-    )
-    if settings.cluster_access is None:
-        return contract.output
-    server = settings.cluster_access.server or (cluster.server if cluster.is_there else "")
-    access = ClusterAccess(
-        "cluster-access", ClusterAccessArgs(settings=settings, server=server), opts
-    )
-    return {**contract.output, "access": pulumi.Output.secret(access.output)}
 
 
 def of_another_stack(settings: Settings, cluster: Cluster) -> Platform:

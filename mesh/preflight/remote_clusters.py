@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import pulumi
 from lightkube import Client
+from lightkube.resources.admissionregistration_v1 import MutatingWebhookConfiguration
 from lightkube.resources.core_v1 import Secret
 
 from mesh.istio import remote_api_server
@@ -22,6 +23,7 @@ def check(cluster: Cluster, settings: Settings, remotes: Sequence[RemoteCluster]
     warnings: list[str] = []
     with connect(cluster) as client:
         reasons = list(_refusals(client, settings, remotes, warnings))
+        reasons += _unserved(client, settings)
     refuse(f"other clusters can't be in one mesh with stack {ownership.stack()}", reasons)
     for warning in warnings:
         pulumi.log.warn(warning)
@@ -44,6 +46,25 @@ def _refusals(
                 f"kubectl delete secret {secret} -n {namespace}, or rename one of the clusters"
             )
         warnings += [f"cluster {remote.name}: {each}" for each in _doubts(remote, answer, settings)]
+
+
+def _unserved(client: Client, settings: Settings) -> Iterator[str]:
+    """List gateways whose proxy nobody would inject: they would wait for it for ten minutes."""
+    serving = settings.remote_control_plane
+    if serving is None or not settings.gateways:
+        return
+    hooks = [
+        webhook
+        for found in client.list(MutatingWebhookConfiguration, labels={"app": "sidecar-injector"})
+        for webhook in found.webhooks or ()
+    ]
+    if not any(webhook.clientConfig.caBundle for webhook in hooks):
+        yield (
+            f"cluster {settings.cluster_name}: the istiod of {serving.cluster} doesn't serve it "
+            "yet, and a gateway's proxy is injected: pulumi config set gateways '[]', pulumi up; "
+            f"then in the stack of {serving.cluster} set remoteClusters.{settings.cluster_name}, "
+            "pulumi up; then pulumi config rm gateways, and pulumi up again"
+        )
 
 
 def _other_secrets(client: Client, namespace: str, own: set[str]) -> dict[str, str]:

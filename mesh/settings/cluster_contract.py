@@ -35,6 +35,10 @@ class ClusterContract(Part):
     root_certificates: tuple[str, ...] = ()
     """Fingerprints of the roots that the stack gives its istiods; none = istiods make their own."""
     has_east_west_gateway: bool
+    control_plane: ClusterName | None = None
+    """Cluster whose istiod serves this one; None with an istiod of its own."""
+    istiod_address: str | None = None
+    """Address at which its istiod serves other clusters; None where it serves none."""
     access: Access | None = None
     """None for a cluster that lets no others in."""
 

@@ -1,5 +1,6 @@
 """The clusters of a mesh: their names and networks, and how istiods reach other API servers."""
 
+import ipaddress
 import re
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -8,11 +9,13 @@ import yaml
 from pydantic import AfterValidator, Field, SecretStr
 
 from mesh import fast_yaml
-from mesh.settings.fields import DNS_LABEL, QUALIFIED_NAME, Model
+from mesh.settings.fields import DNS_LABEL, QUALIFIED_NAME, Model, is_host
 from mesh.settings.secrets import ENCRYPTED
 
 NETWORK_LABEL = "topology.istio.io/network"
 """Label of Istio's namespace, and of an east-west gateway's Service: the cluster's network."""
+CONTROL_PLANE = "topology.istio.io/controlPlaneClusters"
+"""Annotation of Istio's namespace in a cluster without an istiod: the clusters that serve it."""
 STACK = re.compile(r"[\w.-]+(/[\w.-]+){0,2}", re.ASCII)
 OIDC = "oidc"
 """The only auth-provider of a kubeconfig that istiod accepts: it runs no program."""
@@ -42,6 +45,15 @@ def _server(value: str) -> str:
     url = urlsplit(value)
     if url.scheme != "https" or not url.hostname or url.username or url.query or url.fragment:
         raise ValueError("must be the address of an API server, such as https://192.0.2.10:6443")
+    return value
+
+
+def _address(value: str) -> str:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError as error:
+        if not is_host(value):
+            raise ValueError("must be an IP address, or a host name in lower case") from error
     return value
 
 
@@ -118,3 +130,12 @@ class ClusterAccess(Model):
     """Names of the tokens: all of them are valid, and others are given the last one."""
     server: Annotated[str, AfterValidator(_server)] | None = None
     """Address by which others reach the API server; None = that of the stack's kubeconfig."""
+
+
+class RemoteControlPlane(Model):
+    """Cluster whose istiod serves this one: its name, and its stack or address."""
+
+    cluster: ClusterName
+    stack: StackName | None = None
+    address: Annotated[str, AfterValidator(_address)] | None = None
+    """Address of its east-west gateway; from its stack where there is one."""

@@ -11,7 +11,14 @@ from mesh.project import PROJECT
 from mesh.settings import app_names, revisions
 from mesh.settings.bookinfo_database import BookinfoDatabase, Database
 from mesh.settings.bookinfo_service import BookinfoService, ServiceName
-from mesh.settings.clusters import ClusterAccess, ClusterName, Kubeconfig, LabelValue, StackName
+from mesh.settings.clusters import (
+    ClusterAccess,
+    ClusterName,
+    Kubeconfig,
+    LabelValue,
+    RemoteControlPlane,
+    StackName,
+)
 from mesh.settings.data_plane import DataPlane, Injection, MeshNamespace
 from mesh.settings.facts import APP, APP_ONLY, EVERY_MODE, PLATFORM, Facts, Mode, facts_of
 from mesh.settings.fields import (
@@ -164,6 +171,11 @@ class Settings(Model):
     remote_kubeconfigs: Annotated[
         Json[dict[ClusterName, Kubeconfig]],
         Facts(PLATFORM, before_1_5=_ONE_CLUSTER, is_secret=True),
+    ]
+    external_istiod: Annotated[bool, Facts(PLATFORM, before_1_5=_ONE_CLUSTER)]
+    remote_control_plane: Annotated[
+        Json[Annotated[RemoteControlPlane | None, empty_is_unset]],
+        Facts(PLATFORM, before_1_5=_ONE_CLUSTER),
     ]
     mtls: Annotated[
         MeshMtls,

@@ -28,8 +28,8 @@ def conflicts(settings: Settings, chart: Path) -> list[Mistake]:
         shipped = [match[1] for name in names if (match := FILES[setting].fullmatch(name))]
         if setting == "profile" and choice == REMOTE:
             rule = (
-                "is for a cluster whose istiod runs in another one, and this stack waits for its "
-                "own istiod: drop it, or render it by istioctl for such a cluster"
+                "is for a cluster whose istiod runs in another one: drop it, and say which one by "
+                "mesh:remoteControlPlane (docs/several-clusters.md)"
             )
             found.append(Mistake((setting,), rule, choice))
         elif choice and choice not in shipped:

@@ -28,7 +28,7 @@ def find(
         for name, given in settings.remote_kubeconfigs.items()
     ]
     for name, stack in settings.remote_clusters.items():
-        contract = _read(name, stack, outputs_of)
+        contract = _read(("remoteClusters", name), stack, outputs_of)
         if isinstance(contract, Mistake):
             mistakes.append(contract)
             continue
@@ -44,31 +44,72 @@ def find(
     return found
 
 
+def find_control_plane(
+    settings: Settings, outputs_of: Callable[[str], Outputs] = engine_outputs
+) -> Settings:
+    """Return the settings with the address of the istiod that serves this cluster.
+
+    Raises pulumi.RunError, with every mistake in one message.
+    """
+    serving = settings.remote_control_plane
+    if serving is None or serving.stack is None:
+        return settings
+    key = ("remoteControlPlane", "stack")
+    contract = _read(key, serving.stack, outputs_of)
+    if isinstance(contract, Mistake):
+        refuse([contract])
+    rules = []
+    if contract.cluster_name != serving.cluster:
+        rules.append(f"has another name: that stack's clusterName is {contract.cluster_name}")
+    if contract.mesh_id != settings.mesh_id:
+        rules.append(_other_mesh(settings, contract))
+    if contract.istio_namespace != settings.istio_namespace:
+        rules.append(f"has its istiod in namespace {contract.istio_namespace}: set istioNamespace")
+    if contract.istiod_address is None:
+        rules.append(
+            "is a cluster whose istiod serves no others: pulumi config set externalIstiod true "
+            f"--stack {serving.stack}, then pulumi up --stack {serving.stack}"
+        )
+    if rules:
+        refuse([Mistake(key, rule, serving.stack) for rule in rules])
+    found = serving.model_copy(update={"address": contract.istiod_address})
+    return settings.model_copy(update={"remote_control_plane": found})
+
+
 def named(settings: Settings) -> list[RemoteCluster]:
-    """Return the other clusters by name only, for a stack that is rendered without a backend."""
+    """Return the other clusters by name only, for a stack that is rendered without a backend.
+
+    Raises pulumi.RunError when the render would need to ask one.
+    """
+    if settings.remote_control_plane and settings.remote_control_plane.stack:
+        rule = "can't be asked for its address in a render: set remoteControlPlane.address instead"
+        at = ("remoteControlPlane", "stack")
+        refuse([Mistake(at, rule, settings.remote_control_plane.stack)])
     names = (*settings.remote_kubeconfigs, *settings.remote_clusters)
     return [RemoteCluster(name=name, kubeconfig="") for name in names]
 
 
-def _read(name: str, stack: str, outputs_of: Callable[[str], Outputs]) -> ClusterContract | Mistake:
-    at = ("remoteClusters", name)
+def _read(
+    key: tuple[str, str], stack: str, outputs_of: Callable[[str], Outputs]
+) -> ClusterContract | Mistake:
+    """Read a stack's contract, named at a place of the config."""
     remedy = (
-        f"deploy it first, without its own remoteClusters: pulumi up --stack {stack}; or take the "
-        f"cluster out: pulumi config rm --path remoteClusters.{name}"
+        f"deploy it first, without its own remoteClusters: pulumi up --stack {stack}; or take it "
+        f"out: pulumi config rm --path {'.'.join(key)}"
     )
     try:
         outputs = outputs_of(stack)
     except Exception as error:  # noqa: BLE001 - the engine raises plain ones
         reason = str(error).rpartition("error: ")[2]
-        return Mistake(at, f"is a stack that can't be read: {reason}; {remedy}", stack)
+        return Mistake(key, f"is a stack that can't be read: {reason}; {remedy}", stack)
     if not outputs:
-        return Mistake(at, f"is a stack that has nothing deployed; {remedy}", stack)
+        return Mistake(key, f"is a stack that has nothing deployed; {remedy}", stack)
     if OUTPUT not in outputs:
         rule = (
             "is a stack without a cluster's name, which others need: pulumi config set clusterName "
-            f"{name} --stack {stack}, then pulumi up --stack {stack}"
+            f"NAME --stack {stack}, then pulumi up --stack {stack}"
         )
-        return Mistake(at, rule, stack)
+        return Mistake(key, rule, stack)
     offered = outputs[OUTPUT]
     # Pulumi stores numbers as floats.
     if offered.get("contract") != CONTRACT:
@@ -76,12 +117,12 @@ def _read(name: str, stack: str, outputs_of: Callable[[str], Outputs]) -> Cluste
             f"is of another version of this program: its contract is {offered.get('contract')}, "
             f"and this one's {CONTRACT}; bring both up with the same"
         )
-        return Mistake(at, rule, stack)
+        return Mistake(key, rule, stack)
     try:
         return ClusterContract.model_validate(offered)
     except ValidationError as error:
         wrong = ", ".join(".".join(map(str, detail["loc"])) for detail in error.errors())
-        return Mistake(at, f"has an output {OUTPUT} that differs in {wrong}; {remedy}", stack)
+        return Mistake(key, f"has an output {OUTPUT} that differs in {wrong}; {remedy}", stack)
 
 
 def _misfits(settings: Settings, name: str, contract: ClusterContract) -> Iterator[str]:
@@ -94,15 +135,16 @@ def _misfits(settings: Settings, name: str, contract: ClusterContract) -> Iterat
     elif contract.cluster_name != name:
         yield f"has another name: that stack's clusterName is {contract.cluster_name}"
     if contract.mesh_id != settings.mesh_id:
-        yield (
-            f"is of another mesh, {contract.mesh_id or 'without a meshId'}: set the same meshId in "
-            f"both stacks; this one's is {settings.mesh_id}"
-        )
+        yield _other_mesh(settings, contract)
     if contract.istio_namespace != settings.istio_namespace:
         yield (
             f"has its istiod in namespace {contract.istio_namespace}, and must have the same "
             f"istioNamespace as this stack, {settings.istio_namespace}: istiod looks there for the "
             "other cluster's network"
+        )
+    if contract.control_plane == settings.cluster_name and not settings.external_istiod:
+        yield (
+            "is a cluster that this one's istiod is to serve: pulumi config set externalIstiod true"
         )
     yield from _roots(settings, contract)
     yield from _networks(settings, contract)
@@ -113,8 +155,17 @@ def _misfits(settings: Settings, name: str, contract: ClusterContract) -> Iterat
         )
 
 
+def _other_mesh(settings: Settings, contract: ClusterContract) -> str:
+    return (
+        f"is of another mesh, {contract.mesh_id or 'without a meshId'}: set the same meshId in "
+        f"both stacks; this one's is {settings.mesh_id}"
+    )
+
+
 def _roots(settings: Settings, contract: ClusterContract) -> Iterator[str]:
     """Compare the roots that the stacks set; a mesh may have a CA outside of the clusters, too."""
+    if contract.control_plane:
+        return  # no istiod of its own
     own = settings.cacerts
     if own is None and not contract.root_certificates:
         if not has_own_ca(settings):

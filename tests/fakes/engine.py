@@ -340,12 +340,13 @@ def config(**overrides: str) -> dict[str, str]:
 
 async def _run(engine: RecordingEngine) -> None:
     """Run the program as the exec host does, but in the stack that set_mocks made."""
+    exported = cast("Stack", get_root_resource()).outputs
+    exported.clear()  # set_mocks keeps the stack of an earlier run in this process
 
     def program() -> None:
         runpy.run_path(str(PROJECT / "__main__.py"))
 
     await run_pulumi_func(program)
-    exported = cast("Stack", get_root_resource()).outputs
     engine.outputs = {
         name: await pulumi.Output.from_input(value).future() for name, value in exported.items()
     }

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mesh.settings.clusters import NETWORK_LABEL
+from mesh.settings.clusters import NETWORK_LABEL, RemoteControlPlane
 from mesh.settings.schema import Settings
 from mesh.validation.mistake import Mistake
 
@@ -13,6 +13,23 @@ RAW: Mapping[str, tuple[str, ...]] = {
     "network": ("global", "network"),
 }
 """Raw values of istiod's chart that a setting decides."""
+OF_CONTROL_PLANE = (
+    "routingApi",
+    "meshConfig",
+    "cacerts",
+    "mtls",
+    "mtlsByNamespace",
+    "outboundTrafficPolicy",
+    "accessLogs",
+    "tracingSampling",
+    "revision",
+    "canary",
+    "revisionTags",
+    "externalIstiod",
+    "remoteClusters",
+    "remoteKubeconfigs",
+)
+"""Settings of the cluster whose istiod serves another one; revisions are istiod's names."""
 
 
 def conflicts(settings: Settings) -> Iterator[Mistake]:
@@ -20,6 +37,9 @@ def conflicts(settings: Settings) -> Iterator[Mistake]:
     yield from _needs(settings)
     yield from _names(settings)
     yield from _twice(settings)
+    yield from _external(settings)
+    if settings.remote_control_plane:
+        yield from _served(settings, settings.remote_control_plane)
     for index, gateway in enumerate(settings.gateways):
         if gateway.direction == "east-west":
             for mistake in _east_west(settings, gateway.values, has_ports=bool(gateway.ports)):
@@ -31,6 +51,8 @@ def _needs(settings: Settings) -> Iterator[Mistake]:
         "clusterAccess": settings.cluster_access,
         "remoteClusters": settings.remote_clusters,
         "remoteKubeconfigs": settings.remote_kubeconfigs,
+        "externalIstiod": settings.external_istiod,
+        "remoteControlPlane": settings.remote_control_plane,
     }
     for key in (key for key, value in joined.items() if value):
         for needed in ("meshId", "clusterName"):
@@ -77,6 +99,37 @@ def _twice(settings: Settings) -> Iterator[Mistake]:
         yield Mistake(
             ("namespaceLabels", NETWORK_LABEL), rule, settings.namespace_labels[NETWORK_LABEL]
         )
+
+
+def _external(settings: Settings) -> Iterator[Mistake]:
+    if settings.external_istiod and not settings.east_west:
+        rule = "needs a gateway by which other clusters reach istiod: add {direction: east-west}"
+        yield Mistake(("externalIstiod",), rule, settings.external_istiod)
+
+
+def _served(settings: Settings, by: RemoteControlPlane) -> Iterator[Mistake]:
+    """List settings that have no effect in a cluster that another cluster's istiod serves."""
+    key = "remoteControlPlane"
+    if (by.stack is None) == (by.address is None):
+        yield Mistake((key,), "must have one of stack and address", by.cluster)
+    if by.cluster == settings.cluster_name:
+        yield Mistake((key, "cluster"), "is this cluster itself (mesh:clusterName)", by.cluster)
+    if settings.mode != "platform":
+        rule = (
+            "needs mesh:mode platform: routes and policies are read in the cluster of the control "
+            "plane only"
+        )
+        yield Mistake((key,), rule, by.cluster)
+    if settings.profile:
+        yield Mistake((key,), "decides the profile, remote: drop mesh:profile", by.cluster)
+    if settings.data_plane.is_ambient:
+        rule = "needs sidecars: istiod doesn't serve ztunnels of other clusters"
+        yield Mistake((key,), rule, by.cluster)
+    declared = Settings.defaults()
+    for other in OF_CONTROL_PLANE:
+        if settings.value(other) != declared.value(other):
+            rule = f"has no effect with mesh:{key}: set it in the stack of {by.cluster}"
+            yield Mistake((other,), rule)
 
 
 def _east_west(

@@ -3,7 +3,7 @@
 import base64
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,18 +81,28 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def check(configure: Configure, tmp_path: Path) -> Callable[..., str]:
     """Check a stack against its own cluster and a remote; return the refusal, empty for none."""
 
-    def run(remote: RemoteCluster, secrets: list[dict[str, Any]], **overrides: str) -> str:
+    def run(
+        remote: RemoteCluster | None,
+        secrets: Sequence[dict[str, Any]] = (),
+        hooks: Sequence[dict[str, Any]] = (),
+        **overrides: str,
+    ) -> str:
         configure(concealed="cacerts", **STACK, **overrides)
 
         def own(request: Request) -> Answer:
+            if "mutatingwebhook" in request.path:
+                return 200, {
+                    "items": [{"metadata": {"name": "i"}, "webhooks": list(hooks)}],
+                    "metadata": {},
+                }
             if "/secrets" in request.path:
-                return 200, {"items": secrets, "metadata": {}}
+                return 200, {"items": list(secrets), "metadata": {}}
             return 200, {"data": {"root-cert.pem": ROOT}, "metadata": {"name": "r"}}
 
         with serving(own) as url:
             try:
                 cluster = cluster_at(url, tmp_path)
-                remote_clusters.check(cluster, config.read_settings(), [remote])
+                remote_clusters.check(cluster, config.read_settings(), [remote] if remote else [])
             except pulumi.RunError as error:
                 return str(error)
         return ""
@@ -104,7 +114,7 @@ def test_a_cluster_that_answers_is_fine(
     west: West, check: Callable[..., str], said: list[str]
 ) -> None:
     """With the token that istiod gets, and nothing is said."""
-    assert check(west.remote(CONTRACT), []) == ""
+    assert check(west.remote(CONTRACT)) == ""
     assert said == []
     assert set(west.asked) == {"Bearer a-token"}
 
@@ -122,7 +132,7 @@ def test_who_is_not_let_in_is_refused(
     """Istiod would only write it into its log."""
     west.answers[NAMESPACE] = (status, {})
 
-    message = check(west.remote(), [])
+    message = check(west.remote())
 
     assert f"cluster west: API server https://localhost:{west.port}: {reason}" in message
     assert "pulumi config set --secret --path remoteKubeconfigs.west" in message
@@ -133,7 +143,7 @@ def test_the_remedy_for_a_stack_is_its_update(west: West, check: Callable[..., s
     """A new token is in its outputs."""
     west.answers[NAMESPACE] = (401, {})
 
-    message = check(west.remote(CONTRACT), [], remoteClusters='{"west": "org/mesh/west"}')
+    message = check(west.remote(CONTRACT), remoteClusters='{"west": "org/mesh/west"}')
 
     assert "pulumi up --refresh --stack org/mesh/west, then pulumi up" in message
 
@@ -142,7 +152,7 @@ def test_a_token_that_ended_is_refused(west: West, check: Callable[..., str]) ->
     """By the time in it; its API server isn't asked."""
     claims = base64.urlsafe_b64encode(json.dumps({"exp": 1_600_000_000}).encode()).decode()
 
-    message = check(west.remote(user={"token": f"a.{claims.rstrip('=')}.b"}), [])
+    message = check(west.remote(user={"token": f"a.{claims.rstrip('=')}.b"}))
 
     assert "its token ended on 2020-09-13 12:26 UTC" in message
     assert west.asked == []
@@ -153,7 +163,7 @@ def test_a_certificate_that_ended_is_refused(west: West, check: Callable[..., st
     ended = base64.b64encode(make("a", days=-2).certificate.encode()).decode()
     user = {"client-certificate-data": ended, "client-key-data": ""}
 
-    assert "its client certificate ended on 20" in check(west.remote(user=user), [])
+    assert "its client certificate ended on 20" in check(west.remote(user=user))
 
 
 def test_another_ca_is_refused(west: West, check: Callable[..., str]) -> None:
@@ -163,7 +173,7 @@ def test_another_ca_is_refused(west: West, check: Callable[..., str]) -> None:
         base64.b64encode(SERVER.certificate.encode()).decode(), wrong
     )
 
-    message = check(RemoteCluster(name="west", kubeconfig=text), [])
+    message = check(RemoteCluster(name="west", kubeconfig=text))
 
     assert "has a certificate that the kubeconfig's CA didn't sign" in message
 
@@ -174,7 +184,7 @@ def test_an_api_server_that_is_not_reached_is_a_warning(
     """It may be private, and open to istiod; the update isn't kept from happening."""
     text = kubeconfig(server={"server": "https://localhost:1", "insecure-skip-tls-verify": True})
 
-    assert check(RemoteCluster(name="west", kubeconfig=text), []) == ""
+    assert check(RemoteCluster(name="west", kubeconfig=text)) == ""
 
     (warning,) = said
     assert "cluster west: API server https://localhost:1 can't be reached from here" in warning
@@ -194,7 +204,7 @@ def test_a_silent_api_server_is_not_waited_for(
     monkeypatch.setattr(west, "answer", late)
     with serving(late, SERVER) as url:
         west.port = int(url.rpartition(":")[2])
-        assert check(west.remote(), []) == ""
+        assert check(west.remote()) == ""
 
     assert "can't be reached from here: " in said[0]
 
@@ -205,7 +215,7 @@ def test_a_cluster_without_istio_is_a_warning(
     """Its own stack may come up later."""
     del west.answers[NAMESPACE]
 
-    assert check(west.remote(), []) == ""
+    assert check(west.remote()) == ""
     assert "has no namespace istio-system: deploy its Istio" in said[0]
 
 
@@ -228,7 +238,7 @@ def test_networks_are_compared_in_the_clusters(
     labels = {"topology.istio.io/network": network} if network else {}
     west.answers[NAMESPACE] = (200, {"metadata": {"labels": labels}})
 
-    assert f"cluster west: {reason}" in check(west.remote(), [], **stack)
+    assert f"cluster west: {reason}" in check(west.remote(), **stack)
 
 
 def test_roots_are_compared_in_the_clusters(west: West, check: Callable[..., str]) -> None:
@@ -236,7 +246,7 @@ def test_roots_are_compared_in_the_clusters(west: West, check: Callable[..., str
     other = make("other.test").certificate
     west.answers[ROOTS] = (200, {"data": {"root-cert.pem": other}})
 
-    message = check(west.remote(), [])
+    message = check(west.remote())
 
     assert "cluster west: it has the root certificate " + fingerprints(other)[0][:12] in message
     assert "and proxies would refuse each other" in message
@@ -267,7 +277,7 @@ def test_another_trust_domain_is_a_warning(
     contract = {**CONTRACT, "trustDomain": "west.example.com"}
     mesh_config = json.dumps({"trustDomainAliases": aliases})
 
-    assert check(west.remote(contract), [], meshConfig=mesh_config) == ""
+    assert check(west.remote(contract), meshConfig=mesh_config) == ""
 
     assert bool(said) is not bool(aliases)
 
@@ -278,6 +288,24 @@ def test_roots_are_compared_with_the_stacks(west: West, check: Callable[..., str
     files = dict.fromkeys(("ca-cert.pem", "ca-key.pem", "cert-chain.pem", "root-cert.pem"), new)
     west.answers[ROOTS] = (200, {"data": {"root-cert.pem": ROOT}})
 
-    message = check(west.remote(), [], cacerts=json.dumps(files))
+    message = check(west.remote(), cacerts=json.dumps(files))
 
     assert f"this one {fingerprints(new)[0][:12]}" in message
+
+
+@pytest.mark.parametrize("bundle", ["", "Q0E="])
+def test_gateways_wait_for_the_istiod_of_another_cluster(
+    check: Callable[..., str], bundle: str
+) -> None:
+    """It fills in the injector's caBundle once it knows the cluster; before, no proxy starts."""
+    hook = {
+        "name": "a.istio.io",
+        "admissionReviewVersions": ["v1"],
+        "sideEffects": "None",
+        "clientConfig": {"caBundle": bundle},
+    }
+    served = json.dumps({"cluster": "west", "address": "192.0.2.10"})
+
+    message = check(None, hooks=[hook], mode="platform", remoteControlPlane=served)
+
+    assert ("the istiod of west doesn't serve it yet" in message) is not bool(bundle)

@@ -270,6 +270,7 @@ STRINGS = {
 PEM = "-----BEGIN X"
 OBJECTS: dict[str, Any] = {
     "clusterAccess": {"tokens": ["a"]},
+    "remoteControlPlane": {"cluster": "west", "stack": "west"},
     "remoteKubeconfigs": {"west": kubeconfig()},
     "meshNamespaces": {"a": {}},
     "gatewayCertificates": {"a": {"tls.crt": PEM, "tls.key": PEM}},

@@ -14,6 +14,7 @@ from traffic.certificates import make
 
 Configure = Callable[..., None]
 NAMED = {"meshId": "shop", "clusterName": "east"}
+SERVED = {**NAMED, "mode": "platform", "remoteControlPlane": {"cluster": "west", "stack": "w"}}
 EAST_WEST = json.dumps([{}, {"direction": "east-west"}])
 REMOTE = json.dumps({"west": "org/mesh/west"})
 ROOT = make("root.test").certificate
@@ -90,6 +91,25 @@ def refusal(configure: Configure, **overrides: str) -> str:
             "clusterAccess: needs the account istio-reader-service-account",
         ),
         ({"gateways": EAST_WEST}, "gateways[1].direction: needs mesh:network"),
+        ({**NAMED, "externalIstiod": "true"}, "externalIstiod: needs a gateway by which other"),
+        ({"remoteControlPlane": {"stack": "w"}}, "remoteControlPlane.cluster: must be set"),
+        (
+            {"remoteControlPlane": {"cluster": "west", "address": "https://a"}},
+            "remoteControlPlane.address: must be an IP address, or a host name in lower case",
+        ),
+        ({**SERVED, "remoteControlPlane": {"cluster": "west"}}, "must have one of stack and addr"),
+        (
+            {**SERVED, "remoteControlPlane": {"cluster": "east", "stack": "w"}},
+            "remoteControlPlane.cluster: is this cluster itself (mesh:clusterName)",
+        ),
+        ({**SERVED, "mode": "standalone"}, "remoteControlPlane: needs mesh:mode platform"),
+        ({**SERVED, "profile": "demo"}, "remoteControlPlane: decides the profile, remote"),
+        ({**SERVED, "injection": "ambient"}, "remoteControlPlane: needs sidecars"),
+        ({**SERVED, "mtls": "strict"}, "mtls: has no effect with mesh:remoteControlPlane: set it"),
+        (
+            {**SERVED, "remoteClusters": {"north": "n"}},
+            "remoteClusters: has no effect with mesh:remoteControlPlane: set it in the stack of w",
+        ),
         (
             {"network": "a", "gateways": EAST_WEST, "routingApi": "gateway-api"},
             "gateways[1].direction: needs routingApi istio",
@@ -223,6 +243,7 @@ def cacerts(root: str) -> str:
         (contract(rootCertificates=[]), "has the root certificate none, this stack has"),
         (contract(rootCertificates=["f" * 64]), "has the root certificate ffffffffffff, this"),
         (contract(access=None), "is a cluster that lets no other in: pulumi config set --path"),
+        (contract(controlPlane="east"), "is a cluster that this one's istiod is to serve: pulumi"),
         (contract(network="a"), "is in network a, this one in none: set network in all clusters"),
     ],
 )
@@ -293,3 +314,55 @@ def test_istiod_gets_a_kubeconfig(configure: Configure) -> None:
     assert made["clusters"][0]["cluster"]["server"] == "https://west.example.com:6443"
     assert made["current-context"] == "west"
     assert "a-token" not in repr(west)
+
+
+def serving(configure: Configure, outputs: Mapping[str, Any]) -> Any:
+    """Find the control plane of a cluster that another one's istiod serves."""
+    configure(**{key: v if isinstance(v, str) else json.dumps(v) for key, v in SERVED.items()})
+    found = remote_clusters.find_control_plane(config.read_settings(), lambda _: outputs)
+    return found.remote_control_plane
+
+
+def test_the_control_plane_says_its_address(configure: Configure) -> None:
+    """The values of the chart need it before the first resource."""
+    found = serving(configure, contract(istiodAddress="192.0.2.10"))
+
+    assert found.address == "192.0.2.10"
+
+
+@pytest.mark.parametrize(
+    ("outputs", "reason"),
+    [
+        ({}, "is a stack that has nothing deployed"),
+        (
+            contract(),
+            "is a cluster whose istiod serves no others: pulumi config set externalIstiod",
+        ),
+        (contract(clusterName="north"), "has another name: that stack's clusterName is north"),
+        (contract(meshId="other"), "is of another mesh, other"),
+        (contract(istioNamespace="mesh"), "has its istiod in namespace mesh: set istioNamespace"),
+    ],
+)
+def test_a_control_plane_that_serves_no_others_is_refused(
+    configure: Configure, outputs: Mapping[str, Any], reason: str
+) -> None:
+    """With the command for its stack."""
+    with pytest.raises(pulumi.RunError) as caught:
+        serving(configure, outputs)
+
+    assert f"mesh:remoteControlPlane.stack: {reason}" in str(caught.value)
+
+
+def test_a_cluster_without_an_istiod_has_no_root(configure: Configure) -> None:
+    """Its proxies have certificates of the istiod that serves it."""
+    outputs = contract(rootCertificates=[], controlPlane="north")
+
+    assert find(configure, outputs, cacerts=cacerts(ROOT))
+
+
+def test_a_render_needs_the_control_planes_address(configure: Configure) -> None:
+    """It can't ask a backend, and the chart's objects depend on it."""
+    configure(**{key: v if isinstance(v, str) else json.dumps(v) for key, v in SERVED.items()})
+
+    with pytest.raises(pulumi.RunError, match="set remoteControlPlane.address instead"):
+        remote_clusters.named(config.read_settings())
