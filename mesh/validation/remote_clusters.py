@@ -200,7 +200,8 @@ def _networks(settings: Settings, contract: ClusterContract) -> Iterator[str]:
             " set network in all clusters of the mesh, or in none"
         )
         return
-    if not contract.has_east_west_gateway:
+    # Without an istiod of its own it can't have one before this cluster serves it.
+    if not contract.has_east_west_gateway and contract.control_plane is None:
         yield (
             f"is in another network, {contract.network}, and has no gateway for requests from "
             "this one: add {direction: east-west} to its gateways"

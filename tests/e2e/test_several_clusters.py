@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from mesh.istio import remote_api_server
 from sandbox.cluster import Sandbox
 from traffic.certificates import Pair, authority, make
 
@@ -25,6 +26,7 @@ EAST, WEST = "east", "west"
 NAMES = (EAST, WEST)
 SHOP = Path(__file__).parent / "shop.yaml"
 SERVICE = "shop.shop.svc.cluster.local"
+DESTROY = ("destroy", "--", "--yes", "--skip-preview")
 UP = ("up", "--", "--yes", "--skip-preview")
 
 
@@ -157,7 +159,11 @@ def test_a_token_is_replaced_without_a_gap(mesh: Mesh) -> None:
 
 def test_a_token_that_ended_is_told(mesh: Mesh) -> None:
     """By the preview and by `verify`, each with the remedy."""
+    given = mesh.secret(EAST, "istio-remote-secret-west")["data"][WEST]
+    kubeconfig = base64.b64decode(given).decode()
     mesh.kubectl(WEST, "delete", "secret", "istio-reader-b", "-n", "istio-system")
+    # An API server remembers for some seconds whom it let in.
+    eventually(lambda: bool(remote_api_server.ask(kubeconfig, "istio-system").fault))
 
     for command in ("preview", "verify"):
         said = " ".join(mesh.fails(EAST, command).split())
@@ -166,14 +172,37 @@ def test_a_token_that_ended_is_told(mesh: Mesh) -> None:
 
 
 def test_a_cluster_that_is_taken_out_is_forgotten(mesh: Mesh) -> None:
-    """With its Secret go its endpoints; and both stacks are destroyed, in any order."""
-    mesh.change(EAST, remoteClusters={})
+    """With its Secret go its endpoints."""
+    mesh.change(EAST, remoteClusters={}, externalIstiod=True)
     mesh.run(EAST, *UP)
 
     eventually(lambda: mesh.remotes_of(EAST) == {})
     eventually(lambda: mesh.seen_by(EAST) == {EAST: 2})
 
-    mesh.run_all("destroy", "--", "--yes", "--skip-preview")
+    mesh.run(WEST, *DESTROY)
+
+
+def test_an_istiod_serves_a_cluster_that_has_none(mesh: Mesh) -> None:
+    """It fills in the other's injector, and its roots; and the stacks are destroyed, in any order.
+
+    No proxy is injected there: an API server of a sandbox reaches no EndpointSlice.
+    """
+    served = {"cluster": EAST, "stack": EAST}
+    own = {"remoteClusters": {}, "gateways": [], "cacerts": {}}
+    mesh.change(WEST, remoteControlPlane=served, **own)
+    mesh.run(WEST, *UP)
+    mesh.change(EAST, remoteClusters={WEST: WEST})
+    mesh.run(EAST, *UP)
+
+    eventually(lambda: mesh.seen_by(EAST) == {EAST: 2, WEST: 2})
+    west = mesh.clusters[WEST]
+    assert west.kubectl("get", "deployments", "-n", "istio-system")["items"] == []
+    injector = ("get", "mutatingwebhookconfiguration", "istio-sidecar-injector")
+    eventually(lambda: "caBundle" in west.kubectl(*injector)["webhooks"][0]["clientConfig"])
+    roots = ("get", "configmap", "-n", "shop", "--field-selector=metadata.name=istio-ca-root-cert")
+    eventually(lambda: bool(west.kubectl(*roots)["items"]))
+
+    mesh.run_all(*DESTROY)
     for name in NAMES:
         listed = mesh.clusters[name].kubectl("get", "namespaces")["items"]
         assert "istio-system" not in {each["metadata"]["name"] for each in listed}

@@ -70,7 +70,7 @@ def test_a_cluster_without_an_istiod(
 
     assert ISTIOD not in made
     service = made["Service", "istio-system", "istiod"]["spec"]
-    slices = [each for kind, _, name in made if kind == "EndpointSlice" for each in [name]]
+    slices = [name for kind, _, name in made if kind == "EndpointSlice"]
     assert service.get("externalName") == (None if address[0].isdigit() else address)
     assert slices == (["istiod"] if address[0].isdigit() else [])
     injector = made["MutatingWebhookConfiguration", "", "istio-sidecar-injector"]

@@ -354,15 +354,16 @@ def test_a_control_plane_that_serves_no_others_is_refused(
 
 
 def test_a_cluster_without_an_istiod_has_no_root(configure: Configure) -> None:
-    """Its proxies have certificates of the istiod that serves it."""
-    outputs = contract(rootCertificates=[], controlPlane="north")
+    """Nor a gateway, at first: both come with the istiod that serves it."""
+    outputs = contract(rootCertificates=[], controlPlane="north", network="a")
+    stack = {"network": "b", "gateways": EAST_WEST}
 
-    assert find(configure, outputs, cacerts=cacerts(ROOT))
+    assert find(configure, outputs, cacerts=cacerts(ROOT), **stack)
 
 
 def test_a_render_needs_the_control_planes_address(configure: Configure) -> None:
     """It can't ask a backend, and the chart's objects depend on it."""
     configure(**{key: v if isinstance(v, str) else json.dumps(v) for key, v in SERVED.items()})
 
-    with pytest.raises(pulumi.RunError, match="set remoteControlPlane.address instead"):
+    with pytest.raises(pulumi.RunError, match=r"set remoteControlPlane\.address instead"):
         remote_clusters.named(config.read_settings())
