@@ -61,9 +61,9 @@ def _unserved(client: Client, settings: Settings) -> Iterator[str]:
     if not any(webhook.clientConfig.caBundle for webhook in hooks):
         yield (
             f"cluster {settings.cluster_name}: the istiod of {serving.cluster} doesn't serve it "
-            "yet, and a gateway's proxy is injected: pulumi config set gateways '[]', pulumi up; "
-            f"then in the stack of {serving.cluster} set remoteClusters.{settings.cluster_name}, "
-            "pulumi up; then pulumi config rm gateways, and pulumi up again"
+            "yet, and a gateway's proxy is injected: bring the stack up with `mesh:gateways: []` "
+            f"in its file; then set remoteClusters.{settings.cluster_name} in the stack of "
+            f"{serving.cluster}, and pulumi up there; then bring this one up with its gateways"
         )
 
 

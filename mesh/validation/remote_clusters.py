@@ -34,7 +34,7 @@ def find(
             continue
         mistakes += [
             Mistake(("remoteClusters", name), rule, stack)
-            for rule in _misfits(settings, name, contract)
+            for rule in _misfits(settings, name, stack, contract)
         ]
         if contract.access is not None:
             text = kubeconfig(name, contract.access)
@@ -125,7 +125,7 @@ def _read(
         return Mistake(key, f"has an output {OUTPUT} that differs in {wrong}; {remedy}", stack)
 
 
-def _misfits(settings: Settings, name: str, contract: ClusterContract) -> Iterator[str]:
+def _misfits(settings: Settings, name: str, stack: str, contract: ClusterContract) -> Iterator[str]:
     """List what makes a cluster none of this mesh."""
     if contract.cluster_name == settings.cluster_name:
         yield (
@@ -151,7 +151,7 @@ def _misfits(settings: Settings, name: str, contract: ClusterContract) -> Iterat
     if contract.access is None:
         yield (
             "is a cluster that lets no other in: pulumi config set --path "
-            "'clusterAccess.tokens[0]' a --stack STACK, with its stack, then pulumi up"
+            f"'clusterAccess.tokens[0]' a --stack {stack}, then pulumi up --stack {stack}"
         )
 
 
