@@ -66,9 +66,12 @@ def test_a_cluster_without_an_istiod(
 ) -> None:
     """Another cluster's is the Service istiod; its injector is told whose pods they are."""
     served = {"cluster": "west", "address": address}
-    made = rendered(version, release_dir, tmp_path, gateways=[], remoteControlPlane=served)
+    gateways = [{"direction": "east-west"}]
+    made = rendered(version, release_dir, tmp_path, gateways=gateways, remoteControlPlane=served)
 
-    assert ISTIOD not in made
+    assert [key for key in made if key[0] == "Deployment"] == [
+        ("Deployment", "istio-system", "istio-eastwestgateway")
+    ]
     service = made["Service", "istio-system", "istiod"]["spec"]
     slices = [name for kind, _, name in made if kind == "EndpointSlice"]
     assert service.get("externalName") == (None if address[0].isdigit() else address)

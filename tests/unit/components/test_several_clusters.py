@@ -37,6 +37,7 @@ def east(release_dir: Any, tmp_path_factory: pytest.TempPathFactory) -> Recordin
             "meshId": "shop",
             "clusterName": "east",
             "network": "net-east",
+            "externalIstiod": "true",
             "gateways": json.dumps([{}, {"direction": "east-west"}]),
             "clusterAccess": json.dumps({"tokens": ["a", "b"], "server": "https://192.0.2.1:6443"}),
             "remoteClusters": json.dumps({"west": "org/mesh/west"}),
@@ -94,6 +95,46 @@ def test_an_east_west_gateway_is_the_networks_entrance(east: RecordingEngine) ->
     }
 
 
+def test_istiod_serves_other_clusters_by_the_east_west_gateway(east: RecordingEngine) -> None:
+    """It ends the TLS itself: nothing between it and a proxy can read along."""
+    name = "external-istiod-istio-eastwestgateway"
+    gateway = east.inputs(f"Gateway/{name}")["spec"]
+    way = east.inputs(f"VirtualService/{name}")["spec"]
+
+    assert {server["port"]["number"] for server in gateway["servers"]} == {15012, 15017}
+    assert {server["tls"]["mode"] for server in gateway["servers"]} == {"PASSTHROUGH"}
+    assert way["gateways"] == [name]
+    assert "http" not in way
+    routes = {route["match"][0]["port"]: route["route"][0]["destination"] for route in way["tls"]}
+    host = "istiod.istio-system.svc.cluster.local"
+    assert routes == {
+        15012: {"host": host, "port": {"number": 15012}},
+        15017: {"host": host, "port": {"number": 443}},
+    }
+    assert f"Gateway/{name}" in east.waits_for(f"VirtualService/{name}")
+    assert east.cluster.rendered["istiod"]["values"]["global"]["externalIstiod"] is True
+
+
+def test_a_cluster_without_an_istiod_names_who_serves_it(run_program: Run) -> None:
+    """To that istiod by an annotation, to other stacks by the contract; and it has no routes."""
+    engine = run_program(
+        mode="platform",
+        meshId="shop",
+        clusterName="east",
+        network="net-east",
+        gateways=json.dumps([{"direction": "east-west"}]),
+        remoteControlPlane=json.dumps({"cluster": "west", "address": "192.0.2.10"}),
+    )
+
+    annotations = engine.inputs("Namespace/istio-namespace")["metadata"]["annotations"]
+    assert annotations["topology.istio.io/controlPlaneClusters"] == "west"
+    assert engine.outputs[OUTPUT]["controlPlane"] == "west"
+    assert "access" not in engine.outputs[OUTPUT]
+    assert not [each for each in engine.requests if each.startswith("Gateway/")]
+    for chart in ("istio-base", "istiod", "istio-eastwestgateway"):
+        assert engine.cluster.rendered[chart]["values"]["profile"] == "remote"
+
+
 def test_tokens_are_of_the_reading_account(east: RecordingEngine) -> None:
     """Each is a Secret that Kubernetes fills in, after the account is there."""
     for token in ("a", "b"):
@@ -121,6 +162,7 @@ def test_the_contract_says_what_others_need(east: RecordingEngine) -> None:
         "trustDomain": "cluster.local",
         "rootCertificates": list(fingerprints(ROOT)),
         "hasEastWestGateway": True,
+        "istiodAddress": "192.0.2.1",
         "access": {
             "server": "https://192.0.2.1:6443",
             "certificateAuthority": "Q0E=",
