@@ -23,11 +23,11 @@ PATHS = ("client-certificate", "client-key", "tokenFile")
 """Keys of a kubeconfig's user that name files, which istiod refuses (its pkg/kube/util.go)."""
 
 
-def _cluster_name(value: str) -> str:
+def _name(value: str) -> str:
     if not DNS_LABEL.fullmatch(value):
         raise ValueError(
-            "a cluster's name is 1 to 63 lower-case letters, digits and '-', and starts and ends "
-            "with a letter or digit"
+            "the name of a cluster or a token is 1 to 63 lower-case letters, digits and '-', and "
+            "starts and ends with a letter or digit"
         )
     return value
 
@@ -117,7 +117,8 @@ def _named(content: dict[str, Any], section: str, inner: str, name: Any) -> dict
     raise ValueError(f"must be a kubeconfig's text, and lacks the {what}")
 
 
-ClusterName = Annotated[str, AfterValidator(_cluster_name)]
+ClusterName = Annotated[str, AfterValidator(_name)]
+TokenName = Annotated[str, AfterValidator(_name)]
 LabelValue = Annotated[str, AfterValidator(_label_value)]
 StackName = Annotated[str, AfterValidator(_stack)]
 Kubeconfig = Annotated[SecretStr, AfterValidator(_kubeconfig)]
@@ -126,7 +127,7 @@ Kubeconfig = Annotated[SecretStr, AfterValidator(_kubeconfig)]
 class ClusterAccess(Model):
     """Access of the istiods of other clusters to this cluster's API server."""
 
-    tokens: Annotated[tuple[ClusterName, ...], Field(min_length=1), AfterValidator(_each_once)]
+    tokens: Annotated[tuple[TokenName, ...], Field(min_length=1), AfterValidator(_each_once)]
     """Names of the tokens: all of them are valid, and others are given the last one."""
     server: Annotated[str, AfterValidator(_server)] | None = None
     """Address by which others reach the API server; None = that of the stack's kubeconfig."""

@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mesh.kubernetes import server_certificate
 from mesh.settings.clusters import NETWORK_LABEL, RemoteControlPlane
 from mesh.settings.schema import Settings
+from mesh.settings.secrets import ENCRYPTED, CertificateAuthority
 from mesh.validation.mistake import Mistake
 
 RAW: Mapping[str, tuple[str, ...]] = {
@@ -38,6 +40,8 @@ def conflicts(settings: Settings) -> Iterator[Mistake]:
     yield from _names(settings)
     yield from _twice(settings)
     yield from _external(settings)
+    if settings.cluster_name and settings.cacerts:
+        yield from _chain(settings.cacerts)
     if settings.remote_control_plane:
         yield from _served(settings, settings.remote_control_plane)
     for index, gateway in enumerate(settings.gateways):
@@ -99,6 +103,44 @@ def _twice(settings: Settings) -> Iterator[Mistake]:
         yield Mistake(
             ("namespaceLabels", NETWORK_LABEL), rule, settings.namespace_labels[NETWORK_LABEL]
         )
+
+
+def _chain(given: CertificateAuthority) -> Iterator[Mistake]:
+    """Check that an intermediate leads to the root, which the other clusters compare."""
+    files = (given.ca_cert, given.cert_chain, given.root_cert)
+    texts = [file.get_secret_value() for file in files]
+    if ENCRYPTED in texts:
+        return
+    try:
+        issuer, chain, roots = (server_certificate.certificates(text) for text in texts)
+    except ValueError as error:
+        yield Mistake(("cacerts",), str(error))
+        return
+    if not _leads_to(roots, issuer[0], chain):
+        rule = (
+            "isn't signed by a certificate in root-cert.pem, by way of cert-chain.pem: proxies of "
+            "the other clusters wouldn't trust those that it signs"
+        )
+        yield Mistake(("cacerts", "ca-cert.pem"), rule)
+
+
+def _leads_to(roots: list[Any], certificate: Any, chain: list[Any]) -> bool:
+    """Return whether a certificate is a root, or signed by one, or by one of the chain that is."""
+    if certificate in roots or any(_is_signed_by(root, certificate) for root in roots):
+        return True
+    left = [each for each in chain if each != certificate]
+    above = [each for each in left if _is_signed_by(each, certificate)]
+    return any(_leads_to(roots, each, left) for each in above)
+
+
+def _is_signed_by(issuer: Any, certificate: Any) -> bool:
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - 0.1 s
+
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def _external(settings: Settings) -> Iterator[Mistake]:

@@ -10,7 +10,7 @@ import pytest
 from mesh.settings.cluster_contract import OUTPUT
 from mesh.validation import config, remote_clusters
 from tests.fakes.clusters import CONTRACT, kubeconfig
-from traffic.certificates import make
+from traffic.certificates import Pair, authority, make
 
 Configure = Callable[..., None]
 NAMED = {"meshId": "shop", "clusterName": "east"}
@@ -32,12 +32,13 @@ def refusal(configure: Configure, **overrides: str) -> str:
 @pytest.mark.parametrize(
     ("wrong", "rule"),
     [
-        ({"clusterName": "East"}, "clusterName: a cluster's name is 1 to 63 lower-case letters"),
-        ({"clusterName": "a" * 64}, "clusterName: a cluster's name is 1 to 63 lower-case letters"),
+        ({"clusterName": "East"}, "clusterName: the name of a cluster or a token is 1 to 63"),
+        ({"clusterName": "a" * 64}, "clusterName: the name of a cluster or a token is 1 to 63"),
         ({"meshId": "my mesh"}, "meshId: must be up to 63 letters"),
         ({"network": "-west"}, "network: must be up to 63 letters"),
         ({"clusterAccess": {"tokens": []}}, "clusterAccess.tokens: must not be empty"),
         ({"clusterAccess": {"server": "https://a"}}, "clusterAccess.tokens: must be set"),
+        ({"clusterAccess": {"tokens": ["A"]}}, "clusterAccess.tokens[0]: the name of a cluster or"),
         ({"clusterAccess": {"tokens": ["a", "a"]}}, "clusterAccess.tokens: must hold each name"),
         (
             {"clusterAccess": {"tokens": ["a"], "server": "192.0.2.1:6443"}},
@@ -51,7 +52,7 @@ def refusal(configure: Configure, **overrides: str) -> str:
             {"clusterAccess": {"tokens": ["a"], "token": "b"}},
             "no such setting, did you mean tokens",
         ),
-        ({"remoteClusters": {"West": "west"}}, "remoteClusters.West: a cluster's name is"),
+        ({"remoteClusters": {"West": "west"}}, "remoteClusters.West: the name of a cluster"),
         ({"remoteClusters": {"west": "a/b/c/d"}}, "remoteClusters.west: must be a stack's name"),
         ({"clusterAccess": {"tokens": ["a"]}}, "clusterAccess: needs mesh:meshId"),
         ({"remoteClusters": {"west": "west"}}, "remoteClusters: needs mesh:clusterName"),
@@ -198,6 +199,31 @@ def test_a_cluster_has_one_kubeconfig(configure: Configure) -> None:
     message = refusal(configure, **NAMED, remoteClusters=REMOTE, remoteKubeconfigs=given)
 
     assert "remoteKubeconfigs.west: is also in mesh:remoteClusters" in message
+
+
+def intermediates(count: int, root: Pair) -> dict[str, str]:
+    """Return a cluster's CA below a root, with other CAs in between."""
+    own, chain = root, ""
+    for number in range(count):
+        own = make(by=own, name=f"{number}", is_ca=True)
+        chain = own.certificate + chain
+    return {"ca-cert.pem": own.certificate, "ca-key.pem": own.key, "cert-chain.pem": chain}
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_an_intermediate_leads_to_the_root(configure: Configure, count: int) -> None:
+    """Else the roots are the same, and the proxies refuse each other all the same."""
+    root, other = authority("root"), authority("other")
+    files = intermediates(count, root)
+
+    given = json.dumps({**files, "root-cert.pem": other.certificate + root.certificate})
+    configure(concealed="cacerts", **NAMED, cacerts=given)
+    assert config.read_settings().cacerts
+
+    wrong = json.dumps({**files, "root-cert.pem": other.certificate})
+    message = refusal(configure, **NAMED, cacerts=wrong)
+    assert "ca-cert.pem" in message
+    assert "isn't signed by a certificate in root-cert.pem, by way of cert-chain.pem" in message
 
 
 def find(
