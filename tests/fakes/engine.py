@@ -1,6 +1,7 @@
 """An in-memory engine for the whole program: no cluster, no Pulumi CLI, no helm."""
 
 import asyncio
+import base64
 import contextlib
 import copy
 import functools
@@ -202,7 +203,8 @@ class FakeCluster(Mocks):
         if args.typ == "kubernetes:gateway.networking.k8s.io/v1:Gateway":
             state["status"] = {"addresses": [{"type": "IPAddress", "value": "192.0.2.2"}]}
         if state.get("type") == "kubernetes.io/service-account-token":
-            state["data"] = {"ca.crt": "Q0E=", "token": "dG9rZW4="}
+            token = f"the token of {state['metadata']['name']}".encode()
+            state["data"] = {"ca.crt": "Q0E=", "token": base64.b64encode(token).decode()}
         return f"{args.name}-id", state
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:

@@ -150,7 +150,7 @@ def test_tokens_are_of_the_reading_account(east: RecordingEngine) -> None:
 
 
 def test_the_contract_says_what_others_need(east: RecordingEngine) -> None:
-    """And Pulumi keeps the access secret."""
+    """And the newest token, with which they reach its API server."""
     contract = east.outputs[OUTPUT]
 
     assert contract == {
@@ -166,7 +166,7 @@ def test_the_contract_says_what_others_need(east: RecordingEngine) -> None:
         "access": {
             "server": "https://192.0.2.1:6443",
             "certificateAuthority": "Q0E=",
-            "token": "token",
+            "token": "the token of istio-reader-b",
         },
     }
 
