@@ -185,9 +185,9 @@ def test_a_cluster_that_is_taken_out_is_forgotten(mesh: Mesh) -> None:
 def test_an_istiod_serves_a_cluster_that_has_none(mesh: Mesh) -> None:
     """It fills in the other's injector, and its roots; and the stacks are destroyed, in any order.
 
-    No proxy is injected there: an API server of a sandbox reaches no EndpointSlice.
+    No proxy is injected there: an EndpointSlice can't have the loopback address of an istiod.
     """
-    served = {"cluster": EAST, "stack": EAST}
+    served = {"cluster": EAST, "address": "istiod.east.example.com"}
     own = {"remoteClusters": {}, "gateways": [], "cacerts": {}}
     mesh.change(WEST, remoteControlPlane=served, **own)
     mesh.run(WEST, *UP)
