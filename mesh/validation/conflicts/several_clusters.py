@@ -63,6 +63,13 @@ def _needs(settings: Settings) -> Iterator[Mistake]:
             if settings.value(needed) is None:
                 rule = f"needs mesh:{needed}: clusters of one mesh know each other by it"
                 yield Mistake((key,), rule)
+    for key in ("remoteClusters", "remoteKubeconfigs"):
+        if settings.value(key) and settings.data_plane.is_ambient:
+            rule = (
+                "needs sidecars: clusters in ambient mode are joined by Gateways of the class "
+                "istio-east-west, which this program doesn't make"
+            )
+            yield Mistake((key,), rule)
     common = settings.values.base.get("global") or {}
     if settings.cluster_access and common.get("enableReaderRBAC") is False:
         yield Mistake(

@@ -57,6 +57,10 @@ def refusal(configure: Configure, **overrides: str) -> str:
         ({"clusterAccess": {"tokens": ["a"]}}, "clusterAccess: needs mesh:meshId"),
         ({"remoteClusters": {"west": "west"}}, "remoteClusters: needs mesh:clusterName"),
         (
+            {**NAMED, "injection": "ambient", "remoteClusters": {"west": "west"}},
+            "remoteClusters: needs sidecars",
+        ),
+        (
             {**NAMED, "remoteClusters": {"east": "other"}},
             "remoteClusters.east: is this cluster itself (mesh:clusterName)",
         ),
