@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mesh.istio.certificates import fingerprints
+from mesh.redaction import SENTINEL
 from mesh.settings.cluster_contract import OUTPUT
 from tests.fakes.clusters import CONTRACT, kubeconfig
 from tests.fakes.engine import FakeCluster, RecordingEngine, run
@@ -185,5 +186,5 @@ def test_istiod_finds_each_other_cluster_by_a_secret(
         "labels": {"istio/multiCluster": "true"},
         "annotations": {"networking.istio.io/cluster": name},
     }
-    assert "4dabf18193072939515e22adb298388d" in request.object["data"]  # Pulumi's mark of a secret
+    assert SENTINEL in request.object["data"]
     assert token not in str(request.object)
