@@ -41,6 +41,8 @@ pinned kubeVersion (istio-cni/templates/daemonset.yaml).
 """
 CNI_PREFIX = "cni"
 
+REMOTE = "remote"
+"""Profile for a cluster that uses the istiod of another cluster."""
 TEMPLATE_VALUES = ("gateways", "global", "sidecarInjectorWebhook")
 """Values of the istiod chart that istiod's proxy templates read (files/kube-gateway.yaml)."""
 
@@ -285,7 +287,7 @@ def _above_presets(raw: dict[str, Any], prefix: str) -> dict[str, Any]:
 
 def _profile(settings: Settings) -> str | None:
     if settings.remote_control_plane:
-        return "remote"
+        return REMOTE
     return "ambient" if settings.data_plane.is_ambient else settings.profile
 
 

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from mesh.charts.values import REMOTE
 from mesh.settings.schema import Settings
 from mesh.validation.mistake import Mistake, unknown
 
@@ -11,8 +12,6 @@ FILES = {
     "compatibilityVersion": re.compile(r"profile-compatibility-version-(.+)\.yaml"),
     "profile": re.compile(r"profile-(?!platform-|compatibility-version-|remote\.)(.+)\.yaml"),
 }
-REMOTE = "remote"
-"""Profile for a cluster that uses the istiod of another cluster."""
 
 
 def conflicts(settings: Settings, chart: Path) -> list[Mistake]:
@@ -35,4 +34,8 @@ def conflicts(settings: Settings, chart: Path) -> list[Mistake]:
         elif choice and choice not in shipped:
             what = f"one in the release, which has {', '.join(shipped) or 'none'}"
             found.append(unknown((setting,), choice, shipped, choice, what=what))
+    serving = settings.remote_control_plane
+    if serving and f"profile-{REMOTE}.yaml" not in names:
+        rule = "needs the profile remote, which the release lacks: give this cluster an istiod"
+        found.append(Mistake(("remoteControlPlane",), rule, serving.cluster))
     return found
