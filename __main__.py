@@ -39,6 +39,8 @@ if control_planes is not None:
     pulumi.export("dashboards", platform.dashboards)
     pulumi.export("gatewayAddresses", platform.addresses)
     pulumi.export("keptOnDestroy", platform.kept_on_destroy)
+if platform.cluster_contract is not None:
+    pulumi.export("clusterContract", platform.cluster_contract)
 
 # Namespace, policies, Bookinfo, routes: layers/app.py
 if settings.mode == "platform":

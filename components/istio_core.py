@@ -16,6 +16,7 @@ from mesh.istio.control_planes import ControlPlanes
 from mesh.kubernetes.cluster import Cluster
 from mesh.resources import chart, namespace, secrets
 from mesh.resources.ready import Ready, all_ready
+from mesh.settings.clusters import CONTROL_PLANE, NETWORK_LABEL
 from mesh.settings.schema import Settings
 
 
@@ -49,8 +50,16 @@ class IstioCore(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mesh:index:IstioCore", name, None, opts)
 
+        network = args.settings.network
+        control_plane = args.settings.remote_control_plane
         own = namespace.make(
-            name, args.settings.istio_namespace, self, args.settings, adopted=args.adopted
+            name,
+            args.settings.istio_namespace,
+            self,
+            args.settings,
+            labels={NETWORK_LABEL: network} if network else None,
+            annotations={CONTROL_PLANE: control_plane.cluster} if control_plane else None,
+            adopted=args.adopted,
         )
         made = [*own, *_authority(name, args, pulumi.ResourceOptions(parent=self, depends_on=own))]
 
@@ -164,5 +173,7 @@ def _chart(
         values=values,
         setting="values.base" if path == args.control_planes.newest.base_chart else "values.istiod",
         scaled_to_zero=args.scaled_to_zero,
+        # Another cluster's istiod fills it in later, when it knows this cluster.
+        awaits_injector=args.settings.remote_control_plane is None,
     )
     return chart.make(name, rendered, opts)

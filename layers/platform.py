@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -14,6 +15,7 @@ from components.mesh_namespaces import MeshNamespaces, MeshNamespacesArgs
 from components.mesh_security import MeshSecurity, MeshSecurityArgs
 from components.node_agents import NodeAgents, NodeAgentsArgs
 from components.telemetry import Telemetry, TelemetryArgs
+from layers import mesh_clusters
 from mesh.charts.values import image_tag, template_mark
 from mesh.injection.kube_inject import Injector
 from mesh.istio import gateway_api_crds as gateway_api
@@ -46,6 +48,8 @@ class Platform:
     provider: kubernetes.Provider
     address: pulumi.Input[str]
     """The ingress gateway's IP or host name."""
+    cluster_contract: pulumi.Input[Mapping[str, Any]] | None = None
+    """What the stacks of other clusters need; None for a cluster without a name."""
     layout: Layout = TODAY
     """The layout of its release; its generation decides the Bookinfo sample."""
     injectors: Mapping[str, Injector] = field(default_factory=dict)
@@ -77,9 +81,11 @@ class Platform:
 
 def deploy(settings: Settings, control_planes: ControlPlanes, cluster: Cluster) -> Platform:
     """Create the mesh, from the bottom up."""
+    settings, remotes = mesh_clusters.find(settings, cluster)
     bundle = gateway_api.find(settings)
     running = running_mesh.look(cluster)
     platform_preflight.check(cluster, settings, control_planes, bundle, running)
+    mesh_clusters.check(settings, cluster, remotes)
     scaled_to_zero = running.scaled_to_zero_of(settings) if running else {}
     adopted = running.there_before(settings) if running else frozenset()
 
@@ -170,6 +176,18 @@ def deploy(settings: Settings, control_planes: ControlPlanes, cluster: Cluster) 
     platform = Platform(
         contract=_contract(settings, control_planes),
         cluster=cluster,
+        cluster_contract=mesh_clusters.join(
+            settings,
+            mesh_clusters.JoinArgs(
+                cluster=cluster,
+                remotes=remotes,
+                control_plane=control_planes.own,
+                addresses=gateways.addresses,
+            ),
+            pulumi.ResourceOptions(
+                provider=provider, depends_on=all_ready(core.ready, gateways.ready)
+            ),
+        ),
         provider=provider,
         address=gateways.address,
         layout=control_planes.own.release.layout,

@@ -41,6 +41,8 @@ pinned kubeVersion (istio-cni/templates/daemonset.yaml).
 """
 CNI_PREFIX = "cni"
 
+REMOTE = "remote"
+"""Profile for a cluster that uses the istiod of another cluster."""
 TEMPLATE_VALUES = ("gateways", "global", "sidecarInjectorWebhook")
 """Values of the istiod chart that istiod's proxy templates read (files/kube-gateway.yaml)."""
 
@@ -54,7 +56,8 @@ def base_values(settings: Settings, control_planes: ControlPlanes) -> dict[str, 
     """Return the values of the base chart, which all control planes of a cluster share."""
     decided = {
         # The validator of this revision checks objects without a revision label.
-        "defaultRevision": control_planes.own.revision,
+        # Where another cluster's istiod serves, nothing would answer the validator.
+        "defaultRevision": "" if settings.remote_control_plane else control_planes.own.revision,
         "base": {
             # IstioCRDs owns them.
             "excludedCRDs": control_planes.newest.crd_names,
@@ -80,10 +83,20 @@ def istiod_values(settings: Settings, plane: ControlPlane) -> dict[str, Any]:
         "revisionTags": list(plane.tags),
         "base": VALIDATORS,
     }
+    if settings.remote_control_plane:
+        address = {"remotePilotAddress": settings.remote_control_plane.address}
+        decided["global"] = {"tag": plane.tag, **address}
+        decided["istiodRemote"] = {"injectionPath": _injection_path(settings)}
     if annotations := restart_annotations(settings):
         decided["podAnnotations"] = annotations
     raw = _above_presets(settings.values.istiod, "pilot")
     return merged(RESTRICTED_VALUES, raw, common_values(settings), decided)
+
+
+def _injection_path(settings: Settings) -> str:
+    """Return the path by which istiod of another cluster knows whose pods it injects."""
+    network = f"/net/{settings.network}" if settings.network else ""
+    return f"/inject/cluster/{settings.cluster_name}{network}"
 
 
 def restart_annotations(settings: Settings) -> dict[str, str]:
@@ -109,6 +122,8 @@ def runs_istiod(settings: Settings, plane: ControlPlane) -> bool:
     """
     if plane.release.is_umbrella:
         return True
+    if settings.remote_control_plane:
+        return False
     values = settings.values.istiod
     remote = values.get("istiodRemote") or {}
     scope = (values.get("global") or {}).get("resourceScope", "all")
@@ -153,10 +168,12 @@ def gateway_values(settings: Settings, gateway: Gateway, proxies: Proxies) -> di
     """Return the values of a gateway's chart, which spells pull secrets as Kubernetes does."""
     names = [{"name": name} for name in settings.pull_secrets]
     images = {"imagePullPolicy": settings.image_pull_policy, "imagePullSecrets": names}
+    network = {"networkGateway": settings.network} if gateway.direction == "east-west" else {}
     return merged(
         gateway.values,
         {**_presets(settings), **{key: value for key, value in images.items() if value}},
         typed_gateway_values(gateway),
+        network,
         proxies.gateway_values,
     )
 
@@ -224,8 +241,21 @@ def common_values(settings: Settings) -> dict[str, Any]:
         "global": {
             "istioNamespace": settings.istio_namespace,
             **{key: value for key, value in images.items() if value},
+            **_place_in_mesh(settings),
         },
     }
+
+
+def _place_in_mesh(settings: Settings) -> dict[str, Any]:
+    """Return the names of the mesh, the cluster and the network, for a mesh of several clusters."""
+    name = settings.cluster_name
+    named = {
+        "meshID": settings.mesh_id,
+        "externalIstiod": settings.external_istiod,
+        "network": settings.network,
+        "multiCluster": {"clusterName": name} if name else None,
+    }
+    return {key: value for key, value in named.items() if value}
 
 
 def mesh_config(settings: Settings) -> dict[str, Any]:
@@ -255,9 +285,15 @@ def _above_presets(raw: dict[str, Any], prefix: str) -> dict[str, Any]:
     return merged(raw, {prefix: merged(own, raw.get(prefix) or {})}) if own else raw
 
 
+def _profile(settings: Settings) -> str | None:
+    if settings.remote_control_plane:
+        return REMOTE
+    return "ambient" if settings.data_plane.is_ambient else settings.profile
+
+
 def _presets(settings: Settings) -> dict[str, str]:
     presets = {
-        "profile": "ambient" if settings.data_plane.is_ambient else settings.profile,
+        "profile": _profile(settings),
         "platform": settings.platform,
         "compatibilityVersion": settings.compatibility_version,
     }

@@ -9,6 +9,7 @@ from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
+from lightkube.core.exceptions import ConfigError
 
 from mesh.kubernetes import apis
 from mesh.kubernetes import kubeconfig as kubeconfigs
@@ -47,6 +48,14 @@ class Cluster:
     def files(self) -> list[Path]:
         """The kubeconfig files to find the context in."""
         return kubeconfigs.files(self.kubeconfig)
+
+    @property
+    def server(self) -> str:
+        """The API server's address in the kubeconfig. Raises pulumi.RunError without one."""
+        try:
+            return kubeconfigs.read(self.files).server(self.context)["server"]
+        except (ConfigError, KeyError) as error:
+            raise pulumi.RunError(f"{self} can't be used: it names no API server") from error
 
     def __str__(self) -> str:
         """Return its context and its files, for messages."""

@@ -43,7 +43,8 @@ def announce(
 
 def _is_left_out(settings: Settings) -> bool:
     """Return whether the chart leaves out the injector's ConfigMap."""
-    return bool((settings.values.istiod.get("global") or {}).get("omitSidecarInjectorConfigMap"))
+    common = settings.values.istiod.get("global") or {}
+    return bool(settings.remote_control_plane or common.get("omitSidecarInjectorConfigMap"))
 
 
 def _live(client: Client, settings: Settings, plane: ControlPlane) -> Config | None:

@@ -44,6 +44,8 @@ class ChartArgs:
     """The setting that holds the stack's raw values of this chart."""
     scaled_to_zero: Mapping[str, int] = field(default_factory=dict)
     """Generation of each Deployment that somebody scaled to 0 replicas, by its name."""
+    awaits_injector: bool = True
+    """Whether to wait for the istiod of the chart to answer as injector."""
 
 
 def make(name: str, args: ChartArgs, opts: pulumi.ResourceOptions) -> Chart:
@@ -67,7 +69,7 @@ def make(name: str, args: ChartArgs, opts: pulumi.ResourceOptions) -> Chart:
         ),
         leave_out_deletion_hooks,
         wait_for_address_only,
-        gate_on_injector,
+        *([gate_on_injector] if args.awaits_injector else ()),
         fail_closed,
         leave_out_empty_ca,
         put_in_order,

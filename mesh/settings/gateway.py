@@ -41,6 +41,7 @@ CLASS = "istio"
 BY_DIRECTION = {
     "ingress": {"name": "istio-ingressgateway", "serviceType": "LoadBalancer"},
     "egress": {"name": "istio-egressgateway", "serviceType": "ClusterIP"},
+    "east-west": {"name": "istio-eastwestgateway", "serviceType": "LoadBalancer"},
 }
 
 # A Service's name is a DNS label (RFC 1035); helm's limit for a release's name is 53 characters.
@@ -186,7 +187,8 @@ class Autoscaling(Model):
 class Gateway(Model):
     """Gateway of a stack; `{}` is the ingress gateway of Istio's docs."""
 
-    direction: Literal["ingress", "egress"] = "ingress"
+    direction: Literal["ingress", "egress", "east-west"] = "ingress"
+    """Origin of its requests; east-west = other networks of the mesh."""
     name: Annotated[str, AfterValidator(_name)]
     namespace: OwnNamespace | None = None
     """Namespace of the gateway; None = istiod's."""
@@ -208,8 +210,8 @@ class Gateway(Model):
         """Fill in the usual name and service type for the gateway's direction."""
         if not isinstance(given, dict):
             return given
-        is_egress = given.get("direction") == "egress"
-        return {**BY_DIRECTION["egress" if is_egress else "ingress"], **given}
+        usual = BY_DIRECTION.get(str(given.get("direction")), BY_DIRECTION["ingress"])
+        return {**usual, **given}
 
     def proxy_name(self, api: RoutingApi) -> str:
         """Return the name of its Deployment, Service and ServiceAccount.

@@ -11,6 +11,14 @@ from mesh.project import PROJECT
 from mesh.settings import app_names, revisions
 from mesh.settings.bookinfo_database import BookinfoDatabase, Database
 from mesh.settings.bookinfo_service import BookinfoService, ServiceName
+from mesh.settings.clusters import (
+    ClusterAccess,
+    ClusterName,
+    Kubeconfig,
+    LabelValue,
+    RemoteControlPlane,
+    StackName,
+)
 from mesh.settings.data_plane import DataPlane, Injection, MeshNamespace
 from mesh.settings.facts import APP, APP_ONLY, EVERY_MODE, PLATFORM, Facts, Mode, facts_of
 from mesh.settings.fields import (
@@ -47,6 +55,7 @@ RevisionName = Annotated[str, AfterValidator(revisions.revision)]
 RevisionOrTag = Annotated[str, AfterValidator(revisions.name)]
 
 _ONE = "it has one control plane to a cluster"
+_ONE_CLUSTER = "its clusters are joined by another chart, istio-remote"
 _SAMPLE = "its sample has no such part"
 _NO_CREDENTIALS = "its gateways read certificates from files"
 _NO_GATEWAY_API = "it knows no Gateway API"
@@ -150,6 +159,27 @@ class Settings(Model):
     gateway_certificates: Annotated[
         Json[dict[CredentialName, GatewayCertificate]],
         Facts(PLATFORM, before_1_5=_NO_CREDENTIALS, is_secret=True),
+    ]
+    mesh_id: Annotated[LabelValue | None, empty_is_unset, Facts(PLATFORM, before_1_5=_ONE_CLUSTER)]
+    cluster_name: Annotated[
+        ClusterName | None, empty_is_unset, Facts(PLATFORM, before_1_5=_ONE_CLUSTER)
+    ]
+    network: Annotated[LabelValue | None, empty_is_unset, Facts(PLATFORM, before_1_5=_ONE_CLUSTER)]
+    cluster_access: Annotated[
+        Json[Annotated[ClusterAccess | None, empty_is_unset]],
+        Facts(PLATFORM, before_1_5=_ONE_CLUSTER),
+    ]
+    remote_clusters: Annotated[
+        Json[dict[ClusterName, StackName]], Facts(PLATFORM, before_1_5=_ONE_CLUSTER)
+    ]
+    remote_kubeconfigs: Annotated[
+        Json[dict[ClusterName, Kubeconfig]],
+        Facts(PLATFORM, before_1_5=_ONE_CLUSTER, is_secret=True),
+    ]
+    external_istiod: Annotated[bool, Facts(PLATFORM, before_1_5=_ONE_CLUSTER)]
+    remote_control_plane: Annotated[
+        Json[Annotated[RemoteControlPlane | None, empty_is_unset]],
+        Facts(PLATFORM, before_1_5=_ONE_CLUSTER),
     ]
     mtls: Annotated[
         MeshMtls,
@@ -295,6 +325,11 @@ class Settings(Model):
     def needs_gateway_api(self) -> bool:
         """Whether the cluster must have the CRDs of the Gateway API: waypoints are Gateways too."""
         return self.routing_api == "gateway-api" or bool(self.waypoints)
+
+    @property
+    def east_west(self) -> tuple[Gateway, ...]:
+        """Gateways for requests from other networks of the mesh."""
+        return tuple(each for each in self.gateways if each.direction == "east-west")
 
     @property
     def brings_gateway_api(self) -> bool:

@@ -33,6 +33,7 @@ from mesh.validation.conflicts import (
     namespaces,
     revisions,
     security,
+    several_clusters,
     telemetry,
     traffic_plan,
     waypoints,
@@ -52,6 +53,7 @@ CONFLICTS: tuple[Callable[[Settings], Iterator[Mistake]], ...] = (
     gateways.conflicts,
     revisions.conflicts,
     https.conflicts,
+    several_clusters.conflicts,
     credentials.conflicts,
 )
 

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from mesh.charts.values import REMOTE
 from mesh.settings.schema import Settings
 from mesh.validation.mistake import Mistake, unknown
 
@@ -11,8 +12,6 @@ FILES = {
     "compatibilityVersion": re.compile(r"profile-compatibility-version-(.+)\.yaml"),
     "profile": re.compile(r"profile-(?!platform-|compatibility-version-|remote\.)(.+)\.yaml"),
 }
-REMOTE = "remote"
-"""Profile for a cluster that uses the istiod of another cluster."""
 
 
 def conflicts(settings: Settings, chart: Path) -> list[Mistake]:
@@ -28,11 +27,15 @@ def conflicts(settings: Settings, chart: Path) -> list[Mistake]:
         shipped = [match[1] for name in names if (match := FILES[setting].fullmatch(name))]
         if setting == "profile" and choice == REMOTE:
             rule = (
-                "is for a cluster whose istiod runs in another one, and this stack waits for its "
-                "own istiod: drop it, or render it by istioctl for such a cluster"
+                "is for a cluster whose istiod runs in another one: drop it, and say which one by "
+                "mesh:remoteControlPlane (docs/several-clusters.md)"
             )
             found.append(Mistake((setting,), rule, choice))
         elif choice and choice not in shipped:
             what = f"one in the release, which has {', '.join(shipped) or 'none'}"
             found.append(unknown((setting,), choice, shipped, choice, what=what))
+    serving = settings.remote_control_plane
+    if serving and f"profile-{REMOTE}.yaml" not in names:
+        rule = "needs the profile remote, which the release lacks: give this cluster an istiod"
+        found.append(Mistake(("remoteControlPlane",), rule, serving.cluster))
     return found

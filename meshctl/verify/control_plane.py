@@ -68,7 +68,7 @@ def has_istiod(settings: Settings) -> bool:
 
 def _istiods(settings: Settings) -> Iterator[str]:
     """Return the names of the istiod Deployments of a stack's revisions."""
-    if not has_istiod(settings):
+    if not has_istiod(settings) or settings.remote_control_plane:
         return
     yield "istiod" if settings.revision in (None, DEFAULT) else f"istiod-{settings.revision}"
     if settings.canary:

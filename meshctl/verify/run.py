@@ -27,6 +27,7 @@ from meshctl.verify import (
     https,
     injectors,
     pods,
+    remote_clusters,
     waypoints,
     webhooks,
 )
@@ -74,6 +75,9 @@ def _check(client: Client, settings: Settings, kubernetes: str) -> Iterator[Find
     yield from waypoints.check(snapshot, settings)
     yield from pods.proxy_versions(snapshot)
     yield from certificates.check(snapshot, settings)
+    if settings.cluster_name:
+        kubeconfigs = remote_clusters.read(client, settings)
+        yield from remote_clusters.check(kubeconfigs, snapshot, settings)
     yield from control_plane.leftovers(snapshot, settings)
 
 

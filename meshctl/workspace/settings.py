@@ -13,12 +13,15 @@ from mesh.settings.secrets import ENCRYPTED, CertificateAuthority, GatewayCertif
 from mesh.validation import config
 from meshctl.workspace.stack import Workspace
 
+UNREADABLE = "encrypted"
+"""The placeholder for names in a setting that was encrypted as a whole."""
 PLACEHOLDERS = {
     "registryCredentials": {ENCRYPTED: {"username": ENCRYPTED, "password": ENCRYPTED}},
     "cacerts": {field.alias: ENCRYPTED for field in CertificateAuthority.model_fields.values()},
     "gatewayCertificates": {
-        "encrypted": {field.alias: ENCRYPTED for field in GatewayCertificate.model_fields.values()}
+        UNREADABLE: {field.alias: ENCRYPTED for field in GatewayCertificate.model_fields.values()}
     },
+    "remoteKubeconfigs": {UNREADABLE: ENCRYPTED},
 }
 """The placeholders for settings that were encrypted as a whole."""
 

@@ -1,6 +1,8 @@
 """An API server on a free port of loopback, which answers as a test tells it."""
 
 import json
+import ssl
+import tempfile
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from typing import Any, cast
 import yaml
 
 from mesh.kubernetes.cluster import Cluster
+from traffic.certificates import Pair
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +35,19 @@ Answer = tuple[int, dict[str, Any]]
 class _Server(ThreadingHTTPServer):
     request_queue_size = 64  # several at a time: one that is dropped comes again a second later
 
-    def __init__(self, answer: Callable[[Request], Answer]) -> None:
+    def __init__(self, answer: Callable[[Request], Answer], pair: Pair | None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answer = answer
+        if pair is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            with tempfile.NamedTemporaryFile("w") as file:
+                file.write(pair.certificate + pair.key)
+                file.flush()
+                context.load_cert_chain(file.name)
+            self.socket = context.wrap_socket(self.socket, server_side=True)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Keep the test's output quiet when a client doesn't trust the certificate."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -58,11 +71,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(answer: Callable[[Request], Answer]) -> Generator[str]:
-    """Serve, and yield the server's address."""
-    with _Server(answer) as server:
+def serving(answer: Callable[[Request], Answer], pair: Pair | None = None) -> Generator[str]:
+    """Serve, over TLS if there is a certificate, and yield the server's address."""
+    with _Server(answer, pair) as server:
         Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"{'https' if pair else 'http'}://127.0.0.1:{server.server_port}"
         server.shutdown()
 
 

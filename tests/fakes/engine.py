@@ -1,6 +1,7 @@
 """An in-memory engine for the whole program: no cluster, no Pulumi CLI, no helm."""
 
 import asyncio
+import base64
 import contextlib
 import copy
 import functools
@@ -25,7 +26,7 @@ from mesh.istio.release import Release
 from mesh.istio.running_mesh import RunningMesh
 from mesh.kubernetes.cluster import SANDBOX
 from mesh.kubernetes.field_ownership import FORCE
-from mesh.preflight import app, platform, sidecars
+from mesh.preflight import app, platform, remote_clusters, sidecars
 from mesh.project import PROJECT
 
 
@@ -201,6 +202,9 @@ class FakeCluster(Mocks):
             state["status"] = {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}
         if args.typ == "kubernetes:gateway.networking.k8s.io/v1:Gateway":
             state["status"] = {"addresses": [{"type": "IPAddress", "value": "192.0.2.2"}]}
+        if state.get("type") == "kubernetes.io/service-account-token":
+            token = f"the token of {state['metadata']['name']}".encode()
+            state["data"] = {"ca.crt": "Q0E=", "token": base64.b64encode(token).decode()}
         return f"{args.name}-id", state
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
@@ -299,6 +303,7 @@ def run(
         patch.setenv(SANDBOX, str(kubeconfig))
         patch.setattr(platform, "check", engine.check)
         patch.setattr(app, "check", engine.check)
+        patch.setattr(remote_clusters, "check", engine.check)
         patch.setattr(running_mesh, "look", lambda _: engine.running)
         patch.setattr(sidecars, "announce", lambda *_: None)
         patch.setattr(resource, "_get_stack_trace", StackTrace)  # slow: the stack is deep
@@ -337,12 +342,13 @@ def config(**overrides: str) -> dict[str, str]:
 
 async def _run(engine: RecordingEngine) -> None:
     """Run the program as the exec host does, but in the stack that set_mocks made."""
+    exported = cast("Stack", get_root_resource()).outputs
+    exported.clear()  # set_mocks keeps the stack of an earlier run in this process
 
     def program() -> None:
         runpy.run_path(str(PROJECT / "__main__.py"))
 
     await run_pulumi_func(program)
-    exported = cast("Stack", get_root_resource()).outputs
     engine.outputs = {
         name: await pulumi.Output.from_input(value).future() for name, value in exported.items()
     }

@@ -71,7 +71,7 @@ def test_components_are_waited_for_by_ready() -> None:
         if isinstance(keyword, ast.keyword) and keyword.arg == "depends_on"
     ]
 
-    assert len(waits) == 11
+    assert len(waits) == 12
     one = r"(\w+\.ready|label_ready|platform\.(injection|gateways|namespaces)_ready)"
     for wait in waits:
         assert re.fullmatch(rf"{one}|all_ready\(({one}(, )?)+\)", wait)

@@ -161,13 +161,28 @@ class HTTPRoute(Model):
     mirror_percentage: Percent | None = None
 
 
+class TLSMatch(Model):
+    """A condition on connections with TLS: the port, and the host names in the SNI."""
+
+    port: int
+    sni_hosts: Sequence[str]
+
+
+class TLSRoute(Model):
+    """Destinations of the connections that fit one of the matches."""
+
+    match: Sequence[TLSMatch]
+    route: Sequence[WeightedDestination]
+
+
 class VirtualServiceSpec(Model):
     """The requested hosts and their routes; the first route that matches applies."""
 
     hosts: Sequence[str]
     gateways: Sequence[str] | None = None
     """Gateways that apply the routes; unset = the sidecars of the mesh."""
-    http: Sequence[HTTPRoute]
+    http: Sequence[HTTPRoute] | None = None
+    tls: Sequence[TLSRoute] | None = None
 
 
 class VirtualService(Resource):

@@ -114,7 +114,7 @@ def test_every_route_goes_to_a_subset_that_is_there(name: str) -> None:
     known = {(rule.spec.host, subset.name) for rule in rules for subset in rule.spec.subsets}
 
     for service in istio_routes.virtual_services("bookinfo", HOST, parse(EXAMPLES[name].plan)):
-        for route in service.spec.http:
+        for route in service.spec.http or ():
             destinations = [share.destination for share in route.route]
             destinations += [route.mirror] if route.mirror else []
             named = {(d.host, d.subset) for d in destinations if d.subset}

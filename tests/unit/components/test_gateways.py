@@ -383,7 +383,10 @@ def test_an_istio_whose_gateway_api_is_unknown_is_refused(configure: Configure) 
             "gateways[0].serviceType: must be 'LoadBalancer', 'NodePort' or 'ClusterIP'",
         ),
         ({"servicetype": "NodePort"}, "gateways[0].servicetype: no such setting, did you mean"),
-        ({"direction": "sideways"}, "gateways[0].direction: must be 'ingress' or 'egress'"),
+        (
+            {"direction": "sideways"},
+            "gateways[0].direction: must be 'ingress', 'egress' or 'east-west'",
+        ),
         ({"ports": []}, "gateways[0].ports: "),
         (
             {"ports": [{"name": "http2", "port": 0}]},

@@ -13,6 +13,7 @@ from mesh.project import PROJECT
 from mesh.settings.platform_contract import CONTRACT, OUTPUT
 from mesh.settings.schema import FACTS
 from mesh.validation import config
+from tests.fakes.clusters import kubeconfig
 from tests.fakes.engine import ISTIO, FakeCluster, RecordingEngine, defaults, run
 
 Configure = Callable[..., None]
@@ -264,9 +265,13 @@ STRINGS = {
     "nodeAgentsNamespace": "agents",
     "revision": "blue",
     "gatewayRevision": "blue",
+    "clusterName": "east",
 }
 PEM = "-----BEGIN X"
 OBJECTS: dict[str, Any] = {
+    "clusterAccess": {"tokens": ["a"]},
+    "remoteControlPlane": {"cluster": "west", "stack": "west"},
+    "remoteKubeconfigs": {"west": kubeconfig()},
     "meshNamespaces": {"a": {}},
     "gatewayCertificates": {"a": {"tls.crt": PEM, "tls.key": PEM}},
     "cacerts": dict.fromkeys(("ca-cert.pem", "ca-key.pem", "cert-chain.pem", "root-cert.pem"), PEM),

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic.alias_generators import to_snake
 
+from mesh.settings.clusters import RemoteControlPlane
 from mesh.settings.schema import Settings
 from mesh.validation import profiles
 
@@ -58,3 +59,19 @@ def test_a_mesh_whose_istiod_is_elsewhere_is_refused_with_the_reason(release_dir
 
     assert found.startswith("profile: is for a cluster whose istiod runs in another one")
     assert "drop it" in found
+
+
+@pytest.mark.parametrize("ships", [True, False])
+def test_a_cluster_without_an_istiod_needs_the_releases_profile(
+    tmp_path: Path, *, ships: bool
+) -> None:
+    """Without it the charts would install an istiod all the same."""
+    (tmp_path / "files").mkdir()
+    if ships:
+        (tmp_path / "files" / "profile-remote.yaml").touch()
+    serving = RemoteControlPlane(cluster="west", address="192.0.2.10")
+    settings = Settings.defaults().model_copy(update={"remote_control_plane": serving})
+
+    lines = [each.line() for each in profiles.conflicts(settings, tmp_path)]
+
+    assert [line.partition(":")[0] for line in lines] == ([] if ships else ["remoteControlPlane"])

@@ -67,6 +67,20 @@ def test_what_is_encrypted_is_stood_in_for(
     assert common_values(stack)["global"]["imagePullSecrets"] == ["istio-registry"]
 
 
+@pytest.mark.parametrize(
+    ("kubeconfigs", "names"), [(SECRET, ["encrypted"]), ({"north": SECRET}, ["north"])]
+)
+def test_an_encrypted_kubeconfig_passes(
+    monkeypatch: pytest.MonkeyPatch, kubeconfigs: dict[str, Any], names: list[str]
+) -> None:
+    """`verify` needs the clusters' names only, and istiod's Secrets hold the rest."""
+    named = {"meshId": "shop", "clusterName": "east", "cacerts": SECRET}
+
+    stack = read_settings(workspace(monkeypatch, remoteKubeconfigs=kubeconfigs, **named))
+
+    assert list(stack.remote_kubeconfigs) == names
+
+
 def test_a_sandbox_that_is_not_up_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the command that starts it."""
     with pytest.raises(WorkspaceError, match="sandbox nowhere doesn't exist: run `make up`"):
