@@ -14,10 +14,10 @@ from tests.fakes.engine import find_release
 from .checkout import Checkout
 
 NEWEST = "1.31.0-rc.0"
-ELSEWHERE = {"app", "https", "waypoints"}
-"""Examples that need a platform or a certificate, or leave CRDs of the Gateway API.
+ELSEWHERE = {"app", "cluster", "https", "waypoints"}
+"""Examples that need another stack or a certificate, or leave CRDs of the Gateway API.
 
-test_modes.py, test_https.py and test_waypoints.py deploy such.
+test_modes.py, test_several_clusters.py, test_https.py and test_waypoints.py deploy such.
 """
 EXAMPLES = {
     name: file
