@@ -244,6 +244,7 @@ def of_another_stack(settings: Settings, cluster: Cluster) -> Platform:
 
 def _contract(settings: Settings, control_planes: ControlPlanes) -> PlatformContract:
     """Return the platform's contract for app stacks."""
+    serving = settings.remote_control_plane
     return PlatformContract(
         contract=CONTRACT,
         istio_namespace=settings.istio_namespace,
@@ -255,6 +256,7 @@ def _contract(settings: Settings, control_planes: ControlPlanes) -> PlatformCont
         auto_mtls=settings.mesh_config.get("enableAutoMtls", True),
         node_agents=settings.data_plane.node_agents,
         gateway=_ingress(settings),
+        control_plane=serving.cluster if serving else None,
     )
 
 

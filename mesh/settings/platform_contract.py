@@ -75,6 +75,8 @@ class PlatformContract(Part):
     node_agents: tuple[NodeAgent, ...]
     gateway: IngressGateway | None = None
     """Gateway that applications are reached through; None on a platform for others."""
+    control_plane: str | None = None
+    """Cluster whose istiod serves this one; None with an istiod of its own."""
     gateway_address: str = "unknown"
     """Address of the gateway's load balancer."""
 

@@ -7,7 +7,7 @@ from mesh.kubernetes import server_certificate
 from mesh.settings.clusters import NETWORK_LABEL, RemoteControlPlane
 from mesh.settings.schema import Settings
 from mesh.settings.secrets import ENCRYPTED, CertificateAuthority
-from mesh.validation.mistake import Mistake
+from mesh.validation.mistake import NO_VALUE, Mistake
 
 RAW: Mapping[str, tuple[str, ...]] = {
     "meshId": ("global", "meshID"),
@@ -42,6 +42,14 @@ def conflicts(settings: Settings) -> Iterator[Mistake]:
     yield from _external(settings)
     if settings.cluster_name and settings.cacerts:
         yield from _chain(settings.cacerts)
+    contract = settings.platform_contract
+    if contract is not None and contract.control_plane is not None:
+        yield Mistake(
+            ("platformStack",) if settings.platform_stack else ("platformContract",),
+            "is a platform without an istiod of its own, in whose cluster no routes and policies "
+            f"are read: use the platform of cluster {contract.control_plane}",
+            settings.platform_stack or NO_VALUE,
+        )
     if settings.remote_control_plane:
         yield from _served(settings, settings.remote_control_plane)
     for index, gateway in enumerate(settings.gateways):

@@ -130,6 +130,7 @@ def test_a_cluster_without_an_istiod_names_who_serves_it(run_program: Run) -> No
     annotations = engine.inputs("Namespace/istio-namespace")["metadata"]["annotations"]
     assert annotations["topology.istio.io/controlPlaneClusters"] == "west"
     assert engine.outputs[OUTPUT]["controlPlane"] == "west"
+    assert engine.outputs["platformContract"]["controlPlane"] == "west"
     assert "access" not in engine.outputs[OUTPUT]
     assert not [each for each in engine.requests if each.startswith("Gateway/")]
     for chart in ("istio-base", "istiod", "istio-eastwestgateway"):

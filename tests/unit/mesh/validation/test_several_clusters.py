@@ -10,6 +10,7 @@ import pytest
 from mesh.settings.cluster_contract import OUTPUT
 from mesh.validation import config, remote_clusters
 from tests.fakes.clusters import CONTRACT, kubeconfig
+from tests.fakes.engine import CONTRACT as PLATFORM_CONTRACT
 from traffic.certificates import Pair, authority, make
 
 Configure = Callable[..., None]
@@ -397,3 +398,16 @@ def test_a_render_needs_the_control_planes_address(configure: Configure) -> None
 
     with pytest.raises(pulumi.RunError, match=r"set remoteControlPlane\.address instead"):
         remote_clusters.named(config.read_settings())
+
+
+def test_an_app_needs_a_platform_with_an_istiod(configure: Configure) -> None:
+    """Its routes and policies would be objects that nobody reads."""
+    contract = {**PLATFORM_CONTRACT, "controlPlane": "east"}
+    configure(mode="app", platformContract=json.dumps(contract))
+
+    with pytest.raises(pulumi.RunError) as caught:
+        config.read_settings()
+
+    message = "mesh:platformContract: is a platform without an istiod of its own"
+    assert message in str(caught.value)
+    assert "use the platform of cluster east" in str(caught.value)
