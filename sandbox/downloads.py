@@ -104,9 +104,22 @@ def unpack(
                     raise tarfile.ReadError(f"its files are larger than {most} together")
                 if name := place(member):
                     member.name = name
-                    tar.extract(member, folder, filter="data")
+                    _extract(tar, member, folder)
     except BROKEN as error:
         raise tarfile.ReadError(f"it is broken: {error}") from error
+
+
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    """Unpack a file; Python before 3.11.4, such as Debian 12's, has no filter for it."""
+    if hasattr(tarfile, "data_filter"):
+        tar.extract(member, folder, filter="data")
+        return
+    if not (member.isfile() or member.isdir()):
+        raise tarfile.ReadError(f"{member.name} is a link or a device: use Python 3.11.4 or newer")
+    if not (folder / member.name).resolve().is_relative_to(folder.resolve()):
+        raise tarfile.ReadError(f"{member.name} would be outside of {folder}")
+    member.mode &= 0o755
+    tar.extract(member, folder, set_attrs=member.isfile())
 
 
 def _unpack_programs(archive: Path, url: str) -> None:

@@ -50,11 +50,18 @@ HOSTILE: Mapping[str, tuple[bytes, str]] = {
 """Archives, each with what is said about it."""
 
 
+@pytest.mark.parametrize("has_filter", [True, False])
 @pytest.mark.parametrize(("packed", "told"), HOSTILE.values(), ids=list(HOSTILE))
-def test_a_hostile_archive_is_refused(packed: bytes, told: str, tmp_path: Path) -> None:
-    """Always by a TarError, of which callers make one message."""
+def test_a_hostile_archive_is_refused(
+    packed: bytes, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, has_filter: bool
+) -> None:
+    """Always by a TarError, of which callers make one message; by Python 3.11.2, too."""
     folder = tmp_path / "folder"
     folder.mkdir()
+    if not has_filter:
+        monkeypatch.delattr(tarfile, "data_filter", raising=False)
+    if not hasattr(tarfile, "data_filter"):
+        told += "|is a link or a device"
 
     with pytest.raises(tarfile.TarError, match=told):
         downloads.unpack(io.BytesIO(packed), folder)

@@ -12,7 +12,8 @@ from meshctl.commands import vain_wait
 from meshctl.workspace.stack import WorkspaceError
 
 ENGINE = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 with open(sys.argv[2], "w") as events:
     events.write(sys.argv[3])
 time.sleep(float(sys.argv[4]))
