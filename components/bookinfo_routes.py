@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_kubernetes.core.v1 import Service
 
-from mesh.bookinfo import gateway_api_routes, istio_routes
+from mesh.bookinfo import gateway_api_routes, istio_routes, waypoint_labels
 from mesh.bookinfo.services import FRONT, PORT, VERSIONS, versions_of
 from mesh.istio.api.model import Resource
 from mesh.resources.ready import Ready
@@ -72,7 +72,7 @@ class BookinfoRoutes(pulumi.ComponentResource):
             split = list(VERSIONS)
             of_gateway_api = gateway_api_routes.http_routes(namespace, host, args.gateway, plan)
         targets += [
-            _version_service(name, namespace, service, version, child)
+            _version_service(name, settings, service, version, child)
             for service in split
             for version in versions[service]
         ]
@@ -100,14 +100,15 @@ def _url(host: str, gateway: IngressGateway) -> str:
 
 
 def _version_service(
-    prefix: str, namespace: str, service: str, version: str, opts: pulumi.ResourceOptions
+    prefix: str, settings: Settings, service: str, version: str, opts: pulumi.ResourceOptions
 ) -> Service:
     """Create one version's Service: the Gateway API's form of a DestinationRule's subset."""
     return Service(
         f"{prefix}-{service}-{version}",
         metadata={
             "name": gateway_api_routes.version_service(service, version),
-            "namespace": namespace,
+            "namespace": settings.bookinfo_namespace,
+            "labels": waypoint_labels.of_service(settings, service),
             # Waiting for a Service takes 10 s, and waiting for its Deployment checks as much.
             "annotations": {"pulumi.com/skipAwait": "true"},
         },

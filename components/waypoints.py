@@ -115,5 +115,6 @@ class Waypoints(pulumi.ComponentResource):
             revision=args.proxies.revision,
             version=args.version,
             template=args.template,
+            replicas=waypoint.replicas,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[gateway]),
         )

@@ -20,12 +20,12 @@ def deploy(settings: Settings, platform: Platform) -> pulumi.Output[str]:
     assert gateway is not None  # noqa: S101 - the config is refused without one
     proxies = contract.proxies(settings.bookinfo_revision)
     # Deleting a namespace takes Kubernetes 5 s. Pulumi deletes those at the same time that wait for
-    # the same: istiod's own waits for the CRDs.
-    label_ready = (
-        platform.crds_ready
-        if platform.takes_in(settings.bookinfo_namespace, settings.data_plane, proxies.label)
-        else platform.injection_ready
+    # the same: istiod's own waits for the CRDs. One with pods of others loses its label first.
+    own = settings.bookinfo_namespace
+    is_free = own not in platform.adopted and platform.takes_in(
+        own, settings.data_plane, proxies.label
     )
+    label_ready = platform.crds_ready if is_free else platform.injection_ready
     namespace = InjectedNamespace(
         "bookinfo",
         InjectedNamespaceArgs(

@@ -4,6 +4,7 @@ Sidecars enforce a policy at the pods. In ambient mode ztunnel does, which sees 
 service's waypoint checks callers and methods, and the pods accept requests from the waypoint only.
 """
 
+from mesh.bookinfo.gateway_api_routes import version_service
 from mesh.bookinfo.services import FRONT, MICROSERVICES, Microservice, row, versions_of
 from mesh.istio.api.security import (
     AuthorizationPolicy,
@@ -36,10 +37,11 @@ def allowances(settings: Settings, ingress: Account | None) -> dict[str, Authori
         if waypoint is None:
             spec = AuthorizationPolicySpec(selector=_pods(service), rules=(rule,))
         else:
-            target = TargetRef(group="", kind="Service", name=service.name)
-            spec = AuthorizationPolicySpec(target_refs=(target,), rules=(rule,))
-            # The gateway's requests go to the pods until its Service's label is there.
-            proxies = _rule([_account(waypoint, settings), *entry], settings)
+            spec = AuthorizationPolicySpec(target_refs=_targets(service, settings), rules=(rule,))
+            # Any waypoint of the stack: a service may move from one to another. The gateway's
+            # requests go to the pods until its Service's label is there.
+            waypoints = [_account(each, settings) for each in settings.waypoints]
+            proxies = _rule([*waypoints, *entry], settings)
             policies[f"{service.name}-waypoint"] = _policy(
                 f"{service.name}-waypoint",
                 settings,
@@ -65,6 +67,14 @@ def _policy(name: str, settings: Settings, spec: AuthorizationPolicySpec) -> Aut
 
 def _pods(service: Microservice) -> WorkloadSelector:
     return WorkloadSelector(match_labels={"app": service.name})
+
+
+def _targets(service: Microservice, settings: Settings) -> tuple[TargetRef, ...]:
+    """Return the Services of a service; the gateway may send requests to those of its versions."""
+    names = [service.name]
+    if service.name == FRONT and settings.routing_api == "gateway-api":
+        names += [version_service(FRONT, each) for each in versions_of(settings)[FRONT]]
+    return tuple(TargetRef(group="", kind="Service", name=name) for name in names)
 
 
 def _callers(service: Microservice, settings: Settings) -> list[Account]:

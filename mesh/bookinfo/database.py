@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from mesh.bookinfo.services import Microservice
 from mesh.istio.api.networking import Port, ServiceEntry, ServiceEntrySpec
 from mesh.settings.bookinfo_database import Database
+from mesh.settings.labels import NO_WAYPOINT, USE_WAYPOINT
 from mesh.settings.schema import Settings
 
 PROTOCOLS: Mapping[Database, tuple[str, str]] = {
@@ -46,6 +47,8 @@ def service_entry(settings: Settings) -> ServiceEntry | None:
     return ServiceEntry(
         name="ratings-database",
         namespace=settings.bookinfo_namespace,
+        # A waypoint of the namespace would deny it by default: it is no service of Bookinfo.
+        labels={USE_WAYPOINT: NO_WAYPOINT} if settings.waypoints else {},
         spec=ServiceEntrySpec(
             hosts=[database.host],
             ports=[Port(number=database.port_of(kind), name=name, protocol=protocol)],

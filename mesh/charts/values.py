@@ -31,6 +31,9 @@ RESTRICTED_VALUES: dict[str, Any] = {
 }
 
 
+WAYPOINT_VALUES = {"gateways": {"seccompProfile": pod_security.SECCOMP_PROFILE}}
+"""The same for waypoints, whose template reads another value (files/waypoint.yaml)."""
+
 GKE = "-gke"
 """Suffix in the version of Google's Kubernetes, such as v1.34.1-gke.2037000."""
 GKE_CNI_BIN_DIR = "/home/kubernetes/bin"
@@ -90,7 +93,14 @@ def istiod_values(settings: Settings, plane: ControlPlane) -> dict[str, Any]:
     if annotations := restart_annotations(settings):
         decided["podAnnotations"] = annotations
     raw = _above_presets(settings.values.istiod, "pilot")
-    return merged(RESTRICTED_VALUES, raw, common_values(settings), decided)
+    restricted = merged(RESTRICTED_VALUES, WAYPOINT_VALUES if _has_waypoints(settings) else {})
+    return merged(restricted, raw, common_values(settings), decided)
+
+
+def _has_waypoints(settings: Settings) -> bool:
+    """Return whether this istiod deploys waypoints: the stack's, or those of applications."""
+    is_for_apps = settings.mode == "platform" and settings.data_plane.is_ambient
+    return bool(settings.waypoints) or is_for_apps
 
 
 def _injection_path(settings: Settings) -> str:

@@ -181,16 +181,19 @@ class RunningMesh:
         )
 
     def takes_in(self, namespace: str, data_plane: DataPlane, label: str | None) -> bool:
-        """Return whether a namespace's pods can join the mesh before the update has come to it.
+        """Return whether a namespace's label may be set before the update has come to it.
 
-        They can where there are none yet, and where what its labels ask for runs already.
+        It may where there are no pods yet, and where the pods join the mesh as they do today.
         """
         if namespace not in self.namespaces:
             return True
-        if data_plane.is_ambient:
-            return namespace in self.ambient_namespaces
+        is_ambient = namespace in self.ambient_namespaces
+        if data_plane.is_ambient or is_ambient:
+            return data_plane.is_ambient and is_ambient
         served = {injector.revision for injector in self.injectors}
-        return data_plane.injection != "auto" or (label or DEFAULT) in served
+        if data_plane.injection == "auto":
+            return (label or DEFAULT) in served
+        return namespace not in self.revision_by_namespace
 
     def drops_ca(self, settings: Settings) -> bool:
         """Return whether an istiod runs with a CA of the stack's that the settings don't have."""

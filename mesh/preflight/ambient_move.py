@@ -26,6 +26,8 @@ TUNNEL = ("networking.istio.io/tunnel", "http")
 HBONE = "meshConfig.defaultConfig.proxyMetadata.ISTIO_META_ENABLE_HBONE"
 """Setting that new sidecars accept them by; the charts' profile for ambient mode has it."""
 NOT_FOUND = 404
+DENIAL = "allow-nothing"
+"""Policy by which the stack denies by default."""
 
 
 def obstacles(
@@ -44,7 +46,8 @@ def obstacles(
         f"namespace {namespace} moves from {where}: each Deployment's pods are recreated, and the "
         "old ones stay until the new ones are ready (docs/ambient.md)"
     )
-    if settings.deny_by_default or _items(client, AUTHORIZATION, namespace):
+    policies = {each["metadata"]["name"] for each in _items(client, AUTHORIZATION, namespace)}
+    if settings.deny_by_default or DENIAL in policies:
         yield (
             f"namespace {namespace} denies by default, and sidecars and waypoints know callers in "
             "different ways: `pulumi config set denyByDefault false` and `pulumi up` first, and "
@@ -56,6 +59,11 @@ def obstacles(
             warnings.append(
                 f"requests from new pods to the {len(deaf)} with old sidecars in namespace "
                 f"{namespace} are plain text until the move is over (docs/ambient.md)"
+            )
+        if leaves_ambient:
+            warnings.append(
+                f"requests between the old pods in namespace {namespace}, which leave ambient mode "
+                "first, are plain text until the move is over (docs/ambient.md)"
             )
         return
     if deaf:

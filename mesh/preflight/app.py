@@ -44,7 +44,8 @@ def check(
     foreign = None
     if not settings.adopt and settings.bookinfo_namespace in running.namespaces:
         with connect(cluster):
-            foreign = existing_objects.find(cluster, [settings.bookinfo_namespace])
+            own = [settings.bookinfo_namespace]
+            foreign = existing_objects.find(cluster, own, gateway_api=settings.needs_gateway_api)
     warnings: list[str] = []
     uncertified: list[str] = []
     with connect(cluster) as client:

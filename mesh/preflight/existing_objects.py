@@ -42,6 +42,11 @@ IN_NAMESPACES = (
     (f"telemetry.{ISTIO}/v1", "Telemetry", "telemetries"),
 )
 """Kinds of objects that stacks create in namespaces: API, kind, and plural."""
+OF_GATEWAY_API = (
+    ("gateway.networking.k8s.io/v1", "Gateway", "gateways"),
+    ("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes"),
+)
+"""The same for stacks that need the Kubernetes Gateway API."""
 OF_THE_CLUSTER = (
     (f"{RBAC}/v1", "ClusterRole", "clusterroles"),
     (f"{RBAC}/v1", "ClusterRoleBinding", "clusterrolebindings"),
@@ -77,15 +82,16 @@ class Foreign:
                 raise pulumi.RunError(_message(key, self.managers[key]))
 
 
-def find(cluster: Cluster, namespaces: Iterable[str]) -> Foreign:
+def find(cluster: Cluster, namespaces: Iterable[str], *, gateway_api: bool = False) -> Foreign:
     """List objects that other tools made, in existing namespaces of the stack and cluster-wide.
 
     Requests only the objects' metadata. Raises the client's errors: call it inside a block of
     `mesh.kubernetes.client.connect`, which handles them.
     """
+    kinds = (*IN_NAMESPACES, *(OF_GATEWAY_API if gateway_api else ()))
     asked = [
         *((api, kind, plural, None) for api, kind, plural in OF_THE_CLUSTER),
-        *((*each, namespace) for namespace in namespaces for each in IN_NAMESPACES),
+        *((*each, namespace) for namespace in namespaces for each in kinds),
     ]
     with plain(cluster) as client, ThreadPoolExecutor(AT_ONCE) as pool:
         listed = pool.map(lambda each: list(_foreign(client, *each)), asked)

@@ -56,7 +56,7 @@ def check(
         unmoved = list(ambient_move.obstacles(client, settings, running, warnings))
         if not settings.adopt and applies_server_side(kubernetes):
             own = [name for name in settings.namespaces if name in running.namespaces]
-            foreign = existing_objects.find(cluster, own)
+            foreign = existing_objects.find(cluster, own, gateway_api=settings.needs_gateway_api)
         # A cluster may have many pods: list them only if the update removes a revision or tag.
         pods = list(injected_pods(client)) if removed else []
         warnings += [

@@ -1,6 +1,7 @@
 """Rollout of a proxy that istiod deploys: a preview shows it, and an update waits for it."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
@@ -13,7 +14,7 @@ PATIENCE = 300.0  # seconds until an update gives up
 PAUSE = 0.5  # seconds
 SETTLE = 3.0  # seconds in which istiod notices that its template's values have changed
 NOT_FOUND = 404
-DECIDE = ("revision", "version", "template", "deployment", "namespace")
+DECIDE = ("revision", "version", "template", "deployment", "namespace", "replicas")
 """Inputs that change the pods; the kubeconfig and the context don't."""
 
 
@@ -54,12 +55,13 @@ class ProxyRollout(Resource, module="mesh", name="ProxyRollout"):
         revision: str,
         version: str,
         template: str,
+        replicas: int | None = None,
         opts: pulumi.ResourceOptions,
     ) -> None:
         """Wait for a Deployment.
 
         `version` is the tag of the proxy's image, empty if unknown; `template` changes with the
-        values that istiod fills the pod template with.
+        values that istiod fills the pod template with; `replicas` None is for any number.
         """
         super().__init__(
             ProxyRolloutProvider(),
@@ -71,6 +73,7 @@ class ProxyRollout(Resource, module="mesh", name="ProxyRollout"):
                 "revision": revision,
                 "version": version,
                 "template": template,
+                **({"replicas": replicas} if replicas is not None else {}),
             },
             opts,
         )
@@ -94,9 +97,7 @@ def _wait(props: dict[str, Any]) -> None:
             answer = client.get(f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}")
             if answer.status_code == NOT_FOUND:
                 lacks = "istiod hasn't created it"
-            elif not (
-                lacks := lacking(checked(answer).json(), props["revision"], props["version"])
-            ):
+            elif not (lacks := lacking(checked(answer).json(), props)):
                 return
             time.sleep(PAUSE)
     raise RuntimeError(
@@ -106,8 +107,9 @@ def _wait(props: dict[str, Any]) -> None:
     )
 
 
-def lacking(live: dict[str, Any], revision: str, version: str) -> str:
+def lacking(live: dict[str, Any], props: Mapping[str, Any]) -> str:
     """Return why the rollout of a Deployment isn't complete; empty once it is."""
+    revision, version = props["revision"], props["version"]
     template, status = live["spec"]["template"], live.get("status") or {}
     of = (template["metadata"].get("annotations") or {}).get(REVISION, revision)
     if of != revision:
@@ -116,6 +118,9 @@ def lacking(live: dict[str, Any], revision: str, version: str) -> str:
     if version and not any(image.rpartition(":")[2].startswith(version) for image in images):
         return f"it has {' and '.join(images)}, not {version} yet"
     wanted = live["spec"].get("replicas", 1)
+    # Pulumi's engine keeps numbers as floats.
+    if (replicas := props.get("replicas")) is not None and wanted != replicas:
+        return f"it has {wanted} replicas, not {replicas:.0f} yet"
     is_seen = status.get("observedGeneration", 0) >= live["metadata"]["generation"]
     done = min(status.get(key, 0) for key in ("updatedReplicas", "availableReplicas"))
     if not is_seen or done < wanted or status.get("replicas", 0) > wanted:

@@ -30,8 +30,8 @@ def conflicts(key: str, stack: str, project: str, folder: Path = PROJECT) -> Ite
     except (OSError, yaml.YAMLError):
         return  # the config is in another file
     config = content.get("config") if isinstance(content, dict) else None
-    value = config.get(f"{project}:{key}") if isinstance(config, dict) else None
-    for path in _plain((key,), value):
+    values = (config.get(f"{project}:{key}"), config.get(key)) if isinstance(config, dict) else ()
+    for path in (path for value in values for path in _plain((key,), value)):
         yield Mistake(
             path,
             f"is in plain text in {file.name}: pulumi config set --secret --path "
@@ -40,9 +40,11 @@ def conflicts(key: str, stack: str, project: str, folder: Path = PROJECT) -> Ite
 
 
 def _plain(path: tuple[Step, ...], value: Any) -> Iterator[tuple[Step, ...]]:
-    if isinstance(value, dict):
-        if value.keys() != ENCRYPTED:
-            for key, each in value.items():
-                yield from _plain((*path, key), each)
-    elif value is not None and path[-1] not in PUBLIC:
+    if isinstance(value, dict) and value.keys() == ENCRYPTED:
+        return
+    if isinstance(value, dict | list):
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, each in pairs:
+            yield from _plain((*path, key), each)
+    elif value not in (None, "") and path[-1] not in PUBLIC:
         yield path

@@ -252,7 +252,7 @@ def _change(workspace: Workspace, command: str, *arguments: str) -> None:
         recovery.recover(workspace)
         # The sandbox is the developer's own: no question is needed before changes there.
         unasked = ("--yes", "--skip-preview") if workspace.sandbox else ()
-        with vain_wait.ended() as watched:
+        with vain_wait.ended(arguments) as watched:
             _run(workspace, command, *unasked, *watched, *arguments)
 
 

@@ -10,10 +10,11 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import psutil
@@ -27,6 +28,8 @@ EVENT_LOG = "--event-log"
 ENDED = "an unhandled error occurred: program exited"
 """How Pulumi's error begins when the program ended and didn't say why."""
 KILLED = "exit code: -1"  # how it ends when a signal ended the program
+CONTINUE = ("--continue-on-error", "-C")
+"""Pulumi's option to begin other objects after one has failed."""
 CHART = "kubernetes:helm.sh/v3:Chart"  # no object, but the parent of a chart's objects
 INJECTOR = ":MutatingWebhookConfiguration"
 """How the type of the objects ends that wait for an object which is created after them."""
@@ -43,6 +46,10 @@ class Update:
     """Pulumi's message about the end of the program; empty while it runs, or if it said why."""
     has_failed: bool = False
     """Whether an object has failed."""
+    goes_on: bool = False
+    """Whether Pulumi begins other objects after one has failed."""
+    is_interrupted: bool = False
+    """Whether the person has pressed Ctrl-C: a second one would end running operations at once."""
     running: set[str] = field(default_factory=set)
     """The URNs of the objects that Pulumi works on."""
 
@@ -52,7 +59,9 @@ class Update:
         waits_only = bool(self.running) and all(
             urn_type(u).endswith(INJECTOR) for u in self.running
         )
-        return bool(self.program) or (self.has_failed and waits_only)
+        has_stopped = self.has_failed and not self.goes_on
+        in_vain = bool(self.program) or (has_stopped and waits_only)
+        return in_vain and not self.is_interrupted
 
     def add(self, event: dict[str, Any]) -> None:
         """Take in the next event."""
@@ -60,7 +69,9 @@ class Update:
         if said.casefold().startswith(ENDED):
             self.program = said
         for kind in event.keys() & {"resourcePreEvent", "resOutputsEvent", "resOpFailedEvent"}:
-            urn = event[kind]["metadata"]["urn"]
+            urn = (event[kind].get("metadata") or {}).get("urn")
+            if urn is None:
+                continue
             if kind != "resourcePreEvent":
                 self.running.discard(urn)
             elif urn_type(urn).startswith("kubernetes:") and urn_type(urn) != CHART:
@@ -74,13 +85,16 @@ def urn_type(urn: str) -> str:
 
 
 @contextmanager
-def ended() -> Generator[tuple[str, ...]]:
+def ended(arguments: Sequence[str] = ()) -> Generator[tuple[str, ...]]:
     """Interrupt the Pulumi command in the block when it waits in vain.
 
-    Yields the options that the command needs. Raises WorkspaceError, after the command has failed,
-    if the program was killed.
+    `arguments` are the person's. Yields the options that the command needs in addition. Raises
+    WorkspaceError, after the command has failed, if the program was killed.
     """
-    update = Update()
+    if any(each.partition("=")[0] == EVENT_LOG for each in arguments):
+        yield ()  # Pulumi writes one file only, and this one is the person's
+        return
+    update = Update(goes_on=any(each.partition("=")[0] in CONTINUE for each in arguments))
     try:
         with _watched(update) as options:
             yield options
@@ -102,9 +116,19 @@ def _watched(update: Update) -> Generator[tuple[str, ...]]:
         over = threading.Event()
         watching = threading.Thread(target=_watch, args=(events, over, update), daemon=True)
         watching.start()
+        before = signal.getsignal(signal.SIGINT)
+
+        def note(number: int, frame: FrameType | None) -> None:
+            update.is_interrupted = True
+            assert callable(before)  # noqa: S101 - else this isn't the handler
+            before(number, frame)
+
+        if callable(before):
+            signal.signal(signal.SIGINT, note)
         try:
             yield EVENT_LOG, str(events)
         finally:
+            signal.signal(signal.SIGINT, before)
             over.set()
             watching.join()
 
@@ -117,7 +141,8 @@ def _watch(events: Path, over: threading.Event, update: Update) -> None:
             is_last = over.wait(PAUSE)
             *lines, unread = (unread + file.read()).split("\n")
             for line in lines:
-                update.add(json.loads(line))
+                with suppress(ValueError, TypeError, AttributeError):  # an event of another form
+                    update.add(json.loads(line))
             began = (began or time.monotonic()) if update.waits_in_vain else None
             if began is not None and time.monotonic() > began + PATIENCE:
                 _interrupt(events, over)

@@ -26,6 +26,7 @@ from meshctl.verify import (
     gateways,
     https,
     injectors,
+    mesh_namespaces,
     pods,
     remote_clusters,
     waypoints,
@@ -70,6 +71,7 @@ def _check(client: Client, settings: Settings, kubernetes: str) -> Iterator[Find
         yield from webhooks.dry_runs(client, settings, snapshot.mesh)
     yield from bookinfo.check(snapshot, settings)
     yield from pods.sidecars(snapshot, settings)
+    yield from mesh_namespaces.check(snapshot, settings)
     yield from gateways.check(snapshot, settings)
     yield from https.check(snapshot, settings)
     yield from waypoints.check(snapshot, settings)

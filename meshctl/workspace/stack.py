@@ -373,4 +373,4 @@ class Workspace:
         ours = os.environ if self.sandbox else {k: v for k, v in os.environ.items() if k != SANDBOX}
         # Pulumi runs for seconds and holds many copies of the state: it may collect less garbage.
         # Its option --event-log is one of its debug commands.
-        return {"GOGC": "400", "PULUMI_DEBUG_COMMANDS": "true", **ours, **self.environment}
+        return {"GOGC": "400", **ours, **self.environment, "PULUMI_DEBUG_COMMANDS": "true"}

@@ -24,6 +24,7 @@ class Resource(Model):
 
     name: str
     namespace: str
+    labels: dict[str, str] = {}
     spec: Model
 
     def manifest(self, api_version: str | None = None) -> dict[str, Any]:
@@ -31,7 +32,11 @@ class Resource(Model):
         return {
             "apiVersion": api_version or self.api_version,
             "kind": self.kind,
-            "metadata": {"name": self.name, "namespace": self.namespace},
+            "metadata": {
+                "name": self.name,
+                "namespace": self.namespace,
+                **({"labels": self.labels} if self.labels else {}),
+            },
             "spec": self.spec.model_dump(mode="json", by_alias=True, exclude_none=True),
         }
 

@@ -4,12 +4,15 @@ from collections import Counter
 from collections.abc import Iterator
 
 from mesh.bookinfo.gateway_api_routes import version_service
-from mesh.bookinfo.services import FRONT, MICROSERVICES, VERSIONS, versions_of
+from mesh.bookinfo.services import FRONT, MICROSERVICES, VARIANTS, VERSIONS, versions_of
+from mesh.istio import versions as istio_versions
 from mesh.settings.schema import Settings
 from mesh.settings.traffic_plan import EVERY
 from mesh.validation.mistake import Mistake
 
 FAULTS = ("delay", "abort")
+REPLICAS = (1, 26)
+"""First minor in which a Gateway can change its Deployment (its release notes)."""
 
 
 def conflicts(settings: Settings) -> Iterator[Mistake]:
@@ -27,8 +30,10 @@ def _all(settings: Settings) -> Iterator[Mistake]:
     versions = versions_of(settings)
     taken = {
         *versions,
+        *(each.account for each in (*MICROSERVICES, *VARIANTS.values())),
         *(version_service(each, version) for each in versions for version in versions[each]),
     }
+    minor = (istio_versions.parse(settings.istio_version) or REPLICAS)[:2]
     names, users = Counter[str](), Counter[str]()
     shared = 0
     for index, waypoint in enumerate(settings.waypoints):
@@ -36,8 +41,14 @@ def _all(settings: Settings) -> Iterator[Mistake]:
         if names[waypoint.name] > 1:
             yield Mistake((index, "name"), "must differ from every other's", waypoint.name)
         if waypoint.name in taken:
-            rule = "is the name of a Service or Deployment of Bookinfo, and istiod makes both"
+            rule = (
+                "is the name of a Service, Deployment or ServiceAccount of Bookinfo, and istiod "
+                "makes all three for a waypoint"
+            )
             yield Mistake((index, "name"), rule, waypoint.name)
+        if waypoint.replicas is not None and minor < REPLICAS:
+            rule = f"needs Istio 1.26 or newer, and this is {settings.istio_version}: drop it"
+            yield Mistake((index, "replicas"), rule, waypoint.replicas)
         shared += not waypoint.services
         if shared > 1 and not waypoint.services:
             rule = "must name services: a namespace uses one waypoint, and an earlier one is that"

@@ -223,3 +223,72 @@ def test_a_database_has_no_methods_at_a_waypoint_either(run_program: Run) -> Non
     )
 
     assert policies(engine)["mongodb-viewer"]["rules"][0].keys() == {"from"}
+
+
+def test_pods_accept_any_waypoint_of_the_stack(run_program: Run) -> None:
+    """A service that moves from one to another is served by the old one until its label changes."""
+    engine = run_program(
+        injection="ambient",
+        gatewayApiCrds="cluster",
+        waypoints=waypoints({}, {"name": "stars", "services": ["ratings"]}),
+        denyByDefault="true",
+    )
+
+    (rule,) = policies(engine)["ratings-waypoint"]["rules"]
+    accounts = [each.rpartition("/")[2] for each in rule["from"][0]["source"]["principals"]]
+    assert accounts == ["waypoint", "stars"]
+
+
+def test_the_gateways_route_to_a_version_goes_through_the_waypoint(run_program: Run) -> None:
+    """With the Gateway API a plan's backends are Services of their own, for the first page too."""
+    engine = run_program(
+        injection="ambient",
+        gatewayApiCrds="cluster",
+        routingApi="gateway-api",
+        waypoints=waypoints({}),
+        trafficPlan=json.dumps({"productpage": {"to": "v1"}}),
+        denyByDefault="true",
+    )
+
+    of_version = engine.inputs("Service/bookinfo-routes-productpage-v1")["metadata"]
+    assert of_version["labels"] == {INGRESS: "true"}
+    assert [each["name"] for each in policies(engine)["productpage-viewer"]["targetRefs"]] == [
+        "productpage",
+        "productpage-v1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "labels"), [({"waypoints": "[{}]", "injection": "ambient"}, "none"), ({}, None)]
+)
+def test_an_external_database_is_reached_past_the_waypoint(
+    run_program: Run, settings: dict[str, str], labels: str | None
+) -> None:
+    """It is no service of Bookinfo: a waypoint that denies by default would deny it."""
+    engine = run_program(
+        gatewayApiCrds="cluster",
+        bookinfoRatings="mongodb",
+        bookinfoDatabase=json.dumps({"host": "db.example.com"}),
+        **settings,
+    )
+
+    metadata = engine.inputs("ServiceEntry/bookinfo-ratings-database")["metadata"]
+    assert metadata.get("labels", {}).get(USE) == labels
+
+
+@pytest.mark.parametrize(
+    ("settings", "has_profile"),
+    [
+        ({"injection": "ambient", "waypoints": "[{}]", "gatewayApiCrds": "cluster"}, True),
+        ({"injection": "ambient", "mode": "platform"}, True),
+        ({"injection": "ambient"}, False),
+        ({}, False),
+    ],
+)
+def test_waypoints_meet_the_strictest_standard(
+    run_program: Run, settings: dict[str, str], *, has_profile: bool
+) -> None:
+    """Their template has a value of its own; a stack without waypoints keeps its values."""
+    values = run_program(**settings).cluster.rendered["istiod"]["values"]["gateways"]
+
+    assert ("seccompProfile" in values) is has_profile

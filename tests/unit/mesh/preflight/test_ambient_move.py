@@ -44,8 +44,11 @@ def look(configure: Callable[..., None], tmp_path: Path) -> Look:
             if policies is None:
                 return 404, {"code": 404, "message": "no", "status": "Failure"}
             _, _, _, _, _, where, kind = path.split("/")
-            specs = policies.get(f"{where}/{kind}", [])
-            return 200, {"metadata": {}, "items": [{"spec": spec} for spec in specs]}
+            items = [
+                {"metadata": {"name": spec.get("name", "default")}, "spec": spec}
+                for spec in policies.get(f"{where}/{kind}", [])
+            ]
+            return 200, {"metadata": {}, "items": items}
 
         warnings: list[str] = []
         mesh = running_mesh(
@@ -86,9 +89,10 @@ def test_a_move_is_explained(look: Look) -> None:
 
 def test_a_move_back_is_explained(look: Look) -> None:
     """A cluster without policies' CRDs has none of them."""
-    refused, (move,) = look(ambient=True, injection="auto")
+    refused, (move, plain) = look(ambient=True, injection="auto")
 
     assert refused == []
+    assert "requests between the old pods in namespace bookinfo, which leave ambient" in plain
     assert "moves from ambient mode to sidecars" in move
 
 
@@ -96,7 +100,7 @@ def test_a_move_back_is_explained(look: Look) -> None:
     ("settings", "policies"),
     [
         ({"denyByDefault": "true", "waypoints": "[{}]"}, {}),
-        ({}, {"bookinfo/authorizationpolicies": [{}]}),
+        ({}, {"bookinfo/authorizationpolicies": [{"name": "allow-nothing"}]}),
     ],
 )
 def test_denials_go_before_the_move(
@@ -106,6 +110,13 @@ def test_denials_go_before_the_move(
     (reason,), _ = look(READY, policies=policies, **TO_AMBIENT, **settings)
 
     assert "`pulumi config set denyByDefault false` and `pulumi up` first" in reason
+
+
+def test_a_policy_of_somebody_else_is_no_denial_of_the_stack(look: Look) -> None:
+    """`denyByDefault false` would change nothing about it."""
+    theirs = {"bookinfo/authorizationpolicies": [{"name": "team"}]}
+
+    assert look(READY, policies=theirs, **TO_AMBIENT)[0] == []
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def check(configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> Ca
         contract = overrides.pop("contract", json.dumps(CONTRACT))
         configure(mode="app", platformContract=contract, **overrides)
         monkeypatch.setattr(app, "connect", lambda _: contextlib.nullcontext())
-        monkeypatch.setattr(existing_objects, "find", lambda *_: Foreign({}))
+        monkeypatch.setattr(existing_objects, "find", lambda *_, **__: Foreign({}))
         stack = read_settings()
         assert stack.platform_contract is not None
         cluster = Cluster(kubeconfig=Path("/kubeconfig"), context="test")

@@ -42,7 +42,7 @@ def stack(configure: Callable[..., None]) -> None:
 @pytest.fixture(autouse=True)
 def lists(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask for no lists of objects: two dozen requests, of which few tests want to know."""
-    monkeypatch.setattr(existing_objects, "find", lambda *_: Foreign({}))
+    monkeypatch.setattr(existing_objects, "find", lambda *_, **__: Foreign({}))
 
 
 @pytest.fixture
@@ -1014,6 +1014,20 @@ def test_an_object_of_somebody_else_is_refused(
         refuse(registered("kubernetes:core/v1:ConfigMap", **metadata))
     assert f"a ConfigMap istio in namespace istio-system, made by {manager}," in str(refused.value)
     assert "pulumi config set adopt true" in str(refused.value)
+
+
+@pytest.mark.parametrize("needed", [True, False])
+def test_a_gateway_of_somebody_else_is_found_where_the_stack_has_such(
+    api: FakeAPIServer, kubeconfig: Kubeconfig, *, needed: bool
+) -> None:
+    """A waypoint by `istioctl waypoint apply` has the same name as the stack's."""
+    path = "/apis/gateway.networking.k8s.io/v1/namespaces/istio-system/gateways"
+    api.metadata[path] = made_by("istioctl")
+
+    found = FIND(kubeconfig(api.url), ["istio-system"], gateway_api=needed)
+
+    key = ("gateway.networking.k8s.io", "Gateway", "istio-system", "istio")
+    assert found.managers == ({key: ("istioctl",)} if needed else {})
 
 
 @pytest.mark.parametrize("way", ["pulumi", "adopt", "old", "bare"])

@@ -136,26 +136,48 @@ def test_a_new_namespace_is_there_before_istiod(
 
 
 @pytest.mark.parametrize(
-    ("injection", "label", "joins"),
+    ("injection", "label", "today", "joins"),
     [
-        ("auto", None, True),
-        ("auto", "canary", False),
-        ("ambient", None, False),
-        ("manual", None, True),
-        ("off", None, True),
+        ("auto", None, "sidecars", True),
+        ("auto", "canary", "sidecars", False),
+        ("auto", None, "ambient", False),
+        ("ambient", None, "ambient", True),
+        ("ambient", None, "sidecars", False),
+        ("manual", None, "sidecars", False),
+        ("manual", None, "nothing", True),
+        ("off", None, "nothing", True),
+        ("off", None, "ambient", False),
     ],
 )
-def test_a_label_waits_for_what_it_asks_for(
-    injection: Injection, label: str | None, *, joins: bool
+def test_a_label_waits_where_pods_join_the_mesh_in_another_way_than_today(
+    injection: Injection, label: str | None, today: str, *, joins: bool
 ) -> None:
     """A pod that is recreated meanwhile would be left out of the mesh."""
     data_plane = DataPlane(injection=injection, cni=False)
     running = running_mesh(
         namespaces={"bookinfo": istio_object("Namespace")},
         injectors=(istio_object("MutatingWebhookConfiguration"),),
+        revision_by_namespace={"bookinfo": "default"} if today == "sidecars" else {},
+        ambient_namespaces=frozenset({"bookinfo"} if today == "ambient" else ()),
     )
-    moved = replace(running, ambient_namespaces=frozenset({"bookinfo"}))
 
     assert running.takes_in("bookinfo", data_plane, label) is joins
-    assert moved.takes_in("bookinfo", data_plane, label) is (joins or injection == "ambient")
     assert running.takes_in("new", data_plane, label)
+
+
+def test_a_namespace_of_somebody_else_loses_its_label_before_istio_goes(
+    release_dir: Path, tmp_path: Path
+) -> None:
+    """Its other pods would be redirected to a ztunnel that is gone."""
+    theirs = istio_object("Namespace", managers=("kubectl-create",))
+    running = running_mesh(
+        owners={"bookinfo": "mesh/test"},
+        namespaces={"bookinfo": theirs},
+        adopted=frozenset({"bookinfo"}),
+        injectors=(istio_object("MutatingWebhookConfiguration"),),
+    )
+    engine = RecordingEngine(running=running)
+
+    run(engine, tmp_path, slim=True, releaseDir=str(release_dir), adopt="true")
+
+    assert ISTIOD in engine.waits_for("NamespacePatch/bookinfo-namespace")

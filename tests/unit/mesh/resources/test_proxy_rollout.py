@@ -59,7 +59,15 @@ def of(revision: str, image: str) -> dict[str, Any]:
 )
 def test_it_is_done_when_only_new_pods_are_left(deployment: dict[str, Any], reason: str) -> None:
     """A Gateway stays programmed by its old pods meanwhile."""
-    assert lacking(deployment, "1-30-3", "1.30.3") == reason
+    assert lacking(deployment, {"revision": "1-30-3", "version": "1.30.3"}) == reason
+
+
+@pytest.mark.parametrize(("replicas", "reason"), [(2.0, ""), (3.0, "it has 2 replicas, not 3 yet")])
+def test_it_waits_for_the_wanted_replicas(replicas: float, reason: str) -> None:
+    """Istiod reads their number a moment after the Gateway; the engine keeps it as a float."""
+    wanted = {"revision": "1-30-3", "version": "1.30.3", "replicas": replicas}
+
+    assert lacking(DONE, wanted) == reason
 
 
 @pytest.fixture

@@ -45,6 +45,16 @@ def test_a_part_in_plain_text_is_named_and_not_shown(
     assert "KEY" not in line
 
 
+def test_a_key_without_the_projects_name_is_the_projects(tmp_path: Path) -> None:
+    """Pulumi reads it as that; items of a list have numbers, and an empty text is no secret."""
+    content = {"registryCredentials": [{"password": "KEY"}, {"password": ""}, SECURE]}
+    (tmp_path / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": content}))
+
+    (mistake,) = plain_secrets.conflicts("registryCredentials", "dev", "mesh", tmp_path)
+
+    assert mistake.path == ("registryCredentials", 0, "password")
+
+
 @pytest.mark.parametrize(
     "value", [SECURE, {"own": {"tls.crt": "PEM", "tls.key": SECURE}}, {"own": SECURE}, None]
 )

@@ -49,8 +49,26 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
         given({"services": ["reviews"]}, {"name": "other", "services": ["ratings", "reviews"]}),
         "[1].services[1]: can use one waypoint only",
     ),
-    "a Service of that name": (given({"name": "reviews"}), "[0].name: is the name of a Service or"),
-    "a version of that name": (given({"name": "reviews-v2"}), "[0].name: is the name of a Service"),
+    "a Service of that name": (
+        given({"name": "reviews"}),
+        "[0].name: is the name of a Service, Dep",
+    ),
+    "a version of that name": (
+        given({"name": "reviews-v2"}),
+        "[0].name: is the name of a Service, Dep",
+    ),
+    "the account of other pods": (
+        given({"name": "default"}),
+        "[0].name: is the name of a Service, Deployment or ServiceAccount of Bookinfo",
+    ),
+    "the account of a service": (
+        given({"name": "bookinfo-reviews"}),
+        "[0].name: is the name of a Service, Deployment or ServiceAccount of Bookinfo",
+    ),
+    "replicas before 1.26": (
+        given({"replicas": 2}, istioVersion="1.25.3"),
+        "waypoints[0].replicas: needs Istio 1.26 or newer, and this is 1.25.3: drop it",
+    ),
     "sidecars": (
         given({}, injection="auto"),
         "waypoints: needs mesh:injection ambient: sidecars do the same",

@@ -1,14 +1,17 @@
 """An update that waits for what nobody creates any more ends, and says why."""
 
 import json
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import typer
 
 from meshctl.commands import vain_wait
+from meshctl.commands.vain_wait import Update
 from meshctl.workspace.stack import WorkspaceError
 
 ENGINE = """
@@ -31,9 +34,12 @@ DEPLOYMENT = f"{ISTIO}$kubernetes:apps/v1:Deployment::istio-system/istiod"
 
 
 @pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(vain_wait, "PAUSE", 0.01)
     monkeypatch.setattr(vain_wait, "PATIENCE", 0.2)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def _error(message: str) -> dict[str, Any]:
@@ -105,3 +111,46 @@ def test_another_update_comes_to_its_own_end(steps: list[tuple[str, str]]) -> No
         _update(SHORT, *(_step(kind, urn) for kind, urn in steps))
 
     assert ended.value.exit_code == 1
+
+
+def _told(*, goes_on: bool = False, is_interrupted: bool = False) -> Update:
+    """Return an update in which only the injector runs, after a failure."""
+    update = Update(goes_on=goes_on, is_interrupted=is_interrupted)
+    for kind, urn in ((STARTED, INJECTOR), (STARTED, SERVICE), (FAILED, SERVICE)):
+        update.add(_step(kind, urn))
+    return update
+
+
+def test_a_person_who_presses_ctrl_c_is_not_overruled() -> None:
+    """A second signal would end running operations at once, and leave them pending."""
+    assert _told().waits_in_vain
+    assert not _told(is_interrupted=True).waits_in_vain
+
+
+def test_an_update_that_goes_on_after_a_failure_is_left_alone() -> None:
+    """By Pulumi's option, istiod may still come."""
+    assert not _told(goes_on=True).waits_in_vain
+    with vain_wait.ended(["--continue-on-error"]) as watched:
+        assert watched[0] == "--event-log"
+
+
+@pytest.mark.parametrize("given", [["--event-log", "x"], ["--event-log=x"]])
+def test_a_persons_own_event_log_is_theirs(given: list[str]) -> None:
+    """Pulumi writes one file: without it, nothing is watched."""
+    with vain_wait.ended(given) as watched:
+        assert watched == ()
+
+
+@pytest.mark.parametrize("event", [{}, {STARTED: {}}, {STARTED: {"metadata": None}}])
+def test_an_event_of_another_form_is_no_matter(event: dict[str, Any]) -> None:
+    """Another Pulumi may write others."""
+    update = Update()
+    update.add(event)
+
+    assert not update.waits_in_vain
+
+
+def test_ctrl_c_reaches_the_command_as_before() -> None:
+    """The watch only takes note of it."""
+    with pytest.raises(KeyboardInterrupt), vain_wait.ended():
+        signal.raise_signal(signal.SIGINT)
