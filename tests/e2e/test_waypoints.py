@@ -16,7 +16,12 @@ PLAN = {
     },
 }
 GATEWAYS = "gateways.gateway.networking.k8s.io"
-AMBIENT: dict[str, Any] = {"injection": "ambient", "waypoints": WAYPOINTS, "trafficPlan": PLAN}
+AMBIENT: dict[str, Any] = {
+    "injection": "ambient",
+    "podSecurity": "restricted",
+    "waypoints": WAYPOINTS,
+    "trafficPlan": PLAN,
+}
 
 
 @pytest.fixture(scope="module")
