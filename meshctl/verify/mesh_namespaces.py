@@ -14,22 +14,20 @@ def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
     mesh = snapshot.mesh
     for namespace, wanted in settings.mesh_namespaces.items():
         asked = mesh.revision_by_namespace.get(namespace)
-        found = "ambient mode" if namespace in mesh.ambient_namespaces else asked
-        if namespace not in mesh.namespaces:
-            what = "there is no such namespace"
-        elif found != _wanted(wanted, settings):
-            what = f"is labelled for {found or 'no mesh'}, not for {_wanted(wanted, settings)}"
+        label = "ambient mode" if namespace in mesh.ambient_namespaces else asked
+        is_right = namespace in mesh.namespaces and label == _wanted(wanted, settings)
+        if is_right:
+            found = f"labelled for {label}"
+        elif namespace in mesh.namespaces:
+            found = f"is labelled for {label or 'no mesh'}, not for {_wanted(wanted, settings)}"
         else:
-            yield Finding(
-                check="namespace", subject=namespace, status="ok", found=f"labelled for {found}"
-            )
-            continue
+            found = "there is no such namespace"
         yield Finding(
             check="namespace",
             subject=namespace,
-            status="wrong",
-            found=what,
-            remedy=remedies.bring_back(),
+            status="ok" if is_right else "wrong",
+            found=found,
+            remedy="" if is_right else remedies.bring_back(),
         )
 
 

@@ -1,6 +1,7 @@
 """Checks of the stack's waypoints: pods that are ready, and services that use them."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from mesh.bookinfo.services import versions_of
 from mesh.preflight import remedies
@@ -21,16 +22,6 @@ def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
         describe = (
             f"kubectl describe gateways.gateway.networking.k8s.io {waypoint.name} -n {namespace}"
         )
-        if subject not in deployments:
-            yield Finding(
-                check="waypoint",
-                subject=subject,
-                status="wrong",
-                found="istiod hasn't created its Deployment",
-                remedy=describe,
-            )
-            continue
-        ready = rollout("waypoint", subject, deployments[subject], remedies.bring_back())
         users = [
             service
             for service in versions_of(settings)
@@ -41,23 +32,25 @@ def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
             for service in users
             if (why := _why_unbound(services.get(f"{namespace}/{service}"), subject))
         ]
-        if ready.status == "ok" and unbound:
-            yield Finding(
-                check="waypoint",
-                subject=subject,
+        finding = Finding(
+            check="waypoint",
+            subject=subject,
+            status="wrong",
+            found="istiod hasn't created its Deployment",
+            remedy=describe,
+        )
+        if subject in deployments:
+            finding = rollout("waypoint", subject, deployments[subject], remedies.bring_back())
+        if finding.status == "ok" and unbound:
+            finding = replace(
+                finding,
                 status="wrong",
                 found=f"isn't used by {'; '.join(unbound)}",
                 remedy=f"{remedies.bring_back()}; {describe}",
             )
-        elif ready.status == "ok" and users:
-            yield Finding(
-                check="waypoint",
-                subject=subject,
-                status="ok",
-                found=f"{ready.found}, for {', '.join(users)}",
-            )
-        else:
-            yield ready
+        elif finding.status == "ok" and users:
+            finding = replace(finding, found=f"{finding.found}, for {', '.join(users)}")
+        yield finding
 
 
 def _why_unbound(service: Manifest | None, waypoint: str) -> str:
