@@ -42,13 +42,12 @@ def check(
         return
     stack = ownership.stack()
     foreign = None
-    if not settings.adopt and settings.bookinfo_namespace in running.namespaces:
-        with connect(cluster):
-            own = [settings.bookinfo_namespace]
-            foreign = existing_objects.find(cluster, own, gateway_api=settings.needs_gateway_api)
     warnings: list[str] = []
     uncertified: list[str] = []
     with connect(cluster) as client:
+        if not settings.adopt and settings.bookinfo_namespace in running.namespaces:
+            own = [settings.bookinfo_namespace]
+            foreign = existing_objects.find(cluster, own, gateway_api=settings.needs_gateway_api)
         if settings.bookinfo_credential_name:
             uncertified += gateway_certificates.refusals_of_app(client, settings, warnings)
         unmoved = list(ambient_move.obstacles(client, settings, running, warnings))
