@@ -19,13 +19,6 @@ def deploy(settings: Settings, platform: Platform) -> pulumi.Output[str]:
     gateway = contract.gateway
     assert gateway is not None  # noqa: S101 - the config is refused without one
     proxies = contract.proxies(settings.bookinfo_revision)
-    # Deleting a namespace takes Kubernetes 5 s. Pulumi deletes those at the same time that wait for
-    # the same: istiod's own waits for the CRDs. One with pods of others loses its label first.
-    own = settings.bookinfo_namespace
-    is_free = own not in platform.adopted and platform.takes_in(
-        own, settings.data_plane, proxies.label
-    )
-    label_ready = platform.crds_ready if is_free else platform.injection_ready
     namespace = InjectedNamespace(
         "bookinfo",
         InjectedNamespaceArgs(
@@ -36,7 +29,7 @@ def deploy(settings: Settings, platform: Platform) -> pulumi.Output[str]:
             revision=proxies.label,
             app_host=settings.bookinfo_host if settings.mode == "app" else None,
         ),
-        pulumi.ResourceOptions(provider=provider, depends_on=label_ready),
+        pulumi.ResourceOptions(provider=provider, depends_on=platform.label_ready),
     )
 
     joined: InjectedNamespace | Waypoints = namespace

@@ -1,6 +1,6 @@
 """The platform: CRDs, Istio's core, gateways, node agents, telemetry."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +28,6 @@ from mesh.preflight import app as app_preflight
 from mesh.preflight import platform as platform_preflight
 from mesh.preflight import sidecars
 from mesh.resources.ready import Ready, all_ready, nothing
-from mesh.settings.data_plane import DataPlane
 from mesh.settings.gateway import Gateway
 from mesh.settings.platform_contract import (
     CONTRACT,
@@ -54,10 +53,8 @@ class Platform:
     """The layout of its release; its generation decides the Bookinfo sample."""
     injectors: Mapping[str, Injector] = field(default_factory=dict)
     """Manual injectors by revision; empty when the control planes belong to another stack."""
-    crds_ready: Ready = field(default_factory=nothing)
-    """Every CRD is established."""
-    takes_in: Callable[[str, DataPlane, str | None], bool] = field(default=lambda *_: False)
-    """Function that tells whether a namespace's pods can join the mesh as it is now."""
+    label_ready: Ready = field(default_factory=nothing)
+    """Depend on it before labelling Bookinfo's namespace."""
     injection_ready: Ready = field(default_factory=nothing)
     """Depend on it before creating pods that need a sidecar."""
     gateways_ready: Ready = field(default_factory=nothing)
@@ -173,6 +170,15 @@ def deploy(settings: Settings, control_planes: ControlPlanes, cluster: Cluster) 
         pulumi.ResourceOptions(provider=provider, depends_on=core.ready),
     )
 
+    injection_ready = label_ready = all_ready(core.ready, node_agents.ready)
+    own, proxies = settings.bookinfo_namespace, control_planes.proxies(settings.bookinfo_revision)
+    takes_in = running is not None and running.takes_in(own, settings.data_plane, proxies.label)
+    # Deleting a namespace takes Kubernetes 5 s. Pulumi deletes those at the same time that wait for
+    # the same, and istiod's own waits for the CRDs. An adopted one has pods of others: it loses its
+    # label before istiod goes.
+    if takes_in and own not in adopted:
+        label_ready = all_ready(crds.ready, gateway_api_crds.ready)
+
     platform = Platform(
         contract=_contract(settings, control_planes),
         cluster=cluster,
@@ -192,9 +198,8 @@ def deploy(settings: Settings, control_planes: ControlPlanes, cluster: Cluster) 
         address=gateways.address,
         layout=control_planes.own.release.layout,
         injectors=core.injectors,
-        crds_ready=all_ready(crds.ready, gateway_api_crds.ready),
-        takes_in=running.takes_in if running else lambda *_: False,
-        injection_ready=all_ready(core.ready, node_agents.ready),
+        label_ready=label_ready,
+        injection_ready=injection_ready,
         gateways_ready=gateways.ready,
         namespaces_ready=namespaces_ready,
         release_source=control_planes.own.release.source,

@@ -72,7 +72,7 @@ def test_components_are_waited_for_by_ready() -> None:
     ]
 
     assert len(waits) == 12
-    one = r"(\w+\.ready|label_ready|platform\.(injection|gateways|namespaces)_ready)"
+    one = r"(\w+\.ready|platform\.(label|injection|gateways|namespaces)_ready)"
     for wait in waits:
         assert re.fullmatch(rf"{one}|all_ready\(({one}(, )?)+\)", wait)
 
