@@ -1,4 +1,4 @@
-"""Write the tables of settings into README.md and docs/, from Pulumi.yaml and the settings' facts.
+"""Write the tables of settings into docs/, from Pulumi.yaml and the settings' facts.
 
 venv/bin/python -m scripts.settings_tables
 """
@@ -21,6 +21,8 @@ MODES: Mapping[frozenset[Mode], str] = {
     APP_ONLY: "app only",
 }
 """What a stack must deploy to have the setting; a standalone stack deploys both."""
+PAGE = re.compile(r"docs/([a-z0-9.-]+)\.md")
+"""A page's name in a setting's description; in a page it is a link."""
 MARK = "<!-- scripts/settings_tables.py: {} -->"
 
 
@@ -30,7 +32,8 @@ def settings() -> Iterator[str]:
     yield "|---|---|---|---|"
     for key, setting in project.read(PROJECT)["config"].items():
         part = MODES[FACTS[key].modes]
-        yield f"| `{key}` | {_default(setting['default'])} | {part} | {setting['description']} |"
+        description = PAGE.sub(r"[\1](\1.md)", setting["description"])
+        yield f"| `{key}` | {_default(setting['default'])} | {part} | {description} |"
 
 
 def before_1_5() -> Iterator[str]:
@@ -43,7 +46,7 @@ def before_1_5() -> Iterator[str]:
 
 
 TABLES: Mapping[str, tuple[str, Callable[[], Iterator[str]]]] = {
-    "README.md": ("settings", settings),
+    "docs/settings.md": ("settings", settings),
     "docs/istio-1.0.md": ("before 1.5", before_1_5),
 }
 """By file: the table's name in its marks, and what makes it."""

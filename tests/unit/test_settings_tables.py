@@ -1,4 +1,4 @@
-"""The tables of settings in README.md and docs/."""
+"""The tables of settings in docs/."""
 
 from pathlib import Path
 
