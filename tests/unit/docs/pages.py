@@ -24,26 +24,27 @@ def name(page: Path) -> str:
 
 
 @cache
-def _tokens(page: Path) -> tuple[Token, ...]:
+def tokens(page: Path) -> tuple[Token, ...]:
+    """Parse a page, once."""
     return tuple(MarkdownIt("commonmark").enable("table").parse(page.read_text()))
 
 
 def code_blocks(page: Path) -> Iterator[str]:
     """Return the text of each code block."""
-    for token in _tokens(page):
+    for token in tokens(page):
         if token.type in ("code_block", "fence"):
             yield token.content
 
 
 def code_spans(page: Path) -> Iterator[str]:
     """Return each piece of code inside a sentence or a table."""
-    for token in _tokens(page):
+    for token in tokens(page):
         yield from (each.content for each in token.children or () if each.type == "code_inline")
 
 
 def links(page: Path) -> Iterator[str]:
     """Return what links and pictures point to."""
-    for token in _tokens(page):
+    for token in tokens(page):
         for each in token.children or ():
             if target := each.attrGet("href") or each.attrGet("src"):
                 yield str(target)
@@ -51,10 +52,10 @@ def links(page: Path) -> Iterator[str]:
 
 def anchors(page: Path) -> set[str]:
     """Return the names of the page's headings in links, as GitHub and the site make them."""
-    tokens = _tokens(page)
+    parsed = tokens(page)
     titles = [
-        "".join(child.content for child in tokens[index + 1].children or ())
-        for index, token in enumerate(tokens)
+        "".join(child.content for child in parsed[index + 1].children or ())
+        for index, token in enumerate(parsed)
         if token.type == "heading_open"
     ]
     return {re.sub(r"[^\w -]", "", title.lower()).strip().replace(" ", "-") for title in titles}
