@@ -10,7 +10,7 @@ istio-1.0 := ../shared/istio/1.0.5
 
 .DEFAULT_GOAL := help
 .PHONY: help up preview destroy dev dev-rm render tables sidecar-diff verify release policy programs test unit check \
-        traffic bench faults sandbox-up sandbox-down sandbox-status sandbox-logs env lock sbom audit
+        traffic bench faults sandbox-up sandbox-down sandbox-status sandbox-logs env lock sbom audit docs
 
 help: ## List these commands
 	@sed -n 's/\$$\$$/$$/; s/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 23
@@ -49,7 +49,7 @@ release: venv/ready ## Download the stack's Istio release into releases/
 policy: venv/ready ## Check the YAML in OUT=FOLDER against the rules (docs/policy.md)
 	@$(run) policy.rendered $(or $(OUT),$(error name a folder: make policy OUT=FOLDER))
 
-test: check programs release unit ## Run `check`, then all tests, also the end-to-end tests
+test: check docs programs release unit ## Run `check`, then all tests, also the end-to-end tests
 	@$(venv)/pytest tests --ignore tests/unit
 
 programs: venv/ready ## Download or build the programs that a sandbox runs, into the cache
@@ -63,6 +63,9 @@ check: venv/ready ## Check lint rules, format, types and YAML
 	@$(venv)/ruff format --check .
 	@$(venv)/ty check
 	@$(venv)/yamllint --strict .
+
+docs: venv/ready ## Build the site of docs/ into site/; a broken link is an error
+	@scripts/site/build
 
 traffic: venv/ready ## Test the traffic plans with requests through real proxies, in a live table
 	@$(run) traffic

@@ -60,7 +60,7 @@ def _tell(workspace: Workspace) -> None:
     if operations := (_state(workspace)["deployment"] or {}).get("pending_operations"):
         console.say(
             f"an update was interrupted while it changed {len(operations)} objects: they may exist "
-            "without being in the stack's state; docs/upgrades.md says how to take them over"
+            "without being in the stack's state; docs/interrupted.md says how to take them over"
         )
 
 
