@@ -1,9 +1,8 @@
 """Growth: the cost of a platform's commands as it has more gateways, or more teams' namespaces."""
 
-import json
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -27,25 +26,27 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def _gateways(number: int) -> object:
-    more = [{"name": f"gateway-{n:02}", "serviceType": "ClusterIP"} for n in range(2, number + 1)]
-    return [{"name": "istio-ingressgateway"}, *more]
+def _gateways(number: int) -> Iterator[str]:
+    yield "mesh:gateways[0].name=istio-ingressgateway"
+    for more in range(1, number):
+        yield f"mesh:gateways[{more}].name=gateway-{more:02}"
+        yield f"mesh:gateways[{more}].serviceType=ClusterIP"
 
 
-def _namespaces(number: int) -> object:
-    return {f"team-{n:02}": {"create": True} for n in range(1, number + 1)}
+def _namespaces(number: int) -> Iterator[str]:
+    return (f"mesh:meshNamespaces.team-{n:02}.create=true" for n in range(1, number + 1))
 
 
-SETTINGS: Mapping[str, tuple[str, Callable[[int], object], Sequence[int]]] = {
-    "gateways": ("mesh:gateways", _gateways, (1, 5, 20)),
-    "namespaces": ("mesh:meshNamespaces", _namespaces, (1, 10, 50)),
+SETTINGS: Mapping[str, tuple[Callable[[int], Iterator[str]], Sequence[int]]] = {
+    "gateways": (_gateways, (1, 5, 20)),
+    "namespaces": (_namespaces, (1, 10, 50)),
 }
-"""The setting of what grows, its value for a number, and the numbers that are measured."""
+"""The settings for a number of what grows, and the numbers that are measured."""
 
 
 def measure(what: str, *, in_bucket: bool, drawing: Path | None) -> None:
     """Measure each command for each number, each on a new sandbox; print the table."""
-    key, value, numbers = SETTINGS[what]
+    settings_of, numbers = SETTINGS[what]
     load = os.getloadavg()[0]
     sandbox = Sandbox(STACK)
     workspace = Workspace(STACK, sandbox.name)
@@ -62,9 +63,9 @@ def measure(what: str, *, in_bucket: bool, drawing: Path | None) -> None:
                 environment = {**workspace.full_environment, **backend}
                 if in_bucket:
                     _make_stack(environment)
-                config = ("--config", f"{key}={json.dumps(value(number))}")
+                config = [f"--config={each}" for each in settings_of(number)]
                 for command, arguments in COMMANDS.items():
-                    ours = () if command == "destroy" else config
+                    ours = () if command == "destroy" else ("--config-path", *config)
                     with console.alive(f"{number} {what}: {command}"):
                         cost, _ = measured(workspace.command(*arguments, *ours), environment)
                     costs[command].append(cost)
