@@ -11,7 +11,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
-BEAT_SECONDS = 2  # between two signs of progress
+BEAT_SECONDS = 1  # between two signs of progress
 WIDTH_WITHOUT_TERMINAL = 160
 
 
@@ -45,7 +45,7 @@ def error(text: str) -> None:
 
 @contextlib.contextmanager
 def alive(what: str) -> Generator[Callable[[str], None]]:
-    """Show that a long step is still running: a changing line on a terminal, else a dot every 2 s.
+    """Show that a long step is still running: a changing line on a terminal, else a dot a second.
 
     On a terminal the line ends with the text that was last given to the yielded function.
     """
