@@ -11,6 +11,7 @@ import typer
 
 from mesh import project
 from mesh.project import PROJECT
+from scripts import troubleshooting
 from tests.unit.docs import pages
 
 NO_CLOUD = "the tests have no account at a cloud"
@@ -30,6 +31,7 @@ TOLD: Mapping[str, str] = {
     "kubectl rollout": "tests/e2e/test_verify.py",
     "make audit": "asks for vulnerabilities in the network; .github/workflows/audit.yml runs it",
     "make check": ".ci/run",
+    "make docs": ".ci/run",
     "make lock": "asks the package index for versions",
     "make sbom": "gets its tool from the network; .github/workflows/release.yml runs it",
     "make test": ".ci/run",
@@ -68,6 +70,7 @@ TOLD: Mapping[str, str] = {
     "sandbox up": "tests/sandbox/test_cluster.py",
     "scripts.mesh_config_fields": "tests/render/test_mesh_config.py",
     "scripts.settings_tables": "tests/unit/test_settings_tables.py",
+    "scripts.troubleshooting": "tests/unit/test_troubleshooting.py",
     "traffic": "tests/e2e/test_traffic.py",
     "venv": "scripts/venv makes the same, by uv; .ci/run runs it",
 }
@@ -116,7 +119,12 @@ def in_pages() -> Iterator[Any]:
         if "decisions" in page.parts:
             continue
         blocks = [each for each in pages.code_blocks(page) if not NO_COMMANDS.match(each)]
-        spans = [each for each in pages.code_spans(page) if each.startswith(FIRST_WORDS)]
+        is_of_messages = page == troubleshooting.PAGE  # those are as the program prints them
+        spans = [
+            each
+            for each in pages.code_spans(page)
+            if each.startswith(FIRST_WORDS) and not is_of_messages
+        ]
         found = {" ".join(words): words for text in blocks + spans for words in commands(text)}
         for text, words in found.items():
             yield pytest.param(words, id=f"{page.name}: {text}")
