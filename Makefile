@@ -2,7 +2,7 @@
 STACK ?= dev
 SANDBOX ?= default
 PYTHON ?= python3
-export STACK SANDBOX SERVICE POLICY POLICY_CONFIG ME
+export STACK SANDBOX SERVICE POLICY POLICY_CONFIG ME V
 
 venv := venv/bin
 run := $(venv)/python -m

@@ -6,7 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Generator
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.live import Live
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -35,6 +36,22 @@ def say(text: str) -> None:
 def done(what: str, how: str) -> None:
     """Print a line about a finished step."""
     _err.print(f"[green]✓[/] {what:<26} {how}")
+
+
+def is_terminal() -> bool:
+    """Return whether the lines of progress go to a terminal."""
+    return _err.is_terminal
+
+
+def dot() -> None:
+    """Print a dot, as a sign that something goes on."""
+    _err.file.write(".")
+    _err.file.flush()
+
+
+def live(content: RenderableType) -> Live:
+    """Return a display on the terminal that is drawn anew when it is updated."""
+    return Live(content, console=_err, auto_refresh=False, redirect_stdout=False)
 
 
 def error(text: str) -> None:

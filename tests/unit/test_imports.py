@@ -24,6 +24,7 @@ FLOORS = (
     "__main__",
     "sandbox",
     "meshctl.workspace",
+    "meshctl.update",
     "meshctl.render",
     "meshctl.sidecar_diff",
     "meshctl.verify",
