@@ -21,6 +21,7 @@ from meshctl.commands import (
 )
 from meshctl.render import program
 from meshctl.sidecar_diff import show
+from meshctl.timeline import show as timeline
 from meshctl.update.run import change
 from meshctl.verify import run
 from meshctl.workspace import download, recovery
@@ -169,6 +170,16 @@ def remove_dev(
 def show_tables(stack: Stack = "dev", sandbox: SandboxName = "default") -> None:
     """Show the stack's services and pods."""
     tables.show(Workspace(stack, sandbox))
+
+
+@app.command("timeline")
+def show_timeline(
+    stack: Stack = "dev",
+    sandbox: SandboxName = "default",
+    out: Annotated[Path | None, typer.Option(help="An SVG file to draw it into.")] = None,
+) -> None:
+    """Show what the last `up` or `destroy` did when, and what took its time."""
+    timeline.show(Workspace(stack, sandbox), out)
 
 
 @app.command("verify")

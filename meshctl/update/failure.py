@@ -8,7 +8,13 @@ from meshctl.update.events import Message, Step, Update
 from meshctl.update.remedies import remedy
 from meshctl.update.waiting import Watch
 
-NOTHING_NEW = ("update failed", "preview failed", "destroy failed", "refresh failed")
+NOTHING_NEW = (
+    "update failed",
+    "preview failed",
+    "destroy failed",
+    "refresh failed",
+    "update canceled",
+)
 """What Pulumi says after the errors of resources."""
 SHOWN = 5  # resources at most
 LAST = 10  # lines of Pulumi's output, if its events tell nothing
@@ -71,7 +77,8 @@ class Failure:
 
     def _errors(self) -> list[Message]:
         errors = [each for each in self.update.messages if each.severity == "error"]
-        return [each for each in errors if each.text not in NOTHING_NEW] or errors
+        new = [each for each in errors if each.text not in NOTHING_NEW]
+        return new if new or self.update.is_interrupted else errors
 
     def _said_last(self) -> list[str]:
         """Return the errors that Pulumi printed, or its last lines."""
@@ -109,7 +116,7 @@ class Failure:
         then = (
             "  (continues where this one ended)"
             if self.update.changed or self._steps
-            else ", when the cause is removed"
+            else ("" if self.update.is_interrupted else ", when the cause is removed")
         )
         return [*_shortened(found), f"{self.again}{then}"]
 

@@ -61,7 +61,7 @@ def of(
         stack=stack,
         command=command,
         kind=kind_of(update, command) if succeeded else FAILED,
-        ended_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        ended_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         seconds=round(update.seconds, 1),
         steps=[_kept(step) for step in update.steps],
         waits_for=dict(waits_for),

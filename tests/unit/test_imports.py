@@ -25,6 +25,7 @@ FLOORS = (
     "sandbox",
     "meshctl.workspace",
     "meshctl.update",
+    "meshctl.timeline",
     "meshctl.render",
     "meshctl.sidecar_diff",
     "meshctl.verify",
