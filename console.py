@@ -13,6 +13,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 BEAT_SECONDS = 1  # between two signs of progress
+BEATS_OF_A_LINE = 30  # after which a line without a terminal begins anew
 WIDTH_WITHOUT_TERMINAL = 160
 
 
@@ -75,18 +76,19 @@ def alive(what: str) -> Generator[Callable[[str], None]]:
         latest = text
 
     def beat() -> None:
+        beats = 0
         while not ended.wait(BEAT_SECONDS):
             seconds = time.monotonic() - began
             if _err.is_terminal:
                 line = f"  {what}  {seconds:.0f} s  {latest}"
                 _err.file.write("\r\x1b[K" + line[: _err.width - 1])
                 _err.file.flush()
-            elif round(seconds) % 30 < BEAT_SECONDS:
-                _err.file.write(f"\n  {what} {seconds:.0f} s ")
+            elif beats % BEATS_OF_A_LINE == 0:
+                _err.file.write(("\n" if beats else "") + f"  {what} {seconds:.0f} s ")
                 _err.file.flush()
             else:
-                _err.file.write(".")
-                _err.file.flush()
+                dot()
+            beats += 1
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()

@@ -244,7 +244,8 @@ def _ready(stack: str, sandbox: str) -> Workspace:
             workspace.sandbox.keep_state()
         else:
             workspace.sandbox.up()
-    workspace.make_stack()
+    with console.alive(f"stack {workspace.name}: looking it up"):
+        workspace.make_stack()
     return workspace
 
 
