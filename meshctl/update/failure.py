@@ -1,5 +1,6 @@
 """The end of an update that failed: what failed, why, what was left as it was, what to do next."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,8 @@ NOTHING_NEW = (
     "update canceled",
 )
 """What Pulumi says after the errors of resources."""
+PREFIX = re.compile(r'^\w+ of resource "urn:[^"]+" failed: ')
+"""How Pulumi's message about a resource may begin; the resource is named apart."""
 SHOWN = 5  # resources at most
 LAST = 10  # lines of Pulumi's output, if its events tell nothing
 
@@ -68,10 +71,12 @@ class Failure:
     def _why(self) -> list[str]:
         if vain_wait.is_killed(self.update):
             return [KILLED]
-        told = [each.text for each in self._errors()]
+        # What was broken off by Ctrl-C fails too, and says no more than that.
+        is_interrupted = self.update.is_interrupted
+        told = [] if is_interrupted else [PREFIX.sub("", each.text) for each in self._errors()]
         pods = [reason.text for step in self._steps if (reason := self.watch.of(step.name))]
         found = [*_shortened(list(dict.fromkeys([*told, *pods])))]
-        if found or self.update.is_interrupted:
+        if found or is_interrupted:
             return found
         return self._said_last()
 
@@ -97,9 +102,9 @@ class Failure:
         if not changed and not self._steps:
             return ["nothing was changed"]
         names = dict.fromkeys(phases.phase_of(step.urn) for step in changed)
-        done = f"{phases.counted(changed)} ({', '.join(names)})" if changed else "nothing changed"
-        broken = [f"may be half done: {step}" for step in self._steps]
-        return [f"{done}; everything else as it was", *_shortened(broken)]
+        done = [f"{phases.counted(changed)} ({', '.join(names)})"] if changed else []
+        broken = _shortened([f"may be half done: {step}" for step in self._steps])
+        return [*done, *broken, "everything else as it was"]
 
     def _next(self) -> list[str]:
         advice = []

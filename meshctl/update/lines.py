@@ -19,7 +19,8 @@ class Lines:
         self._lock = threading.Lock()
         self._next = self._repeat = 0.0
         self._said: set[str] = set()
-        self._last = ""
+        """Whatever needn't be said again."""
+        self._last = ("", "")
         self._is_open = False
 
     def look(self) -> None:
@@ -30,10 +31,12 @@ class Lines:
         self._next = now + PAUSE
         with self._lock:
             over = self._say_over(self._view.over)
-            state = self._state()
-            if state and (state != self._last or now > self._repeat):
-                self._last, self._repeat = state, now + REPEAT
-                self._line(f"  {state}{self._since()}")
+            state, why = self._state(), self._why()
+            if state and ((state, why) != self._last or now > self._repeat):
+                self._last, self._repeat = (state, why), now + REPEAT
+                new = f": {why}" if why and why not in self._said else ""
+                self._said.add(why)
+                self._line(f"  {state}{self._since()}{new}")
             elif not over:
                 console.dot()
                 self._is_open = True
@@ -42,6 +45,7 @@ class Lines:
         """Add a paragraph."""
         with self._lock:
             self._close()
+            self._said.add(text.partition("\n")[0])
             console.say(text)
 
     def end(self) -> None:
@@ -73,10 +77,13 @@ class Lines:
             for phase in view.phases
             if phase.running
         ]
-        if awaited := view.awaited:
-            why = view.why(awaited)
-            parts.append(f"waiting for {awaited}{': ' if why else ''}{why}")
+        parts += [f"waiting for {awaited}"] if (awaited := view.awaited) else []
         return "; ".join(parts)
+
+    def _why(self) -> str:
+        """Return why it takes long."""
+        awaited = self._view.awaited
+        return self._view.why(awaited) if awaited else ""
 
     def _since(self) -> str:
         """Return how long it has been waited, and how long all may take."""

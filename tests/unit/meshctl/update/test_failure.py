@@ -14,7 +14,11 @@ from . import pods
 from .streams import CRD, DETAILS, DONE, FAILED, STARTED, said, step, update
 
 NAMED = {"inputs": {"metadata": {"name": "details-v1", "namespace": "bookinfo"}}}
-TIMED_OUT = said("error", "details-v1: timed out waiting to be Ready", DETAILS)
+TIMED_OUT = said(
+    "error",
+    f'creation of resource "{DETAILS}" failed: details-v1: timed out waiting to be Ready',
+    DETAILS,
+)
 FAILS = [
     step(STARTED, CRD),
     step(DONE, CRD),
@@ -72,10 +76,13 @@ def test_the_end_has_the_pods_own_words(objects: Objects, reason: str, remedy: s
     assert lines[1] == "  failed  Deployment bookinfo/details-v1 (Bookinfo)"
     assert lines[2] == "  reason  details-v1: timed out waiting to be Ready"
     assert reason in lines[3]
-    assert lines[4] == "  left    1 created (CRDs); everything else as it was"
-    assert lines[5] == "          may be half done: Deployment bookinfo/details-v1"
-    assert lines[6].startswith("  next    ")
-    assert remedy in lines[6]
+    assert lines[4:7] == [
+        "  left    1 created (CRDs)",
+        "          may be half done: Deployment bookinfo/details-v1",
+        "          everything else as it was",
+    ]
+    assert lines[7].startswith("  next    ")
+    assert remedy in lines[7]
     assert lines[-1] == "          make up  (continues where this one ended)"
 
 
@@ -112,8 +119,9 @@ def test_what_only_pulumi_itself_printed_is_shown(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_update_says_what_may_be_half_done() -> None:
-    """Nothing has failed: there is no reason."""
-    found = update([step(STARTED, DETAILS, state=NAMED)])
+    """That it was cancelled is no reason."""
+    cancelled = said("error", "operation was cancelled", DETAILS)
+    found = update([step(STARTED, DETAILS, state=NAMED), cancelled, step(FAILED, DETAILS)])
     found.is_interrupted = True
 
     text = _text(found)
