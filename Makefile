@@ -2,14 +2,14 @@
 STACK ?= dev
 SANDBOX ?= default
 PYTHON ?= python3
-export STACK SANDBOX SERVICE POLICY POLICY_CONFIG ME
+export STACK SANDBOX SERVICE POLICY POLICY_CONFIG ME V
 
 venv := venv/bin
 run := $(venv)/python -m
 istio-1.0 := ../shared/istio/1.0.5
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview destroy dev dev-rm render tables sidecar-diff verify release policy programs test unit check \
+.PHONY: help up preview destroy dev dev-rm render tables timeline sidecar-diff verify release policy programs test unit check \
         traffic bench faults sandbox-up sandbox-down sandbox-status sandbox-logs env lock sbom audit docs
 
 help: ## List these commands
@@ -36,6 +36,9 @@ render: venv/ready ## Write the YAML that `up` would apply to OUT=FOLDER, withou
 
 tables: venv/ready ## Show the stack's services and pods
 	@$(run) meshctl tables
+
+timeline: venv/ready ## Show what the last `up` or `destroy` took its time for; OUT=FILE.svg draws it
+	@$(run) meshctl timeline $(if $(OUT),--out $(OUT))
 
 sidecar-diff: venv/ready ## Show what a sidecar adds to a Deployment; SERVICE=reviews-v1 selects it
 	@$(run) meshctl sidecar-diff
