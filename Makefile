@@ -53,7 +53,7 @@ policy: venv/ready ## Check the YAML in OUT=FOLDER against the rules (docs/polic
 	@$(run) policy.rendered $(or $(OUT),$(error name a folder: make policy OUT=FOLDER))
 
 test: check docs programs release unit ## Run `check`, then all tests, also the end-to-end tests
-	@$(venv)/pytest tests --ignore tests/unit
+	@$(venv)/pytest tests --ignore tests/unit -n 2 --dist loadfile
 
 programs: venv/ready ## Download or build the programs that a sandbox runs, into the cache
 	@$(run) sandbox programs --tests $(if $(wildcard $(istio-1.0)),--kubernetes 1.15)

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pygal import XY, Config, HorizontalBar
+from pygal.graph.base import BaseGraph
 from pygal.style import Style
 
 GREY = "#768390"
@@ -22,7 +24,7 @@ def bars(file: Path, title: str, values: Mapping[str, Mapping[str, float]]) -> N
     chart.print_values = True
     for name in names:
         chart.add(name, [values[entry].get(name) for entry in entries])
-    chart.render_to_file(str(file))
+    _write(chart, file)
 
 
 def lines(file: Path, title: str, axis: str, values: Mapping[str, Points]) -> None:
@@ -34,7 +36,20 @@ def lines(file: Path, title: str, axis: str, values: Mapping[str, Points]) -> No
     chart.xrange = (0, 1.02 * max(x for points in values.values() for x, _ in points))
     for name, points in values.items():
         chart.add(name, list(points))
+    _write(chart, file)
+
+
+def _write(chart: BaseGraph, file: Path) -> None:
+    chart.add_xml_filter(_without_script)
     chart.render_to_file(str(file))
+
+
+def _without_script(root: Any) -> Any:
+    """Return the picture without pygal's script: a page on GitHub doesn't run it."""
+    for parent in root.iter():
+        for script in parent.findall("script"):
+            parent.remove(script)
+    return root
 
 
 def _config(title: str, height: int) -> Config:
@@ -60,8 +75,6 @@ def _config(title: str, height: int) -> Config:
         width=830,
         height=height,
         style=style,
-        # No script: a page on GitHub doesn't run it.
-        js=(),
         legend_at_bottom=True,
         legend_at_bottom_columns=3,
         show_y_guides=True,
