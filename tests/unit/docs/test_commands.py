@@ -24,6 +24,7 @@ TOLD: Mapping[str, str] = {
     "detect-secrets": "a tool for contributors; .pre-commit-config.yaml runs it",
     "faults": "takes hours; its parts: tests/unit/faults",
     "gcloud": NO_CLOUD,
+    "http.server": "shows the site until it is ended",
     "kind": NO_DOCKER,
     "kubectl create": "for a cluster with a certificate of one's own",
     "kubectl get": "tests/e2e/test_main_job.py",
@@ -80,6 +81,7 @@ ANY_SHELL = frozenset(
     (".", "base64", "cat", "cp", "echo", "export", "git", "grep", "mkdir", "sort", "unset")
 )
 """Programs of every machine, between the commands."""
+PYTHONS_OWN = ("http.server", "venv")
 KEYWORDS = frozenset(("do", "done"))
 NOT_RUN_ITSELF = re.compile(r'eval "\$\(.+?\)"|<\(.+?\)|\bfor \w+ in [^;]+;')
 """Parts of a shell line around commands: eval, the output of another command, a loop's head."""
@@ -176,8 +178,8 @@ def make(words: list[str]) -> str | None:
 
 def module(name: str, arguments: list[str]) -> str:
     """Check that a module's command has these options; return its name and the command's."""
-    if name.startswith("scripts.") or name == "venv":
-        assert name == "venv" or (PROJECT / f"{name.replace('.', '/')}.py").exists()
+    if name.startswith("scripts.") or name in PYTHONS_OWN:
+        assert name in PYTHONS_OWN or (PROJECT / f"{name.replace('.', '/')}.py").exists()
         return name
     where = {"meshctl": "meshctl.commands.app"}.get(name, name)
     has_main = (PROJECT / where / "__main__.py").exists()
