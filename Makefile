@@ -2,14 +2,14 @@
 STACK ?= dev
 SANDBOX ?= default
 PYTHON ?= python3
-export STACK SANDBOX SERVICE POLICY POLICY_CONFIG ME
+export STACK SANDBOX OUT FROM SERVICE POLICY POLICY_CONFIG ME
 
 venv := venv/bin
 run := $(venv)/python -m
 istio-1.0 := ../shared/istio/1.0.5
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview destroy dev dev-rm render tables sidecar-diff verify release policy programs test unit check \
+.PHONY: help up preview destroy dev dev-rm render tables sidecar-diff verify topology release policy programs test unit check \
         traffic bench faults sandbox-up sandbox-down sandbox-status sandbox-logs env lock sbom audit
 
 help: ## List these commands
@@ -42,6 +42,9 @@ sidecar-diff: venv/ready ## Show what a sidecar adds to a Deployment; SERVICE=re
 
 verify: venv/ready ## Check the running mesh: istiods, webhooks, sidecars, gateways, versions
 	@$(run) meshctl verify
+
+topology: venv/ready ## Draw the mesh: OUT=mesh.svg, .png or .mmd; FROM=cluster, preview or render (docs/topology.md)
+	@$(run) meshctl topology
 
 release: venv/ready ## Download the stack's Istio release into releases/
 	@$(run) meshctl release

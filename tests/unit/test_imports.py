@@ -26,6 +26,7 @@ FLOORS = (
     "meshctl.workspace",
     "meshctl.render",
     "meshctl.sidecar_diff",
+    "meshctl.topology",
     "meshctl.verify",
     "meshctl.pull_request",
     "meshctl.commands",
