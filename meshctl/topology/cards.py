@@ -76,7 +76,8 @@ class Card:
     @property
     def has_arrows(self) -> bool:
         """Whether there are arrows to the tiles: one version without a rule needs none."""
-        return len(self.tiles) > 1 or any(tile.rules for tile in self.tiles)
+        reached = [tile for tile in self.tiles if tile.is_reached]
+        return bool(reached) and (len(self.tiles) > 1 or bool(reached[0].rules))
 
     @property
     def tile_width(self) -> float:

@@ -22,6 +22,8 @@ TITLE = 20
 """Height of a frame's title."""
 LANE = 14
 """Space between two arrows side by side."""
+EXIT = 8
+"""Space from a row to the turn of an arrow that leads past the next row."""
 REFUSAL = 30
 """Characters in a line that says why calls are refused."""
 
@@ -164,8 +166,8 @@ def _space(row: Sequence[Card], above: Sequence[Place], calls: Sequence[Call]) -
     """Return the space above a row: each caller's arrows turn at a height of their own."""
     keys = {card.key for card in row}
     callers = {caller for caller, called in map(ends, calls) if called in keys}
-    homes = {card.namespace for card in row}, {place.card.namespace for place in above}
-    crossed = FRAME + TITLE if homes[0] != homes[1] else 0
+    # The first row's frames end here.
+    crossed = FRAME + TITLE if above[0].row == 0 else 0
     return BELOW + LANE * max(len(callers) - 1, 0) + crossed
 
 
@@ -234,7 +236,7 @@ def _arrows(calls: Sequence[Call], places: Mapping[Key, Place]) -> Iterator[Arro
         turn = tip[1] - TURN - LINE * lines - LANE * level
         way = [start, (start[0], turn), (tip[0], turn), tip]
         if called.row > caller.row + 1:
-            exit_ = floors[caller.row] + LANE
+            exit_ = floors[caller.row] + EXIT
             x = lane + LANE * passing
             passing += 1
             way[1:2] = [(start[0], exit_), (x, exit_), (x, turn)]
@@ -247,29 +249,37 @@ def _frames(places: Sequence[Place], arrows: Sequence[Arrow]) -> list[Frame]:
     for place in places:
         if place.card.namespace:
             inside.setdefault((place.row == 0, place.card.namespace), []).append(place)
-    frames = []
-    for (is_first, namespace), found in inside.items():
-        title = f"namespace {namespace}"
-        wide = width(title, TEXT) + 2 * PAD
-        left = min(place.box.x for place in found) - FRAME
-        top = min(place.box.y for place in found) - FRAME - TITLE
-        # Calls to services stay inside their frame.
-        lanes = [] if is_first else [x for arrow in arrows for x, _ in arrow.points]
-        right = max([place.box.right for place in found] + lanes) + FRAME
-        bottom = max(place.box.bottom for place in found) + FRAME
-        right = max(right, left + wide)
-        frames.append(
-            Frame(
-                title=title,
-                box=Box(x=left, y=top, width=right - left, height=bottom - top),
-                is_title_right=any(
-                    left <= arrow.points[-1][0] <= left + wide
-                    and arrow.points[0][1] < top < arrow.points[-1][1]
-                    for arrow in arrows
-                ),
-            )
-        )
-    return frames
+    return [
+        _frame(namespace, found, () if is_first else arrows)
+        for (is_first, namespace), found in inside.items()
+    ]
+
+
+def _frame(namespace: str, places: Sequence[Place], arrows: Sequence[Arrow]) -> Frame:
+    """Return the frame around cards and the arrows to them, as far as those aren't straight."""
+    first = min(place.box.y for place in places)
+    turns = [
+        arrow.points[-2][1]
+        for arrow in arrows
+        if arrow.call.refusal or arrow.points[-3][0] != arrow.points[-2][0]
+    ]
+    left = min(place.box.x for place in places) - FRAME
+    top = min([first - FRAME, *(y - EXIT for y in turns)]) - TITLE
+    passed = [x for arrow in arrows for x, _ in arrow.points[1:]]
+    right = max([place.box.right for place in places] + passed) + FRAME
+    bottom = max(place.box.bottom for place in places) + FRAME
+    title = f"namespace {namespace}"
+    wide = width(title, TEXT) + 2 * PAD
+    return Frame(
+        title=title,
+        box=Box(x=left, y=top, width=max(right - left, wide), height=bottom - top),
+        is_title_right=any(
+            left <= x <= left + wide
+            for arrow in arrows
+            for x, y in arrow.points[1:2]
+            if arrow.points[0][1] < top < y
+        ),
+    )
 
 
 def _refusals(key: Key, calls: Sequence[Call]) -> tuple[str, ...]:

@@ -67,28 +67,29 @@ def routes(found: Rules | None, versions: Sequence[str], resolve: Resolve) -> tu
         return tuple(Route(version=version) for version in versions)
     sent: dict[tuple[bool, str], list[tuple[str, str]]] = {}
     by_path = len({_paths(rule) for rule in found.rules}) > 1
-    reached = 0
+    whos: list[str] = []
     for rule in found.rules:
-        reached += 1
-        who = _who(rule, with_paths=by_path)
-        named = who or (OTHERS if reached > 1 else "")
+        whos.append(_who(rule, with_paths=by_path))
+        named = whos[-1] or (OTHERS if len(whos) > 1 else "")
         for is_mirror, host, subset, what in _sends(rule, found):
             for version in resolve(host, subset):
                 sent.setdefault((is_mirror, version), []).append((named, what))
-        if not who:
+        if not whos[-1]:
             break  # no request reaches the rules that follow
+    # Then each request gets one of the rules.
+    count = 0 if all(whos) else len(whos)
     return tuple(
-        Route(version=version, is_mirror=is_mirror, rules=_said(sent[is_mirror, version], reached))
+        Route(version=version, is_mirror=is_mirror, rules=_said(sent[is_mirror, version], count))
         for is_mirror in (False, True)
         for version in versions
         if (is_mirror, version) in sent
     )
 
 
-def _said(rules: Sequence[tuple[str, str]], reached: int) -> tuple[str, ...]:
-    """Say who is sent to a version, and what is done; rules that do the same are one."""
+def _said(rules: Sequence[tuple[str, str]], count: int) -> tuple[str, ...]:
+    """Say who is sent to a version, and what is done; what all rules do is said once."""
     whats = {what for _, what in rules}
-    if len(rules) == reached and len(whats) == 1:
+    if len(rules) == count and len(whats) == 1:
         return tuple(filter(None, whats))
     said = (f"{who}: {what}" if who and what else who or what for who, what in rules)
     return tuple(dict.fromkeys(filter(None, said)))
