@@ -9,8 +9,8 @@ from meshctl.topology import reader
 from meshctl.topology.objects import Objects
 from meshctl.topology.picture import Picture
 
-DELETED = frozenset({"delete", "discard"})
 WITHOUT_SPEC = frozenset({"Namespace", "ConfigMap"})
+"""The kinds that are read by their other fields."""
 
 
 def read(steps: Iterable[Mapping[str, Any]], unchanged: int) -> tuple[Picture, Picture] | None:
@@ -29,7 +29,7 @@ def read(steps: Iterable[Mapping[str, Any]], unchanged: int) -> tuple[Picture, P
             continue
         if old:
             before.setdefault(step["urn"], old.get("inputs") or {})
-        if new and step["op"] not in DELETED:
+        if new:
             after[step["urn"]] = new.get("inputs") or {}
     return _picture(before.values()), _picture(after.values())
 

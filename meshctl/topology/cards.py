@@ -10,6 +10,8 @@ from meshctl.topology.picture import ControlPlane, Gateway, Picture, Service, Ve
 
 TITLE, TEXT = 14, 12
 """Sizes of fonts."""
+BOLD = 1.17
+"""How much wider bold letters are."""
 LINE = 16
 """Height of a line of text."""
 PAD = 10
@@ -39,7 +41,8 @@ class Line:
     @property
     def width(self) -> float:
         """Its width in a wide font: viewers have different ones."""
-        return width(self.text, TITLE if self.style == "title" else TEXT)
+        size = TITLE if self.style == "title" else TEXT
+        return width(self.text, size * BOLD if self.style in ("title", "problem") else size)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +101,7 @@ class Card:
         """The height of band, title and lines."""
         below = LINE * (len(self.lines) - 1)
         if below and self.tiles:
-            below += PAD  # no arrow starts in a text
+            below += PAD  # else an arrow would start in a text
         return (BAND if self.band else 0) + HEADER + below
 
     @property

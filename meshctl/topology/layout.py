@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 from itertools import pairwise
 
-from meshctl.topology.cards import ICON, LINE, PAD, TEXT, Card, cards, width, wrapped
+from meshctl.topology.cards import BOLD, ICON, LINE, PAD, TEXT, Card, cards, width, wrapped
 from meshctl.topology.changes import Key
 from meshctl.topology.picture import Call, Picture
 
@@ -295,7 +295,7 @@ def _refusals(key: Key, calls: Sequence[Call]) -> tuple[str, ...]:
 
 def _wide(lines: Sequence[str]) -> float:
     """Return the width of lines with a sign before them."""
-    return max((width(line, TEXT) + 2 * ICON for line in lines), default=0)
+    return max((width(line, TEXT * BOLD) + 2 * ICON for line in lines), default=0)
 
 
 def _mean(numbers: Sequence[float]) -> float:

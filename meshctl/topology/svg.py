@@ -7,6 +7,7 @@ from xml.etree.ElementTree import Element, SubElement
 from meshctl.topology import changes, palette
 from meshctl.topology.cards import (
     BAND,
+    BOLD,
     HEADER,
     ICON,
     LINE,
@@ -139,7 +140,7 @@ def _refusals(parent: Element, place: Place) -> None:
     """Write above a card why calls to it are refused."""
     if not place.refusals:
         return
-    wide = max(width(line, TEXT) for line in place.refusals) + ICON + 8
+    wide = max(width(line, TEXT * BOLD) for line in place.refusals) + ICON + 8
     high = LINE * len(place.refusals)
     x, y = place.box.middle - wide / 2, place.box.y - STEM - high + 2
     _rect(parent, Box(x=x, y=y, width=wide, height=high), "halo outside", radius=4)
@@ -176,7 +177,8 @@ def _card(parent: Element, card: Card, box: Box, marked: frozenset[Key]) -> None
         _text(group, (box.x + box.width / 2, y + 8), line.text, line.style, anchor="middle")
         y += LINE
     if card.tiles:
-        _tiles(group, card, Box(x=box.x, y=y, width=box.width, height=card.gap), marked)
+        gap = Box(x=box.x, y=box.y + card.head, width=box.width, height=card.gap)
+        _tiles(group, card, gap, marked)
 
 
 def _tiles(parent: Element, card: Card, gap: Box, marked: frozenset[Key]) -> None:

@@ -200,6 +200,19 @@ def test_hostile_names_stay_labels_in_mermaid() -> None:
     assert "`" not in drawn
 
 
+def test_a_long_name_is_cut_but_told_in_the_tooltip() -> None:
+    """The picture stays as wide as a page."""
+    name = "a-service-with-the-longest-name-that-kubernetes-takes-for-a-service"
+    versions = (Version(name=name, proxy=SIDECAR),)
+    one = Service(name=name, mtls="strict", versions=versions, routes=())
+
+    drawn = svg.draw(Picture(namespace="shop", services=(one,)))
+
+    assert "a-service-with-the-longes…" in texts(drawn)
+    assert name in texts(drawn)
+    assert float(ElementTree.fromstring(drawn).get("width", "")) < 400  # noqa: S314
+
+
 def test_mermaid_of_bookinfo() -> None:
     """Each name is a label of a numbered node."""
     assert (

@@ -98,7 +98,7 @@ def test_a_healthy_mesh_is_drawn_whole() -> None:
 
 
 def test_weights_matches_faults_and_copies_are_on_the_arrows() -> None:
-    """A rule without a condition is for the others; one for all is said once."""
+    """A rule without a condition is for the others; what all rules do is said once."""
     copies = {
         "mirror": {"host": "reviews", "subset": "v3"},
         "mirrorPercentage": {"value": 50},
@@ -106,7 +106,11 @@ def test_weights_matches_faults_and_copies_are_on_the_arrows() -> None:
     abort = {"abort": {"httpStatus": 503, "percentage": {"value": 1}}}
     rules = [
         {"match": [JASON], "route": [weighted("v2", 0)], **copies},
-        {"route": [weighted("v1", 90), weighted("v2", 10)], "fault": abort, **copies},
+        {
+            "route": [weighted("v1", 90), weighted("v2", 10), weighted("v3", 0)],
+            "fault": abort,
+            **copies,
+        },
         {"route": [weighted("v3", 0)]},
     ]
     picture = live(ALL, networking("VirtualService", "reviews", hosts=["reviews"], http=rules))
@@ -255,9 +259,12 @@ def test_plain_text_to_strict_mutual_tls_is_refused() -> None:
 def policy(name: str, app: str = "", *callers: str, **more: Any) -> dict[str, Any]:
     """Return an AuthorizationPolicy for accounts of Bookinfo's namespace."""
     principals = [f"my.domain/ns/bookinfo/sa/bookinfo-{each}" for each in callers]
-    rules = {"rules": [{"from": [{"source": {"principals": principals}}]}]} if callers else {}
-    selector = {"selector": {"matchLabels": {"app": app}}} if app else {}
-    return security("AuthorizationPolicy", name, **{**rules, **selector, **more})
+    found = security("AuthorizationPolicy", name, **more)
+    if callers:
+        found["spec"]["rules"] = [{"from": [{"source": {"principals": principals}}]}]
+    if app:
+        found["spec"]["selector"] = {"matchLabels": {"app": app}}
+    return found
 
 
 def test_a_closed_door_opens_for_whom_a_policy_allows() -> None:
