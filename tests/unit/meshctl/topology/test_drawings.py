@@ -8,7 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from meshctl.topology import mermaid, png, reader, svg
+from mesh.project import PROJECT
+from meshctl.topology import mermaid, palette, png, reader, svg
 from meshctl.topology.layout import Box, Layout, lay_out
 from meshctl.topology.objects import Objects
 from meshctl.topology.picture import (
@@ -175,6 +176,12 @@ def test_an_svg_needs_nothing_else() -> None:
     assert "<script" not in drawn
     assert "prefers-color-scheme: dark" in drawn
     assert "prefers-color-scheme" not in svg.draw(planned(), scheme="light")
+
+
+@pytest.mark.parametrize("name", ["bookinfo", "topology"])
+def test_the_docs_show_todays_looks(name: str) -> None:
+    """Draw them anew when colours change: docs/topology.md has the command."""
+    assert palette.css(None) in (PROJECT / "docs" / f"{name}.svg").read_text()
 
 
 def test_hostile_names_stay_texts_in_an_svg() -> None:
