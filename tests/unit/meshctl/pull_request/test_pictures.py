@@ -78,7 +78,7 @@ def test_what_is_deleted_is_only_before() -> None:
 
 def test_unknown_and_secret_values_stop_no_picture() -> None:
     """What only the update will know is left out; a secret shows nowhere."""
-    secret = {redaction.SENTINEL: "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
+    secret = {redaction.SENTINEL: "of a secret", "ciphertext": "v1:abc"}
     rules = [{"match": [{"headers": {"team": {"exact": secret}}}], **PLAN[0]}]
     odd = networking("VirtualService", "reviews", hosts=["reviews"], http=rules)
     nameless = step("create", None, bookinfo.service("extra"))
