@@ -2,15 +2,15 @@
 STACK ?= dev
 SANDBOX ?= default
 PYTHON ?= python3
-export STACK SANDBOX SERVICE POLICY POLICY_CONFIG ME V
+export STACK SANDBOX OUT FROM SERVICE POLICY POLICY_CONFIG ME V
 
 venv := venv/bin
 run := $(venv)/python -m
 istio-1.0 := ../shared/istio/1.0.5
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview destroy dev dev-rm render tables timeline sidecar-diff verify release policy programs test unit check \
-        traffic bench faults sandbox-up sandbox-down sandbox-status sandbox-logs env lock sbom audit docs
+.PHONY: help up preview destroy dev dev-rm render tables timeline sidecar-diff verify topology release policy programs test unit \
+        check traffic bench faults sandbox-up sandbox-down sandbox-status sandbox-logs env lock sbom audit docs
 
 help: ## List these commands
 	@sed -n 's/\$$\$$/$$/; s/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 23
@@ -45,6 +45,9 @@ sidecar-diff: venv/ready ## Show what a sidecar adds to a Deployment; SERVICE=re
 
 verify: venv/ready ## Check the running mesh: istiods, webhooks, sidecars, gateways, versions
 	@$(run) meshctl verify
+
+topology: venv/ready ## Draw the mesh: OUT=mesh.svg, .png or .mmd; FROM=cluster, preview or render (docs/topology.md)
+	@$(run) meshctl topology
 
 release: venv/ready ## Download the stack's Istio release into releases/
 	@$(run) meshctl release

@@ -18,6 +18,7 @@ from meshctl.commands import (
     review_comment,
     tables,
     teardown,
+    topology,
 )
 from meshctl.render import program
 from meshctl.sidecar_diff import show
@@ -191,6 +192,22 @@ def verify_mesh(
     """Check the running mesh without changing it; exit with 1 when something is wrong."""
     if not run.verify(Workspace(stack, sandbox), as_json=as_json):
         raise typer.Exit(1)
+
+
+@app.command("topology")
+def show_topology(
+    stack: Stack = "dev",
+    sandbox: SandboxName = "default",
+    source: Annotated[
+        topology.Source, typer.Option("--from", envvar="FROM", help="What to draw.")
+    ] = topology.Source.CLUSTER,
+    out: Annotated[
+        Path | None,
+        typer.Argument(envvar="OUT", help="A .svg, .png or .mmd file; not set = print Mermaid."),
+    ] = None,
+) -> None:
+    """Draw the mesh: as it runs, before and after a preview, or as a render would create it."""
+    topology.show(Workspace(stack, sandbox), source, out)
 
 
 @app.command("sidecar-diff")

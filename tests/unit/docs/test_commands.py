@@ -51,6 +51,7 @@ TOLD: Mapping[str, str] = {
     "meshctl render": "tests/e2e/test_pull_request.py",
     "meshctl sidecar-diff": "tests/e2e/test_sidecar_diff.py",
     "meshctl timeline": "tests/e2e/test_updates.py",
+    "meshctl topology": "tests/e2e/test_topology.py",
     "meshctl up": "tests/e2e/conftest.py",
     "meshctl verify": "tests/e2e/test_verify.py",
     "minikube": NO_DOCKER,
