@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from meshctl.update import phases, record
-from meshctl.update.events import Step, Update
+from meshctl.update.events import Step, Update, is_object
 from meshctl.update.phases import Phase
 from meshctl.update.record import Record
 from meshctl.update.waiting import Watch
@@ -38,7 +38,8 @@ class View:
         if not self.update.steps or (found := self._last) is None:
             return []
         begun = {phase.name for phase in self.phases}
-        had = dict.fromkeys(phases.phase_of(each.urn) for each in found.steps)
+        objects = [each.urn for each in found.steps if is_object(each.urn)]
+        had = dict.fromkeys(phases.phase_of(urn) for urn in objects)
         return [name for name in had if name not in begun and name != phases.OTHER]
 
     @property
@@ -61,14 +62,20 @@ class View:
         ]
 
     @property
-    def estimate(self) -> str:
+    def left(self) -> str:
         """How long it may still take, by the last update of its kind; empty without one."""
         if not self.update.steps or (found := self._last) is None:
             return ""
-        words = {"create": "creation", "update": "update", "destroy": "destroy"}
         left = found.seconds - self.update.seconds
-        remains = f"about {left:.0f} s left" if left >= 1 else "longer than usual"
-        return f"{remains}: the last {words[found.kind]} took {found.seconds:.0f} s"
+        return f"about {left:.0f} s left" if left >= 1 else "longer than usual"
+
+    @property
+    def usual(self) -> str:
+        """What `left` is estimated from; empty without it."""
+        if not self.left or (found := self._last) is None:
+            return ""
+        words = {"create": "creation", "update": "update", "destroy": "destroy"}
+        return f"the last {words[found.kind]} took {found.seconds:.0f} s"
 
     @property
     def _last(self) -> Record | None:

@@ -97,11 +97,12 @@ def test_an_estimate_is_made_from_the_last_update_of_the_same_kind() -> None:
     told = []
     for op in ("create", "same"):
         view = _view(update([step(STARTED, STACK, op)], passed=10))
-        told.append(replace(view, last=last).estimate)
+        shown = replace(view, last=last)
+        told.append((shown.left, shown.usual))
 
     assert told == [
-        "about 21 s left: the last creation took 31 s",
-        "longer than usual: the last update took 6 s",
+        ("about 21 s left", "the last creation took 31 s"),
+        ("longer than usual", "the last update took 6 s"),
     ]
 
 
