@@ -88,7 +88,8 @@ class Lines:
     def _since(self) -> str:
         """Return how long it has been waited, and how long all may take."""
         view = self._view
-        waited = f"for {view.update.seconds - view.awaited.begun:.0f} s" if view.awaited else ""
+        awaited = view.awaited
+        waited = f"for {view.update.seconds - awaited.begun:.0f} s" if awaited else ""
         usual = view.usual if view.usual not in self._said else ""
         self._said.add(usual)
         told = ", ".join(filter(None, (waited, view.left, usual)))
