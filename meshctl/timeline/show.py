@@ -54,7 +54,8 @@ def _dependencies(workspace: Workspace) -> dict[str, list[str]]:
 def _slowest(timeline: Timeline) -> Table:
     table = Table()
     for column in ("s", "from", "", "object", "what", "waited for"):
-        table.add_column(column, justify="right" if column in ("s", "from") else "left")
+        justify = "right" if column in ("s", "from") else "left"
+        table.add_column(column, justify=justify, overflow="fold")
     for bar in sorted(timeline.bars, key=lambda each: -each.seconds)[:SLOWEST]:
         table.add_row(
             f"{bar.seconds:.1f}",
