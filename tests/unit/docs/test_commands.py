@@ -86,7 +86,7 @@ PYTHONS_OWN = ("http.server", "venv")
 KEYWORDS = frozenset(("do", "done"))
 NOT_RUN_ITSELF = re.compile(r'eval "\$\(.+?\)"|<\(.+?\)|\bfor \w+ in [^;]+;')
 """Parts of a shell line around commands: eval, the output of another command, a loop's head."""
-NO_COMMANDS = re.compile(r'[A-Za-z]+:|[{"-]|NAMESPACE|[a-z_]+: |\s*$|\s+[^\s]+ .*\s{2}|\s*┌')
+NO_COMMANDS = re.compile(r'[A-Za-z]+:|[{"-]|NAMESPACE|✓|[a-z_]+: |\s*$|\s+[^\s]+ .*\s{2}|\s*┌')
 """How a code block begins that is YAML, JSON, code or output."""
 FIRST_WORDS = ("make ", "pulumi ", "python -m ", "venv/bin/")
 """How a command begins that is part of a sentence."""
