@@ -11,6 +11,11 @@ from meshctl.update.waiting import Watch
 
 AWAITED = 3.0  # seconds after which an operation counts as a wait
 STARTS_PODS = ("Deployment", "DaemonSet")
+NOTHING_YET = {
+    "{.webhooks[0].clientConfig.caBundle} selected nothing": "istiod hasn't written its certificate",
+    "{.status.loadBalancer.ingress[0]} selected nothing": "it has no address yet",
+}
+"""The plugin's words about what the program has it wait for (mesh/resources/), in plain ones."""
 PROGRAM = "reading the config and rendering the charts"
 PREVIEW = "previewing, which changes nothing"
 DESTROY = "reading the state"
@@ -93,4 +98,4 @@ class View:
     def why(self, step: Step) -> str:
         """Return why an operation takes long: in Kubernetes' words, or those of the plugin."""
         reason = self.watch.of(step.name)
-        return reason.text if reason else step.says
+        return reason.text if reason else NOTHING_YET.get(step.says, step.says)
