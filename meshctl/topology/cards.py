@@ -139,6 +139,11 @@ def width(text: str, size: float) -> float:
     return size * (0.6 * (len(text) - wide) + wide)
 
 
+def visible(text: str) -> str:
+    """Replace characters that XML refuses, or that would hide or reverse the text around them."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
 def short(text: str, most: int = LONGEST) -> str:
     """Return a text that is cut to a number of characters."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
