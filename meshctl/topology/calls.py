@@ -30,7 +30,7 @@ def read(
         for name in dict.fromkeys(map(backends.owner, hosts)):
             if name:
                 refusal = _refusal(drawn[name], entry.account, backends, root, is_ingress=True)
-                yield Call(caller=entry.gateway.name, service=name, refusal=refusal)
+                yield Call(caller=entry.gateway.full_name, service=name, refusal=refusal)
     for caller in backends.own():
         for version, deployment in caller.deployments.items():
             for name in CALLED.get((caller.name, version), ()):

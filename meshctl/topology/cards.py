@@ -139,6 +139,11 @@ def width(text: str, size: float) -> float:
     return size * (0.6 * (len(text) - wide) + wide)
 
 
+def visible(text: str) -> str:
+    """Replace characters that XML refuses, or that would hide or reverse the text around them."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
 def short(text: str, most: int = LONGEST) -> str:
     """Return a text that is cut to a number of characters."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
@@ -161,7 +166,7 @@ def _gateway(gateway: Gateway) -> Card:
         hosts += [Line(text=f"and {more} more")] if more > 0 else []
     where = Line(text="gateway of another stack" if gateway.is_elsewhere else "gateway")
     return Card(
-        key=("gateway", gateway.name),
+        key=("gateway", gateway.full_name),
         namespace=gateway.namespace,
         lines=(_title(gateway.name), where, *hosts, *_problems(gateway.problems, 32)),
         tooltip=", ".join((gateway.name, *gateway.hosts, *gateway.problems)),
@@ -172,7 +177,7 @@ def _gateway(gateway: Gateway) -> Card:
 def _control_plane(plane: ControlPlane) -> Card:
     said = f"{plane.version}, {plane.revision}" if plane.version else plane.revision
     return Card(
-        key=("control plane", plane.name),
+        key=("control plane", plane.full_name),
         namespace=plane.namespace,
         lines=(_title(plane.name), Line(text=short(said, 32)), *_problems(plane.problems, 24)),
         tooltip=", ".join((plane.name, said, *plane.problems)),

@@ -30,9 +30,9 @@ def changed(picture: Picture, other: Picture) -> frozenset[Key]:
 def _parts(picture: Picture) -> dict[Key, object]:
     found: dict[Key, object] = {}
     for gateway in picture.gateways:
-        found["gateway", gateway.name] = gateway
+        found["gateway", gateway.full_name] = gateway
     for plane in picture.control_planes:
-        found["control plane", plane.name] = plane
+        found["control plane", plane.full_name] = plane
     for call in picture.calls:
         found["call", call.caller, call.version, call.service] = call
     for service in picture.services:

@@ -1,6 +1,6 @@
 """Ingress gateways: their pods, and the routes by which they lead to services."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from meshctl.topology import workloads
@@ -38,14 +38,24 @@ class Entry:
 
 def entries(objects: Objects, namespace: str) -> list[Entry]:
     """List the gateways, those with routes to services of a namespace first."""
-    of_istio = _of_istio(objects, namespace)
     of_kubernetes = [
         _of_kubernetes(found, objects, namespace)
         for found in objects.gateways(kubernetes=True)
         if found["spec"].get("gatewayClassName") == INGRESS_CLASS
     ]
-    missing = _without_gateway(objects, namespace)
-    return sorted([*of_istio, *of_kubernetes, *missing], key=lambda entry: not entry.routes)
+    found = [
+        *_of_istio(objects, namespace),
+        *of_kubernetes,
+        *_without_gateway(objects, namespace),
+    ]
+    return sorted(map(_with_hosts, found), key=lambda entry: not entry.routes)
+
+
+def _with_hosts(entry: Entry) -> Entry:
+    """Return a gateway with the hosts of its routes."""
+    specs = [route["spec"] for route in entry.routes]
+    hosts = [host for spec in specs for host in spec.get("hosts") or spec.get("hostnames") or ()]
+    return replace(entry, gateway=replace(entry.gateway, hosts=tuple(dict.fromkeys(hosts))))
 
 
 def is_gateway(deployment: Manifest) -> bool:
@@ -55,62 +65,48 @@ def is_gateway(deployment: Manifest) -> bool:
 
 
 def _of_istio(objects: Objects, namespace: str) -> Iterator[Entry]:
-    """List the gateways of charts, and those that Gateways select and nobody has."""
-    routes = [
-        route
-        for route in objects.of("VirtualService", namespace)
-        if any(each != MESH for each in route["spec"].get("gateways") or ())
-    ]
-    ports = {_full(found): found for found in objects.gateways(kubernetes=False)}
-    found: dict[tuple[str, str], Entry] = {}
-    for deployment in objects.of("Deployment"):
-        if is_gateway(deployment) and OF_GATEWAY not in workloads.labels(deployment):
-            place = namespace_of(deployment), name_of(deployment)
-            found[place] = Entry(
-                gateway=Gateway(
-                    name=place[1],
-                    namespace=place[0],
-                    problems=tuple(workloads.rollout(deployment, objects)),
-                ),
-                account=Account(namespace=place[0], name=workloads.account_of(deployment)),
-            )
-    labels = {
-        (namespace_of(each), name_of(each)): workloads.labels(each)
-        for each in objects.of("Deployment")
+    """List the gateways of charts, and those that routes are bound to and that aren't there."""
+    routes = [route for route in objects.of("VirtualService", namespace) if _names(route)]
+    selectors = {
+        _full(found): found["spec"].get("selector") or {}
+        for found in objects.gateways(kubernetes=False)
     }
-    for route in routes:
-        for full in _names(route):
-            if full not in ports:
-                place = full
-                entry = Entry(
-                    gateway=Gateway(name=full[1], namespace=full[0], problems=("no such Gateway",))
-                )
-                found.setdefault(place, entry)
-                found[place] = _with(found[place], route, ports={})
-                continue
-            selector = ports[full]["spec"].get("selector") or {}
-            places = [each for each in found if selects(selector, labels.get(each, {}))]
-            for place in places or [_nobody(found, selector, objects)]:
-                found[place] = _with(found[place], route, ports[full])
-    yield from found.values()
+    deployed = [
+        each
+        for each in objects.of("Deployment")
+        if is_gateway(each) and OF_GATEWAY not in workloads.labels(each)
+    ]
+    for deployment in deployed:
+        place, labels = _full(deployment), workloads.labels(deployment)
+        chosen = {full for full, selector in selectors.items() if selects(selector, labels)}
+        yield Entry(
+            gateway=Gateway(
+                namespace=place[0],
+                name=place[1],
+                problems=tuple(workloads.rollout(deployment, objects)),
+            ),
+            account=Account(namespace=place[0], name=workloads.account_of(deployment)),
+            routes=tuple(route for route in routes if chosen & {*_names(route)}),
+        )
+    for full in dict.fromkeys(full for route in routes for full in _names(route)):
+        bound = tuple(route for route in routes if full in _names(route))
+        if full not in selectors:
+            yield Entry(gateway=_absent(*full, "no such Gateway", objects), routes=bound)
+            continue
+        selector = selectors[full]
+        if not any(selects(selector, workloads.labels(each)) for each in deployed):
+            name = ", ".join(f"{key}={value}" for key, value in selector.items())
+            yield Entry(gateway=_absent("", name, "no such pods", objects), routes=bound)
 
 
-def _nobody(
-    found: dict[tuple[str, str], Entry], selector: Mapping[str, str], objects: Objects
-) -> tuple[str, str]:
-    """Add a gateway whose pods aren't there, by the labels that they would have."""
-    name = ", ".join(f"{key}={value}" for key, value in selector.items())
-    problems = ("no such pods",) if objects.is_live else ()
-    gateway = Gateway(name=name, namespace="", is_elsewhere=not problems, problems=problems)
-    found.setdefault(("", name), Entry(gateway=gateway))
-    return "", name
-
-
-def _with(entry: Entry, route: Manifest, ports: Manifest | Mapping[str, object]) -> Entry:
-    """Return a gateway with one more route."""
-    hosts = tuple(dict.fromkeys([*entry.gateway.hosts, *route["spec"].get("hosts", ())]))
-    gateway = replace(entry.gateway, hosts=hosts)
-    return replace(entry, gateway=gateway, routes=(*entry.routes, route))
+def _absent(namespace: str, name: str, problem: str, objects: Objects) -> Gateway:
+    """Return a gateway that isn't among the objects: in a cluster that is a problem."""
+    return Gateway(
+        namespace=namespace,
+        name=name,
+        is_elsewhere=not objects.is_live,
+        problems=(problem,) if objects.is_live else (),
+    )
 
 
 def _names(route: Manifest) -> list[tuple[str, str]]:
@@ -125,22 +121,14 @@ def _names(route: Manifest) -> list[tuple[str, str]]:
 
 def _of_kubernetes(found: Manifest, objects: Objects, namespace: str) -> Entry:
     """Return a Gateway of the Kubernetes Gateway API, whose proxy istiod deploys."""
-    place = namespace_of(found), name_of(found)
-    routes = tuple(
-        route for route in objects.of("HTTPRoute", namespace) if place in _parents(route)
-    )
-    hosts = dict.fromkeys(host for route in routes for host in route["spec"].get("hostnames", ()))
-    # istiod gives it and its ServiceAccount this name.
+    place = _full(found)
+    # istiod gives its Deployment and its ServiceAccount this name.
     name = f"{place[1]}-{INGRESS_CLASS}"
+    problems = tuple(_unprogrammed(found, objects, name))
     return Entry(
-        gateway=Gateway(
-            name=place[1],
-            namespace=place[0],
-            hosts=tuple(hosts),
-            problems=tuple(_unprogrammed(found, objects, name)),
-        ),
+        gateway=Gateway(namespace=place[0], name=place[1], problems=problems),
         account=Account(namespace=place[0], name=name),
-        routes=routes,
+        routes=tuple(r for r in objects.of("HTTPRoute", namespace) if place in _parents(r)),
     )
 
 
@@ -169,19 +157,11 @@ def _parents(route: Manifest) -> list[tuple[str, str]]:
 def _without_gateway(objects: Objects, namespace: str) -> Iterator[Entry]:
     """List the Gateways that HTTPRoutes name and that aren't among the objects."""
     there = {_full(found) for found in objects.gateways(kubernetes=True)}
-    for route in objects.of("HTTPRoute", namespace):
-        for place in _parents(route):
-            if place not in there:
-                yield Entry(
-                    gateway=Gateway(
-                        name=place[1],
-                        namespace=place[0],
-                        hosts=tuple(route["spec"].get("hostnames") or ()),
-                        is_elsewhere=not objects.is_live,
-                        problems=("no such Gateway",) if objects.is_live else (),
-                    ),
-                    routes=(route,),
-                )
+    routes = objects.of("HTTPRoute", namespace)
+    for place in dict.fromkeys(place for route in routes for place in _parents(route)):
+        if place not in there:
+            bound = tuple(route for route in routes if place in _parents(route))
+            yield Entry(gateway=_absent(*place, "no such Gateway", objects), routes=bound)
 
 
 def _full(found: Manifest) -> tuple[str, str]:

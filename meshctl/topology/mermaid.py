@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from meshctl.topology import changes
-from meshctl.topology.cards import Card, Tile, cards
+from meshctl.topology.cards import Card, Tile, cards, visible
 from meshctl.topology.changes import Key, Side
 from meshctl.topology.layout import ends
 from meshctl.topology.picture import Call, Gateway, Picture
@@ -56,9 +56,8 @@ def label(*lines: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    visible = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
     # Two percent signs begin a directive.
-    return "".join(ENTITIES.get(char, char) for char in visible).replace("%%", "#37;#37;")
+    return "".join(ENTITIES.get(char, char) for char in visible(text)).replace("%%", "#37;#37;")
 
 
 def _flowchart(sides: Sequence[Side]) -> str:

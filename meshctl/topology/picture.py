@@ -61,6 +61,11 @@ class Gateway:
     """Whether its pods aren't among the objects, such as those of an app stack's platform."""
     problems: tuple[str, ...] = ()
 
+    @property
+    def full_name(self) -> str:
+        """Its name with its namespace: two namespaces may have gateways of one name."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
 
 @dataclass(frozen=True, kw_only=True)
 class ControlPlane:
@@ -72,12 +77,18 @@ class ControlPlane:
     revision: str
     problems: tuple[str, ...] = ()
 
+    @property
+    def full_name(self) -> str:
+        """Its name with its namespace."""
+        return f"{self.namespace}/{self.name}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
     """The requests of a gateway, or of one version of a service, to a service."""
 
     caller: str
+    """The full name of a gateway, or the name of a service."""
     version: str = ""
     """The caller's version; empty for a gateway."""
     service: str

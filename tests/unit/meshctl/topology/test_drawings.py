@@ -70,7 +70,7 @@ def hostile() -> Picture:
                 problems=(HOSTILE,),
             ),
         ),
-        calls=(Call(caller=HOSTILE, service=HOSTILE, refusal=HOSTILE),),
+        calls=(Call(caller=f"{HOSTILE}/{HOSTILE}", service=HOSTILE, refusal=HOSTILE),),
         control_planes=(
             ControlPlane(name=HOSTILE, namespace=HOSTILE, version=HOSTILE, revision=HOSTILE),
         ),
@@ -92,8 +92,8 @@ def wide() -> Picture:
             for i, name in enumerate(names)
         ),
         calls=(
-            Call(caller="one", service="a"),
-            Call(caller="one", service="d", refusal="no policy allows it"),
+            Call(caller="edge/one", service="a"),
+            Call(caller="edge/one", service="d", refusal="no policy allows it"),
             Call(caller="other", service="a"),
             Call(caller="a", version="v0", service="b"),
             Call(caller="a", version="v6", service="c"),

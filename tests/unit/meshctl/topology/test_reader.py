@@ -85,7 +85,7 @@ def test_a_healthy_mesh_is_drawn_whole() -> None:
 
     assert [gateway.hosts for gateway in picture.gateways] == [("books.example.com",)]
     assert [(call.caller, call.version, call.service) for call in picture.calls] == [
-        ("ingress", "", "productpage"),
+        ("istio-system/ingress", "", "productpage"),
         ("productpage", "v1", "details"),
         ("productpage", "v1", "reviews"),
         ("reviews", "v2", "ratings"),
@@ -180,6 +180,20 @@ def test_a_route_to_nowhere_is_a_problem() -> None:
         "istio=ingressgateway": ("no such pods",),
         "reviews": ("a route leads to v9, which has no pods",),
     }
+
+
+def test_gateways_of_one_name_are_two() -> None:
+    """In two namespaces; only one has the labels that the Gateway selects."""
+    other, _ = workload("ingress", {"istio": "internal"}, namespace="edge")
+    annotations = {"inject.istio.io/templates": "gateway"}
+    other["spec"]["template"]["metadata"]["annotations"] = annotations
+    picture = live(other)
+
+    assert [(each.full_name, each.hosts) for each in picture.gateways] == [
+        ("istio-system/ingress", ("books.example.com",)),
+        ("edge/ingress", ()),
+    ]
+    assert [call.caller for call in picture.calls if not call.version] == ["istio-system/ingress"]
 
 
 def test_pods_that_arent_as_they_should_be_are_problems() -> None:
@@ -277,7 +291,7 @@ def test_a_closed_door_opens_for_whom_a_policy_allows() -> None:
 
     assert all(each.is_closed for each in picture.services)
     assert refusals(picture) == {
-        "ingress > productpage": "no policy allows it",
+        "istio-system/ingress > productpage": "no policy allows it",
         "productpage v1 > reviews": "no policy allows it",
         "reviews v2 > ratings": "no policy allows it",
         "reviews v3 > ratings": "no policy allows it",
