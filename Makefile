@@ -40,8 +40,8 @@ tables: venv/ready ## Show the stack's services and pods
 sidecar-diff: venv/ready ## Show what a sidecar adds to a Deployment; SERVICE=reviews-v1 selects it
 	@$(run) meshctl sidecar-diff
 
-verify: venv/ready ## Check the running mesh: istiods, webhooks, sidecars, gateways, versions
-	@$(run) meshctl verify
+verify: venv/ready ## Check the running mesh; CONTEXT=NAME: any mesh; WATCH=1: repeat (docs/verify.md)
+	@$(run) meshctl verify $(if $(CONTEXT),--context '$(CONTEXT)') $(if $(WATCH),--watch)
 
 release: venv/ready ## Download the stack's Istio release into releases/
 	@$(run) meshctl release

@@ -229,7 +229,11 @@ def _of_stack(client: Client, settings: Settings) -> dict[str, list[Check]]:
         return _check(name, lambda found: check(found, settings), *needs)
 
     def remote(found: Snapshot) -> Iterable[Finding]:
-        return remote_clusters.check(remote_clusters.read(client, settings), found, settings)
+        kubeconfigs = remote_clusters.read(client, settings)
+        if kubeconfigs is None:
+            right = Right(verb="list", kind=SECRETS, namespace=settings.istio_namespace)
+            return [_lacking(right, "remote clusters")]
+        return remote_clusters.check(kubeconfigs, found, settings)
 
     mesh = ("namespaces", "deployments")
     others = [_check("remote clusters", remote, "pods")] if settings.cluster_name else []
