@@ -58,7 +58,8 @@ def rivals(snapshot: Snapshot) -> Iterator[Finding]:
                 subject=f"namespace {name}",
                 status="wrong",
                 found=f"{len(names)} injectors inject its pods, {' and '.join(names)}, of the "
-                f"istiods {' and '.join(sorted(set(answering.values())))}: the last one decides",
+                f"istiods {' and '.join(sorted(set(answering.values())))}: which of them counts "
+                "isn't defined",
                 remedy="keep one as the default, and delete the configuration of the other: "
                 f"kubectl delete mutatingwebhookconfiguration {' or '.join(names)}",
             )

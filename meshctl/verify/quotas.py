@@ -8,13 +8,16 @@ from lightkube.utils.quantity import parse_quantity
 from meshctl.sidecar_diff.live_pod import proxy_of
 from meshctl.verify.snapshot import Finding, Manifest, Snapshot, key
 
+REFUSALS = ("exceeded quota", "failed quota")
+"""What the API server says: there is no room, or the pod doesn't say how much it needs."""
+
 
 def check(snapshot: Snapshot) -> Iterator[Finding]:
     """List Deployments that a quota keeps from creating pods, and quotas without further room."""
     for deployment in snapshot.deployments:
         for condition in deployment.get("status", {}).get("conditions") or ():
             is_failed = (condition["type"], condition["status"]) == ("ReplicaFailure", "True")
-            if is_failed and "exceeded quota" in condition.get("message", ""):
+            if is_failed and any(each in condition.get("message", "") for each in REFUSALS):
                 namespace = deployment["metadata"]["namespace"]
                 yield Finding(
                     check="quota",
