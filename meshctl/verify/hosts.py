@@ -6,6 +6,8 @@ from typing import Any
 
 from meshctl.verify.snapshot import Manifest, Snapshot, key
 
+CLUSTER, UNNAMED = "CLUSTER_ID", "Kubernetes"
+"""istiod's variable with its cluster's name, and the name that Istio gives an only one."""
 Destination = Mapping[str, Any]
 
 
@@ -16,6 +18,8 @@ class Hosts:
     services: Mapping[str, Manifest]
     entries: Sequence[str]
     """The hosts of the ServiceEntries, some with a wildcard."""
+    is_whole: bool = True
+    """Whether these are all: istiod takes Services from other clusters of the mesh, too."""
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> "Hosts":
@@ -25,6 +29,7 @@ class Hosts:
             entries=[
                 host for each in snapshot.service_entries for host in each["spec"].get("hosts", ())
             ],
+            is_whole=not any(map(_has_name, snapshot.deployments)),
         )
 
     def service(self, host: str, namespace: str) -> Manifest | None:
@@ -60,3 +65,14 @@ def destinations(virtual_service: Manifest) -> Iterator[Destination]:
             yield from (each["destination"] for each in targets if "destination" in each)
             if mirror := rule.get("mirror"):
                 yield mirror
+
+
+def _has_name(deployment: Manifest) -> bool:
+    """Return whether it is an istiod whose cluster has a name of its own among others."""
+    template = deployment["spec"].get("template", {}).get("spec", {})
+    return any(
+        variable["name"] == CLUSTER and variable.get("value", UNNAMED) != UNNAMED
+        for container in template.get("containers", ())
+        if container["name"] == "discovery"
+        for variable in container.get("env") or ()
+    )

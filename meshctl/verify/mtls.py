@@ -23,7 +23,15 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
         if not sent or service is None:
             continue
         for pod in pods_of(service, snapshot.pods):
-            mode, by = _mode(pod, snapshot.peer_authentications, roots)
+            has_mtls = (
+                proxy_of(pod["spec"]) is not None
+                or pod["metadata"]["namespace"] in snapshot.mesh.ambient_namespaces
+            )
+            mode, by = (
+                _mode(pod, snapshot.peer_authentications, roots)
+                if has_mtls
+                else ("DISABLE", "having no proxy")
+            )
             refused = sent != MUTUAL if mode == "STRICT" else sent == MUTUAL and mode == "DISABLE"
             if refused:
                 yield Finding(
@@ -44,8 +52,6 @@ def _mode(pod: Manifest, policies: Sequence[Manifest], roots: set[str]) -> tuple
 
     Of its own, its namespace's and the mesh's the innermost wins.
     """
-    if proxy_of(pod["spec"]) is None:
-        return "DISABLE", "having no proxy"
     home = pod["metadata"]["namespace"]
     ranked: dict[int, Manifest] = {}
     for policy in policies:

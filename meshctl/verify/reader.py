@@ -46,6 +46,8 @@ class Reader:
 
     client: httpx2.Client = field(repr=False)
     lacking: set[Right] = field(default_factory=set)
+    discovered: dict[str, list[str]] = field(default_factory=dict)
+    """The versions of each API group that was asked for."""
 
     def every(self, kind: Kind) -> list[dict[str, Any]] | None:
         """List the objects of all namespaces; None if the user may not.
@@ -102,10 +104,12 @@ class Reader:
 
     def _versions(self, group: str) -> list[str]:
         """Return the versions that the cluster serves of an API group, the preferred one first."""
-        found = self._json(f"/apis/{group}")
-        versions = [each["version"] for each in found.get("versions", ())]
-        preferred = found.get("preferredVersion", {}).get("version")
-        return sorted(versions, key=lambda version: version != preferred)
+        if group not in self.discovered:
+            found = self._json(f"/apis/{group}")
+            versions = [each["version"] for each in found.get("versions", ())]
+            preferred = found.get("preferredVersion", {}).get("version")
+            self.discovered[group] = sorted(versions, key=lambda version: version != preferred)
+        return self.discovered[group]
 
     def _json(self, path: str) -> Mapping[str, Any]:
         answer = ask(self.client, path, {})

@@ -54,7 +54,7 @@ class Report:
 
     def show(self, out: Console) -> None:
         """Print the table, the remedies, and a sum."""
-        out.print(self.cluster, markup=False)
+        out.print(self.cluster, markup=False, soft_wrap=True)
         table = Table("", "CHECK", "OF", "FOUND", box=None, pad_edge=False)
         table.columns[1].no_wrap = True
         table.columns[2].overflow = "fold"

@@ -1,6 +1,7 @@
 """Checks of VirtualServices: the hosts, subsets and Gateways that they name exist."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from meshctl.verify.hosts import Destination, Hosts, destinations, full
 from meshctl.verify.selection import labels_of, pods_of
@@ -16,13 +17,13 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
     hosts = Hosts.of(snapshot)
     subsets = _subsets(snapshot)
     gateways = {key(each) for each in snapshot.gateways}
-    wrong = []
+    bad = []
     for route in snapshot.virtual_services:
-        wrong += _gateways(route, gateways)
+        bad += _gateways(route, gateways)
         for destination in _each_once(route):
-            wrong += _destination(route, destination, hosts, subsets, snapshot)
-    yield from wrong
-    if snapshot.virtual_services and not wrong:
+            bad += _destination(route, destination, hosts, subsets, snapshot)
+    yield from bad
+    if snapshot.virtual_services and not bad:
         count = len(snapshot.virtual_services)
         yield Finding(
             check=CHECK,
@@ -57,12 +58,14 @@ def _destination(
     namespace = route["metadata"]["namespace"]
     host, subset = destination["host"], destination.get("subset")
     if not hosts.knows(host, namespace):
-        yield _wrong(
+        finding = _wrong(
             route,
             f"host {full(host, namespace)} is no Service and no ServiceEntry: its requests get 503",
             f"correct the host, as NAME.NAMESPACE.svc.cluster.local if the Service is in another "
             f"namespace: {_edit(route)}",
         )
+        elsewhere = f"{finding.found}, unless another cluster of the mesh has it"
+        yield finding if hosts.is_whole else replace(finding, status="warning", found=elsewhere)
         return
     service = hosts.service(host, namespace)
     if not subset:

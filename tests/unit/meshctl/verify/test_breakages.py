@@ -732,3 +732,38 @@ def test_a_ca_bundle_of_another_provider_is_left_alone() -> None:
     snapshot = replace(HEALTHY, deployments=[other], root_certificates=published(OTHER_ROOT))
 
     assert [each.status for each in webhooks.check(snapshot)] == ["ok"]
+
+
+def test_a_host_may_be_in_another_cluster() -> None:
+    """Istiod sends requests to the Services of all clusters of a mesh, and verify reads one."""
+    named = copy.deepcopy(ISTIOD)
+    named["spec"]["template"]["spec"]["containers"][0]["env"] += [
+        {"name": "CLUSTER_ID", "value": "west"}
+    ]
+    lost = changed(ROUTE, http=to({"host": "basket"}))
+
+    (finding,) = routes.check(replace(HEALTHY, deployments=[named], virtual_services=[lost]))
+
+    assert finding.status == "warning"
+    assert finding.found.endswith("unless another cluster of the mesh has it")
+
+
+def test_ambient_pods_speak_mutual_tls() -> None:
+    """Ztunnel does it for them: they need no proxy of their own."""
+    bare = [pod("cart-1", "shop", {"app": "cart"}, {"name": "app"})]
+    rule = changed(RULE, trafficPolicy={"tls": {"mode": "ISTIO_MUTUAL"}})
+    plain = replace(HEALTHY, pods=bare, destination_rules=[rule])
+    ambient = replace(plain, mesh=replace(HEALTHY.mesh, ambient_namespaces=frozenset({"shop"})))
+
+    assert [each.subject for each in mtls.check(plain)] == ["shop/cart"]
+    assert list(mtls.check(ambient)) == []
+
+
+def test_a_gateway_for_every_proxy_names_no_secrets_place() -> None:
+    """Its Secret may be beside any of them."""
+    gateway = changed(GATEWAY, selector={})
+
+    assert (
+        list(istio_gateways.secrets(replace(HEALTHY, gateways=[gateway], secrets=frozenset())))
+        == []
+    )
