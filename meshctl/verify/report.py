@@ -2,10 +2,11 @@
 
 import dataclasses
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from meshctl.verify.snapshot import Finding
@@ -18,6 +19,7 @@ MARKS = {
 }
 RIGHTS = "rights"
 """The check of findings that name a right which the user lacks."""
+NARROW = 100  # columns, with fewer of which the table has no columns of its own
 SHOWN = 3  # objects of a remedy that are named
 HEALTHY, WRONG, UNKNOWN = 0, 1, 3
 """Exit codes; 2 is a mistake in the command line."""
@@ -55,13 +57,7 @@ class Report:
     def show(self, out: Console) -> None:
         """Print the table, the remedies, and a sum."""
         out.print(self.cluster, markup=False, soft_wrap=True)
-        table = Table("", "CHECK", "OF", "FOUND", box=None, pad_edge=False)
-        table.columns[1].no_wrap = True
-        table.columns[2].overflow = "fold"
-        table.columns[3].overflow = "fold"
-        for each in self.findings:
-            table.add_row(MARKS[each.status], each.check, Text(each.subject), Text(each.found))
-        out.print(table)
+        out.print(_narrow(self.findings) if out.width < NARROW else _wide(self.findings))
         helped: dict[str, list[Finding]] = {}
         for each in self.findings:
             if each.remedy:
@@ -86,3 +82,21 @@ def _title(findings: list[Finding]) -> str:
     if len(findings) > SHOWN:
         return f"{', '.join(checks)} ({len(findings)})"
     return ", ".join(f"{each.check} {each.subject}" for each in findings)
+
+
+def _wide(findings: Iterable[Finding]) -> Table:
+    table = Table("", "CHECK", "OF", "FOUND", box=None, pad_edge=False)
+    table.columns[1].no_wrap = True
+    for column in table.columns[2:]:
+        column.overflow = "fold"
+    for each in findings:
+        table.add_row(MARKS[each.status], each.check, Text(each.subject), Text(each.found))
+    return table
+
+
+def _narrow(findings: Iterable[Finding]) -> Table:
+    """Return a table whose texts have the whole width: beside two columns they would be tall."""
+    table = Table.grid(Column(), Column(overflow="fold"), padding=(0, 2, 0, 0))
+    for each in findings:
+        table.add_row(MARKS[each.status], Text(f"{each.check} {each.subject}: {each.found}"))
+    return table

@@ -79,3 +79,11 @@ def test_json_has_the_cluster_and_what_was_left_out() -> None:
     assert told["cluster"] == "cluster of context 'x'"
     assert told["healthy"] is False
     assert told["leftOut"] == {"istioctl analyze": "isn't on PATH"}
+
+
+def test_a_narrow_terminal_gets_a_list() -> None:
+    """Texts have the whole width there; beside two columns they would be tall."""
+    told = shown(report(finding("wrong", found="is not as it should be")), 80)
+
+    assert "✗  route shop/cart: is not as it should be" in told
+    assert "CHECK" not in told
