@@ -43,8 +43,8 @@ timeline: venv/ready ## Show what the last `up` or `destroy` took its time for; 
 sidecar-diff: venv/ready ## Show what a sidecar adds to a Deployment; SERVICE=reviews-v1 selects it
 	@$(run) meshctl sidecar-diff
 
-verify: venv/ready ## Check the running mesh: istiods, webhooks, sidecars, gateways, versions
-	@$(run) meshctl verify
+verify: venv/ready ## Check the running mesh; CONTEXT=NAME: any mesh; WATCH=1: repeat (docs/verify.md)
+	@$(run) meshctl verify $(if $(CONTEXT),--context '$(CONTEXT)') $(if $(WATCH),--watch)
 
 topology: venv/ready ## Draw the mesh: OUT=mesh.svg, .png or .mmd; FROM=cluster, preview or render (docs/topology.md)
 	@$(run) meshctl topology
