@@ -21,7 +21,7 @@ from faults.points import FOLLOWED_BY, OUTAGES, Command, Point, Victim
 from mesh import project
 from mesh.istio import release
 from mesh.project import PROJECT
-from meshctl.commands.vain_wait import EVENT_LOG
+from meshctl.update.events import EVENT_LOG
 from meshctl.workspace.stack import Workspace
 
 PAUSE = 0.05  # seconds between two looks at Pulumi's events
