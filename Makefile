@@ -79,8 +79,8 @@ traffic: venv/ready ## Test the traffic plans with requests through real proxies
 bench: venv/ready ## Compare time and memory with istioctl and helm (docs/performance.md)
 	@$(run) bench
 
-faults: venv/ready ## Break off updates at each resource, and check the next one (docs/reliability.md)
-	@$(run) faults
+faults: venv/ready ## Disturb commands at each resource, or at POINTS=10, and check the next (docs/reliability.md)
+	@$(run) faults $(if $(POINTS),--points $(POINTS))
 
 sandbox-up: venv/ready ## Start a sandbox cluster, or those of its processes that don't run
 	@$(run) sandbox up

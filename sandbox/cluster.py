@@ -247,6 +247,8 @@ class Sandbox:
     def keep_state(self) -> None:
         """Create the folder of the stacks' state, which needs no cluster."""
         self.state.mkdir(parents=True, exist_ok=True)
+        # kwokctl lets the user's group read the keys, and Pulumi lets everybody read the state.
+        self.folder.chmod(0o700)
         if not self.passphrase_file.exists():
             self.passphrase_file.touch(mode=0o600)
             self.passphrase_file.write_text(secrets.token_urlsafe(24))

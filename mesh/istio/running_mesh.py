@@ -85,6 +85,8 @@ class IstioObject:
     """The revision or tag that it serves."""
     version: str | None = None
     """Version of an istiod, if it can be determined."""
+    image: str = ""
+    """Image of an istiod."""
     roots: tuple[str, ...] = ()
     """The fingerprints of the root certificates that the stack gave an istiod."""
 
@@ -269,6 +271,7 @@ def _istiod(live: Deployment) -> IstioObject:
     return replace(
         _part("Deployment", metadata, metadata.namespace),
         version=_version(live),
+        image=next(iter(_images(live)), ""),
         roots=tuple(filter(None, roots.split(","))),
     )
 
@@ -299,11 +302,14 @@ def _part(kind: str, live: ObjectMeta, namespace: str | None) -> IstioObject:
 
 def _version(istiod: Deployment) -> str | None:
     """Read an istiod's version: from its image's tag, else from the label of a released chart."""
-    spec = istiod.spec.template.spec if istiod.spec else None
-    images = [c.image or "" for c in (spec.containers if spec else []) if c.name == "discovery"]
     label = (_metadata(istiod).labels or {}).get("app.kubernetes.io/version", PLACEHOLDER)
-    told = [*map(versions.of_image, images), *(() if label == PLACEHOLDER else (label,))]
+    told = [*map(versions.of_image, _images(istiod)), *(() if label == PLACEHOLDER else (label,))]
     return next((version for version in told if versions.parse(version)), None)
+
+
+def _images(istiod: Deployment) -> list[str]:
+    spec = istiod.spec.template.spec if istiod.spec else None
+    return [c.image or "" for c in (spec.containers if spec else []) if c.name == "discovery"]
 
 
 def _noted(namespaces: dict[str, ObjectMeta], annotation: str) -> dict[str, str]:

@@ -21,6 +21,7 @@ BY_MESHCTL = "plain Pulumi; tests/e2e runs it through meshctl"
 TOLD: Mapping[str, str] = {
     "bench": "compares times, for docs/performance.md",
     "bench stacks": "compares times, for docs/performance.md",
+    "crane": "asks a registry in the network",
     "detect-secrets": "a tool for contributors; .pre-commit-config.yaml runs it",
     "faults": "takes hours; its parts: tests/unit/faults",
     "gcloud": NO_CLOUD,
