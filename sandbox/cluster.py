@@ -21,7 +21,7 @@ from lightkube import Client, KubeConfig
 from lightkube.resources.core_v1 import Node
 
 import console
-from sandbox import control_plane, lock, loopback, processes, toolchain
+from sandbox import control_plane, lock, loopback, processes, toolchain, wheels
 from sandbox.control_plane import SandboxError
 
 HOME = Path(os.environ.get("MESH_STATE") or platformdirs.user_state_path("istio-mesh"))
@@ -69,7 +69,10 @@ class Sandbox:
         programs = toolchain.ensure(self.control_plane.families)
         with self._locked():
             began = time.monotonic()
-            if self._is_whole() and self._keeper() is not None:
+            is_kept = self._keeper() is not None and (
+                self._node() is not None or not self.has_real_pods
+            )
+            if self._is_whole() and is_kept:
                 console.done("sandbox", f"{self.name} is up")
                 return
             self._forget_dead_pids()
@@ -88,6 +91,8 @@ class Sandbox:
                         f"over, run `make sandbox-down SANDBOX={self.name}` and this command again."
                     )
             self._start_keeper(programs)
+            if self.has_real_pods:
+                self._start_node(programs)
             self._await_ready()
             seconds = time.monotonic() - began
             console.done("sandbox", f"{self.name} is up ({self.context}), {seconds:.1f} s")
@@ -98,9 +103,10 @@ class Sandbox:
             console.done("sandbox", f"{self.name} doesn't exist")
             return
         with self._locked(), console.alive(f"sandbox {self.name}: stopping"):
-            # The keeper first: it ends the istiods that it started.
+            # These first: the keeper ends the istiods that it started, the node its pods.
             keeper = self._keeper()
-            processes.end([keeper] if keeper else [], patience=10)
+            node = self._node()
+            processes.end([each for each in (keeper, node) if each], patience=10)
             # Their data is deleted anyway, so there is no need to wait for a clean end.
             processes.end(processes.all_of(self.folder), patience=1)
             for entry in self.folder.iterdir():
@@ -125,6 +131,9 @@ class Sandbox:
         found.append(
             Component("keeper", keeper.pid if keeper else None, self.folder / "keeper.log")
         )
+        if self.has_real_pods:
+            node = self._node()
+            found.append(Component("node", node.pid if node else None, self.folder / "node.log"))
         for pid_file in sorted(self.folder.glob("*/*/pid")):
             process = processes.of_file(pid_file, self.folder)
             found.append(
@@ -224,7 +233,9 @@ class Sandbox:
                 *("--param", f'.nodeInfo.kubeletVersion="v{self.control_plane.version}"'),
             )
         self.keep_state()
-        (self.folder / "sandbox.json").write_text(json.dumps({"network": network}))
+        (self.folder / "sandbox.json").write_text(
+            json.dumps({"network": network, "pods": os.environ.get("PODS", "fake")})
+        )
 
     def _nodes_get_ready(self) -> bool:
         """Wait until the nodes are Ready; return False if they aren't or a component ended."""
@@ -304,6 +315,35 @@ class Sandbox:
                 start_new_session=True,
             )
         (self.folder / "keeper.pid").write_text(str(process.pid))
+
+    @property
+    def has_real_pods(self) -> bool:
+        """Whether pods of known images are processes."""
+        file = self.folder / "sandbox.json"
+        return file.exists() and json.loads(file.read_text()).get("pods") == "real"
+
+    def _start_node(self, programs: dict[str, Path]) -> None:
+        if self._node() is not None:
+            return
+        agent = programs["pilot-agent"]
+        with (self.folder / "node.log").open("a") as log:
+            process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "sandbox.node", str(self.folder)),
+                    str(wheels.productpage_packages()),
+                    *(str(agent), str(wheels.envoy_program())),
+                    str(agent.parent / "envoy_bootstrap.json"),
+                ],
+                cwd=Path(__file__).parent.parent,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        (self.folder / "node.pid").write_text(str(process.pid))
+
+    def _node(self) -> psutil.Process | None:
+        return processes.of_file(self.folder / "node.pid", self.folder)
 
     def _await_ready(self) -> None:
         with console.alive(f"sandbox {self.name}: waiting for the API server"):
