@@ -23,6 +23,7 @@ from lightkube.resources.core_v1 import Node
 import console
 from sandbox import control_plane, lock, loopback, processes, toolchain, wheels
 from sandbox.control_plane import SandboxError
+from sandbox.node import trial
 
 HOME = Path(os.environ.get("MESH_STATE") or platformdirs.user_state_path("istio-mesh"))
 """The folder of all sandboxes and the state of their stacks, outside every checkout."""
@@ -57,6 +58,7 @@ class Sandbox:
         self.kubeconfig = self.folder / "kubeconfig"
         self.context = f"kwok-{name}"
         self.state = self.folder / "state"
+        self.ways_in = self.folder / "ways-in.json"
         self.passphrase_file = self.folder / "passphrase"
         self.logs = self.folder / "kwok" / "clusters" / name / "logs"
         self._cluster = self.folder / "kwok" / "clusters" / name
@@ -70,7 +72,7 @@ class Sandbox:
         with self._locked():
             began = time.monotonic()
             is_kept = self._keeper() is not None and (
-                self._node() is not None or not self.has_real_pods
+                self._node() is not None or self.why_fake is not None
             )
             if self._is_whole() and is_kept:
                 console.done("sandbox", f"{self.name} is up")
@@ -91,7 +93,7 @@ class Sandbox:
                         f"over, run `make sandbox-down SANDBOX={self.name}` and this command again."
                     )
             self._start_keeper(programs)
-            if self.has_real_pods:
+            if self.why_fake is None:
                 self._start_node(programs)
             self._await_ready()
             seconds = time.monotonic() - began
@@ -131,7 +133,7 @@ class Sandbox:
         found.append(
             Component("keeper", keeper.pid if keeper else None, self.folder / "keeper.log")
         )
-        if self.has_real_pods:
+        if self.why_fake is None:
             node = self._node()
             found.append(Component("node", node.pid if node else None, self.folder / "node.log"))
         for pid_file in sorted(self.folder.glob("*/*/pid")):
@@ -233,9 +235,9 @@ class Sandbox:
                 *("--param", f'.nodeInfo.kubeletVersion="v{self.control_plane.version}"'),
             )
         self.keep_state()
-        (self.folder / "sandbox.json").write_text(
-            json.dumps({"network": network, "pods": os.environ.get("PODS", "fake")})
-        )
+        why_fake = self._why_fake()
+        made = {"network": network, "pods": "fake" if why_fake else "real", "why_fake": why_fake}
+        (self.folder / "sandbox.json").write_text(json.dumps(made))
 
     def _nodes_get_ready(self) -> bool:
         """Wait until the nodes are Ready; return False if they aren't or a component ended."""
@@ -317,10 +319,23 @@ class Sandbox:
         (self.folder / "keeper.pid").write_text(str(process.pid))
 
     @property
-    def has_real_pods(self) -> bool:
-        """Whether pods of known images are processes."""
+    def why_fake(self) -> str | None:
+        """Why all pods are only objects, or None when those of known images are processes."""
         file = self.folder / "sandbox.json"
-        return file.exists() and json.loads(file.read_text()).get("pods") == "real"
+        made = json.loads(file.read_text()) if file.exists() else {}
+        if "why_fake" not in made:
+            return f"sandbox {self.name} was made before its pods could be processes"
+        return made["why_fake"]
+
+    def _why_fake(self) -> str | None:
+        wanted = os.environ.get("PODS", "fake")
+        if wanted not in ("real", "fake"):
+            raise SandboxError(f"PODS is real or fake: got {wanted!r}")
+        if wanted == "fake":
+            return "PODS=fake"
+        if self.control_plane is not control_plane.TODAY:
+            return f"Kubernetes {self.control_plane.version} has no means to select them"
+        return trial.why_not()
 
     def _start_node(self, programs: dict[str, Path]) -> None:
         if self._node() is not None:

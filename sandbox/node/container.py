@@ -15,6 +15,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds until a program that ended is started again: twice as many after each further end."""
 HEALTHY_SECONDS = 60.0
 """The time after which an end counts as the first one again."""
+RETRY_SECONDS = 5.0
+"""The time until a program that couldn't be started is tried again."""
 TAIL_BYTES = 2000
 
 
@@ -56,6 +58,16 @@ class Container:
         return self._process is not None and self._process.poll() is None
 
     @property
+    def story(self) -> str:
+        """What happened to it last, in a line."""
+        if self.trouble is not None:
+            return f"container {self.name} can't be started: {self.trouble}"
+        if self.last is None:
+            return f"container {self.name} was never started"
+        line = next(iter(self.last.message.strip().splitlines()[-1:]), "its log is empty")
+        return f"container {self.name} ended with {self.last.code}: {line}"
+
+    @property
     def waits(self) -> bool:
         """Whether its program ended and isn't started again yet."""
         return not self.runs and time.monotonic() < self._start_after
@@ -64,6 +76,7 @@ class Container:
         self, words: list[str], environment: dict[str, str], wake: Callable[[], None]
     ) -> None:
         """Start the program; `wake` is called when it ends."""
+        self.trouble = None
         if self._ends:
             self.restarts += 1
         with self.log.open("ab") as log:
@@ -77,6 +90,12 @@ class Container:
             )
         self._process, self._began, self.started = process, time.monotonic(), now()
         threading.Thread(target=lambda: (process.wait(), wake()), daemon=True).start()
+
+    def fail(self, trouble: str) -> bool:
+        """Take note that the program can't be started; return whether that is new."""
+        is_new = self.trouble != trouble
+        self.trouble, self._start_after = trouble, time.monotonic() + RETRY_SECONDS
+        return is_new
 
     def look(self) -> bool:
         """Take note of the program's end; return whether it has just ended."""

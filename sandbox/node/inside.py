@@ -26,7 +26,6 @@ from lightkube.types import PatchType
 from sandbox.dataplane.proxy import Programs
 from sandbox.keeper.servers import expecting
 from sandbox.node import admission, network, status
-from sandbox.node.container import Container
 from sandbox.node.pod import PodError, RealPod, Surroundings
 from sandbox.node.porter import Door
 from sandbox.node.relay import Relays
@@ -86,8 +85,9 @@ class Node:
                 self._tell(pod, "Warning", "FailedCreatePodSandBox", str(error))
                 return
         real = self.pods[uid]
-        for container in real.step():
-            self._tell(pod, "Warning", "BackOff", _how_it_ended(container))
+        for wrong in real.step():
+            self._tell(pod, "Warning", "BackOff", wrong)
+        real.refresh()
         wanted = real.status()
         if status.differs(pod, wanted):
             with expecting(404):
@@ -157,13 +157,6 @@ class Node:
             self.around.client.create(event)
 
 
-def _how_it_ended(container: Container) -> str:
-    end = container.last
-    line = next(iter(end.message.strip().splitlines()[-1:]), "") if end else ""
-    code = end.code if end else 0
-    return f"restarting container {container.name}, which ended with {code}: {line}"
-
-
 def _prepare_decoding() -> None:
     """Prepare msgspec's decoding of all kinds before there are threads, as the keeper does."""
     for kind in (ConfigMap, Event, Pod, Service, ServiceAccountToken, Status):
@@ -204,8 +197,8 @@ def main(folder: Path, packages: Path, programs: Programs, channel: int) -> None
         all_ready = False
         try:
             all_ready = node.mend()
-        except (ApiError, httpx2.HTTPError) as error:
-            log.warning("a request to the API server failed: %r", error)
+        except (ApiError, httpx2.HTTPError, OSError) as error:  # a full disk, say
+            log.warning("not all could be done: %r", error)
         wake.wait(RESYNC_SECONDS if all_ready else PROBE_SECONDS)
     node.end()
 

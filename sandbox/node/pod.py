@@ -78,6 +78,7 @@ class RealPod:
             )
             for spec in (*self._sidecars, *pod.spec.containers)
         }
+        self._is_initialized = False
         self._proxy = Proxy(pod, self._folder / proxy.CONTAINER, 0)
         self._refreshed = time.monotonic()
         self._kill_at: float | None = None
@@ -90,13 +91,13 @@ class RealPod:
         """Whether all containers are ready, and the pod doesn't end."""
         return self._kill_at is None and all(each.ready for each in self.containers.values())
 
-    def step(self) -> list[Container]:
-        """Start what has to run, look at all of it; return the containers that just ended."""
-        ended = [each for each in self.containers.values() if each.look()]
+    def step(self) -> list[str]:
+        """Start what has to run, look at all of it, and return what went wrong since."""
+        wrong = [each.story for each in self.containers.values() if each.look()]
         for spec in (*self._sidecars, *self.pod.spec.containers):
             container = self.containers[spec.name]
-            if not container.runs and not container.waits:
-                self._start(spec, container)
+            if not container.runs and not container.waits and not self._start(spec, container):
+                wrong.append(container.story)
             if container.runs:
                 container.has_started = container.has_started or self._answers(
                     spec, container, spec.startupProbe
@@ -104,13 +105,18 @@ class RealPod:
                 container.ready = container.has_started and self._answers(
                     spec, container, spec.readinessProbe
                 )
-            # As a kubelet: the next ones start when a native sidecar has started.
-            if spec in self._sidecars and not container.has_started:
-                break
-        if time.monotonic() - self._refreshed > REFRESH_SECONDS:
+            # As a kubelet: the next ones start when a native sidecar has started once.
+            if not self._is_initialized and spec in self._sidecars and not container.has_started:
+                return wrong
+        self._is_initialized = True
+        return wrong
+
+    def refresh(self) -> None:
+        """Renew the sidecar's token and certificates, when it is time for it."""
+        has_sidecar = proxy.CONTAINER in self.containers
+        if has_sidecar and time.monotonic() - self._refreshed > REFRESH_SECONDS:
             self._refreshed = time.monotonic()
             self._proxy.refresh(self._around.client)
-        return ended
 
     def end(self, seconds: float) -> bool:
         """End the pod in order, killing what is left after some seconds; return when it has."""
@@ -142,7 +148,10 @@ class RealPod:
         """Return the pod's status."""
         sidecars = [self.containers[spec.name] for spec in self._sidecars]
         containers = [self.containers[spec.name] for spec in self.pod.spec.containers]
-        return status.of(self.pod, self.address, sidecars, containers)
+        is_initialized = self._is_initialized or all(each.has_started for each in sidecars)
+        return status.of(
+            self.pod, self.address, sidecars, containers, is_initialized=is_initialized
+        )
 
     def port(self, target: int | str) -> int | None:
         """Return the number of a Service's target port."""
@@ -206,19 +215,19 @@ class RealPod:
             ),
         )
 
-    def _start(self, spec: ContainerSpec, container: Container) -> None:
+    def _start(self, spec: ContainerSpec, container: Container) -> bool:
+        """Start a program; return False when it can't be, for a reason that is new."""
         try:
             words, environment, folder = self._program(spec)
-        except ImageError as error:
-            container.trouble = str(error)
-            return
-        container.trouble = None
+        except (ImageError, OSError) as error:
+            return not container.fail(str(error))
         process = self._holder.pid
         entering = [
             *("nsenter", f"--net=/proc/{process}/ns/net", f"--mount=/proc/{process}/ns/mnt"),
             *(f"--wd={folder}", "--"),
         ]
         container.start([*entering, *words], environment, self._around.wake)
+        return True
 
     def _program(self, spec: ContainerSpec) -> tuple[list[str], dict[str, str], Path]:
         if spec.name == proxy.CONTAINER:
@@ -245,6 +254,7 @@ class RealPod:
                     f"{scheme}://{self.address}:{port}{action.path or '/'}",
                     timeout=probe.timeoutSeconds or 1,
                     verify=False,
+                    trust_env=False,
                 ).is_success
             except httpx2.HTTPError:
                 return False

@@ -9,11 +9,16 @@ from sandbox.node.container import Container, End, now
 
 
 def of(
-    pod: Pod, address: str, sidecars: Sequence[Container], containers: Sequence[Container]
+    pod: Pod,
+    address: str,
+    sidecars: Sequence[Container],
+    containers: Sequence[Container],
+    *,
+    is_initialized: bool,
 ) -> dict[str, Any]:
     """Return the status of a pod with these native sidecars and containers."""
     unready = [each.name for each in (*sidecars, *containers) if not each.ready]
-    unstarted = [each.name for each in sidecars if not each.has_started]
+    unstarted = [] if is_initialized else [each.name for each in sidecars if not each.has_started]
     done = [c.name for c in pod.spec.initContainers or [] if c.restartPolicy != "Always"]
     return {
         "phase": "Running" if any(each.started for each in containers) else "Pending",
@@ -74,10 +79,7 @@ def _state(container: Container) -> dict[str, Any]:
     if container.trouble is not None:
         return {"waiting": {"reason": "CreateContainerError", "message": container.trouble}}
     if container.last is not None:
-        end = container.last
-        line = next(iter(end.message.strip().splitlines()[-1:]), "its log is empty")
-        message = f"it ended with {end.code}: {line}"
-        return {"waiting": {"reason": "CrashLoopBackOff", "message": message}}
+        return {"waiting": {"reason": "CrashLoopBackOff", "message": container.story}}
     return {"waiting": {"reason": "PodInitializing"}}
 
 
