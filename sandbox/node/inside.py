@@ -51,6 +51,8 @@ class Node:
     """The pods that run, by their uid."""
     _names: dict[str, str] = field(default_factory=dict)
     """The text of each namespace's hosts file."""
+    _troubles: dict[str, str] = field(default_factory=dict)
+    """Why the network of a pod can't be made, by its uid."""
 
     def mend(self) -> bool:
         """Correct all differences once; return whether every pod is ready and none ends."""
@@ -82,14 +84,18 @@ class Node:
             try:
                 self.pods[uid] = RealPod(pod, self._address(pod), self._hosts(pod), self.around)
             except (PodError, OSError) as error:
-                self._tell(pod, "Warning", "FailedCreatePodSandBox", str(error))
+                if self._troubles.get(uid) != str(error):
+                    self._troubles[uid] = str(error)
+                    self._tell(pod, "Warning", "FailedCreatePodSandBox", str(error))
                 return
         real = self.pods[uid]
+        have = pod.to_dict().get("status") or {}
+        real.see(pod)
         for wrong in real.step():
             self._tell(pod, "Warning", "BackOff", wrong)
         real.refresh()
         wanted = real.status()
-        if status.differs(pod, wanted):
+        if status.differs(have, wanted):
             with expecting(404):
                 self.around.client.patch(
                     Pod.Status,

@@ -14,6 +14,7 @@ import lightkube
 from lightkube.models.core_v1 import Container as ContainerSpec
 from lightkube.models.core_v1 import PodStatus, Probe
 from lightkube.resources.core_v1 import Pod
+from pyroute2.netlink.exceptions import NetlinkError
 
 from sandbox.dataplane import proxy
 from sandbox.dataplane.proxy import Programs, Proxy
@@ -55,14 +56,14 @@ class RealPod:
 
     def __init__(self, pod: Pod, address: str, hosts: Path, around: Surroundings) -> None:
         """Start the pod's network; `hosts` has the names of Services as its namespace sees them."""
-        self.pod, self.address, self._around = pod, address, around
-        pod.status = pod.status or PodStatus()
-        pod.status.podIP, pod.status.hostIP = address, str(network.GATEWAY)
+        self.address, self._around = address, around
+        self.see(pod)
+        before = self.pod.status or PodStatus()
         self._folder = around.folder / f"{pod.metadata.namespace}_{pod.metadata.name}"
         self._folder.mkdir(parents=True, exist_ok=True)
         earlier = [
-            *(pod.status.containerStatuses or []),
-            *(pod.status.initContainerStatuses or []),
+            *(before.containerStatuses or []),
+            *(before.initContainerStatuses or []),
         ]
         # A node that was killed took the pods' processes with it: this is a restart.
         restarts = {each.name: each.restartCount + 1 for each in earlier if each.started}
@@ -84,7 +85,18 @@ class RealPod:
         self._kill_at: float | None = None
         self._stop_relay: Callable[[], None] | None = None
         self._holder = self._hold(hosts)
-        self._connect()
+        try:
+            self._connect()
+        except (NetlinkError, OSError) as error:
+            self._holder.kill()
+            self._holder.wait()
+            raise PodError(f"its network can't be made: {error}") from error
+
+    def see(self, pod: Pod) -> None:
+        """Take the pod as the API server has it now; its addresses are what this node gave it."""
+        pod.status = pod.status or PodStatus()
+        pod.status.podIP, pod.status.hostIP = self.address, str(network.GATEWAY)
+        self.pod = pod
 
     @property
     def is_ready(self) -> bool:

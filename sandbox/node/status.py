@@ -104,9 +104,8 @@ def _finished(pod: Pod, name: str) -> dict[str, Any]:
     }
 
 
-def differs(pod: Pod, wanted: dict[str, Any]) -> bool:
+def differs(have: dict[str, Any], wanted: dict[str, Any]) -> bool:
     """Return whether a pod's status isn't the wanted one."""
-    have = pod.status.to_dict() if pod.status else {}
     return any(_lacks(have.get(key), value) for key, value in wanted.items())
 
 
