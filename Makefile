@@ -2,15 +2,15 @@
 STACK ?= dev
 SANDBOX ?= default
 PYTHON ?= python3
-export STACK SANDBOX SERVICE POLICY POLICY_CONFIG ME
+export STACK SANDBOX SERVICE POLICY POLICY_CONFIG ME V
 
 venv := venv/bin
 run := $(venv)/python -m
 istio-1.0 := ../shared/istio/1.0.5
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview destroy dev dev-rm render tables sidecar-diff verify release policy programs test unit check \
-        traffic bench faults sandbox-up sandbox-down sandbox-status sandbox-logs env lock sbom audit
+.PHONY: help up preview destroy dev dev-rm render tables timeline sidecar-diff verify release policy programs test unit check \
+        traffic bench faults sandbox-up sandbox-down sandbox-status sandbox-logs env lock sbom audit docs
 
 help: ## List these commands
 	@sed -n 's/\$$\$$/$$/; s/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 23
@@ -37,6 +37,9 @@ render: venv/ready ## Write the YAML that `up` would apply to OUT=FOLDER, withou
 tables: venv/ready ## Show the stack's services and pods
 	@$(run) meshctl tables
 
+timeline: venv/ready ## Show what the last `up` or `destroy` took its time for; OUT=FILE.svg draws it
+	@$(run) meshctl timeline $(if $(OUT),--out $(OUT))
+
 sidecar-diff: venv/ready ## Show what a sidecar adds to a Deployment; SERVICE=reviews-v1 selects it
 	@$(run) meshctl sidecar-diff
 
@@ -49,8 +52,8 @@ release: venv/ready ## Download the stack's Istio release into releases/
 policy: venv/ready ## Check the YAML in OUT=FOLDER against the rules (docs/policy.md)
 	@$(run) policy.rendered $(or $(OUT),$(error name a folder: make policy OUT=FOLDER))
 
-test: check programs release unit ## Run `check`, then all tests, also the end-to-end tests
-	@$(venv)/pytest tests --ignore tests/unit
+test: check docs programs release unit ## Run `check`, then all tests, also the end-to-end tests
+	@$(venv)/pytest tests --ignore tests/unit -n 2 --dist loadfile
 
 programs: venv/ready ## Download or build the programs that a sandbox runs, into the cache
 	@$(run) sandbox programs --tests $(if $(wildcard $(istio-1.0)),--kubernetes 1.15)
@@ -63,6 +66,9 @@ check: venv/ready ## Check lint rules, format, types and YAML
 	@$(venv)/ruff format --check .
 	@$(venv)/ty check
 	@$(venv)/yamllint --strict .
+
+docs: venv/ready ## Build the site of docs/ into site/; a broken link is an error
+	@scripts/site/build
 
 traffic: venv/ready ## Test the traffic plans with requests through real proxies, in a live table
 	@$(run) traffic

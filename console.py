@@ -6,12 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Generator
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.live import Live
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
-BEAT_SECONDS = 2  # between two signs of progress
+BEAT_SECONDS = 1  # between two signs of progress
+BEATS_OF_A_LINE = 30  # after which a line without a terminal begins anew
 WIDTH_WITHOUT_TERMINAL = 160
 
 
@@ -37,6 +39,22 @@ def done(what: str, how: str) -> None:
     _err.print(f"[green]✓[/] {what:<26} {how}")
 
 
+def is_terminal() -> bool:
+    """Return whether the lines of progress go to a terminal."""
+    return _err.is_terminal
+
+
+def dot() -> None:
+    """Print a dot, as a sign that something goes on."""
+    _err.file.write(".")
+    _err.file.flush()
+
+
+def live(content: RenderableType) -> Live:
+    """Return a display on the terminal that is drawn anew when it is updated."""
+    return Live(content, console=_err, auto_refresh=False, redirect_stdout=False)
+
+
 def error(text: str) -> None:
     """Print one error message."""
     _err.print("[bold red]error:[/] ", end="")
@@ -45,7 +63,7 @@ def error(text: str) -> None:
 
 @contextlib.contextmanager
 def alive(what: str) -> Generator[Callable[[str], None]]:
-    """Show that a long step is still running: a changing line on a terminal, else a dot every 2 s.
+    """Show that a long step is still running: a changing line on a terminal, else a dot a second.
 
     On a terminal the line ends with the text that was last given to the yielded function.
     """
@@ -58,18 +76,19 @@ def alive(what: str) -> Generator[Callable[[str], None]]:
         latest = text
 
     def beat() -> None:
+        beats = 0
         while not ended.wait(BEAT_SECONDS):
             seconds = time.monotonic() - began
             if _err.is_terminal:
                 line = f"  {what}  {seconds:.0f} s  {latest}"
                 _err.file.write("\r\x1b[K" + line[: _err.width - 1])
                 _err.file.flush()
-            elif round(seconds) % 30 < BEAT_SECONDS:
-                _err.file.write(f"\n  {what} {seconds:.0f} s ")
+            elif beats % BEATS_OF_A_LINE == 0:
+                _err.file.write(("\n" if beats else "") + f"  {what} {seconds:.0f} s ")
                 _err.file.flush()
             else:
-                _err.file.write(".")
-                _err.file.flush()
+                dot()
+            beats += 1
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()

@@ -9,6 +9,7 @@ import platform
 import statistics
 from collections.abc import Mapping
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +17,7 @@ import psutil
 import typer
 
 import console
-from bench import stacks
+from bench import growth, plot, stacks
 from bench.cost import Cost
 from bench.ways import WAYS, Run, must_be_injected
 from mesh.istio.release import find
@@ -30,6 +31,11 @@ STACK = "bench"
 Costs = dict[str, dict[str, list[Cost]]]
 """Costs of each round, by way and step."""
 
+What = StrEnum("What", list(growth.SETTINGS))
+State = StrEnum("State", ["FOLDER", "BUCKET"])
+PLOT = typer.Option("--plot", help="A file for the plot, in SVG.")
+PLOTTED = ("up", "preview, no change", "up, no change", "destroy")
+
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -41,6 +47,7 @@ def bench(
     numbers: Annotated[
         Path | None, typer.Option("--json", help="A file for all numbers, in JSON.")
     ] = None,
+    drawing: Annotated[Path | None, PLOT] = None,
 ) -> None:
     """Measure `up`, changes and `destroy`, and those of istioctl, helm and a plain program."""
     if context.invoked_subcommand:
@@ -75,6 +82,14 @@ def bench(
             for way, steps in costs.items()
         }
         numbers.write_text(json.dumps(told, indent=1) + "\n")
+    if drawing is not None:
+        seconds = {
+            way: {
+                step: round(_median(steps[step], "seconds"), 1) for step in PLOTTED if step in steps
+            }
+            for way, steps in costs.items()
+        }
+        plot.bars(drawing, "seconds", seconds)
 
 
 @app.command("stacks")
@@ -82,9 +97,21 @@ def stacks_(
     *,
     number: Annotated[int, typer.Option("--stacks", help="App stacks.", min=1)] = 20,
     at_once: Annotated[int, typer.Option(help="Commands at the same time.", min=1)] = 4,
+    drawing: Annotated[Path | None, PLOT] = None,
 ) -> None:
     """Measure one more app stack on a platform, as their number grows."""
-    stacks.measure(number, at_once)
+    stacks.measure(number, at_once, drawing)
+
+
+@app.command("growth")
+def growth_(
+    what: Annotated[What, typer.Argument(help="What the platform has more of.")],
+    *,
+    state: Annotated[State, typer.Option(help="Where the stack's state is.")] = State.FOLDER,
+    drawing: Annotated[Path | None, PLOT] = None,
+) -> None:
+    """Measure a platform as it has more gateways, or more namespaces of other teams."""
+    growth.measure(what, in_bucket=state is State.BUCKET, drawing=drawing)
 
 
 def _measure(
@@ -99,7 +126,8 @@ def _measure(
             release=release,
             environment=workspace.full_environment,
         )
-        action(run)
+        with console.alive(f"{way}: {step}"):
+            action(run)
         if step == "up":
             must_be_injected(run)
         costs.setdefault(way, {}).setdefault(step, []).append(run.cost)

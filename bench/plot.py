@@ -1,46 +1,83 @@
-"""A plot as SVG: small panels of points, one above the other, over one axis."""
+"""A plot of a benchmark as SVG, readable on a light and on a dark page."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
-WIDTH, HEIGHT, MARGIN, GAP = 640, 150, 60, 40
-STYLE = (
-    "text{font:12px sans-serif;fill:#555}circle{fill:#3366aa;fill-opacity:.7}"
-    "line{stroke:#bbb}svg{background:#fff}"
-)
+from pygal import XY, Config, HorizontalBar
+from pygal.graph.base import BaseGraph
+from pygal.style import Style
+
+GREY = "#768390"
+COLOURS = ("#3f7fd4", "#d9822b", "#3a9d6b", "#b5559b", "#8b6fd6")
 
 Points = Sequence[tuple[float, float]]
 
 
-def draw(axis: str, panels: Mapping[str, Points]) -> str:
-    """Draw each panel from 0 to its greatest value, under its title."""
-    whole = len(panels) * (HEIGHT + GAP) + GAP
-    furthest = max((x for points in panels.values() for x, _ in points), default=0) or 1
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {whole}">',
-        f"<style>{STYLE}</style>",
-    ]
-    for index, (title, points) in enumerate(panels.items()):
-        parts += _panel(title, points, index * (HEIGHT + GAP) + GAP, furthest)
-    parts.append(f'<text x="{WIDTH / 2}" y="{whole - 6}" text-anchor="middle">{axis}</text>')
-    return "\n".join([*parts, "</svg>", ""])
+def bars(file: Path, title: str, values: Mapping[str, Mapping[str, float]]) -> None:
+    """Draw a group of bars for each entry: its values by name; a name that it lacks has no bar."""
+    names = list(dict.fromkeys(name for found in values.values() for name in found))
+    chart = HorizontalBar(_config(title, height=110 + 26 * sum(map(len, values.values()))))
+    # Pygal draws the first one at the bottom.
+    entries = list(values)[::-1]
+    chart.x_labels = entries
+    chart.print_values = True
+    for name in names:
+        chart.add(name, [values[entry].get(name) for entry in entries])
+    _write(chart, file)
 
 
-def _panel(title: str, points: Points, top: float, furthest: float) -> list[str]:
-    bottom, right = top + HEIGHT, WIDTH - MARGIN / 2
-    most = max((y for _, y in points), default=0) or 1
-    parts = [
-        f'<text x="{MARGIN}" y="{top - 10}">{title}</text>',
-        f'<line x1="{MARGIN}" y1="{bottom}" x2="{right}" y2="{bottom}"/>',
-        f'<line x1="{MARGIN}" y1="{top}" x2="{MARGIN}" y2="{bottom}"/>',
-        f'<text x="{MARGIN - 6}" y="{top + 8}" text-anchor="end">{most:.0f}</text>',
-        f'<text x="{MARGIN - 6}" y="{bottom}" text-anchor="end">0</text>',
-    ]
-    marks = sorted({x for x, _ in points})
-    at = {x: MARGIN + 12 + x / furthest * (right - MARGIN - 24) for x in marks}
-    parts += [
-        f'<text x="{at[x]:.1f}" y="{bottom + 16}" text-anchor="middle">{x:g}</text>' for x in marks
-    ]
-    parts += [
-        f'<circle cx="{at[x]:.1f}" cy="{bottom - y / most * HEIGHT:.1f}" r="4"/>' for x, y in points
-    ]
-    return parts
+def lines(file: Path, title: str, axis: str, values: Mapping[str, Points]) -> None:
+    """Draw a line of points for each name over one axis, both axes from 0."""
+    chart = XY(_config(title, height=320))
+    chart.x_title = axis
+    chart.x_labels = sorted({x for points in values.values() for x, _ in points})
+    chart.range = (0, 1.1 * max(y for points in values.values() for _, y in points))
+    chart.xrange = (0, 1.02 * max(x for points in values.values() for x, _ in points))
+    for name, points in values.items():
+        chart.add(name, list(points))
+    _write(chart, file)
+
+
+def _write(chart: BaseGraph, file: Path) -> None:
+    chart.add_xml_filter(_without_script)
+    chart.render_to_file(str(file))
+
+
+def _without_script(root: Any) -> Any:
+    """Return the picture without pygal's script: a page on GitHub doesn't run it."""
+    for parent in root.iter():
+        for script in parent.findall("script"):
+            parent.remove(script)
+    return root
+
+
+def _config(title: str, height: int) -> Config:
+    style = Style(
+        background="transparent",
+        plot_background="transparent",
+        foreground=GREY,
+        foreground_strong=GREY,
+        foreground_subtle=GREY,
+        colors=COLOURS,
+        font_family="sans-serif",
+        title_font_size=16,
+        label_font_size=13,
+        major_label_font_size=13,
+        legend_font_size=13,
+        value_font_size=11,
+        value_colors=("#fff",) * len(COLOURS),
+        opacity=1,
+        guide_stroke_color=GREY,
+    )
+    return Config(
+        title=title,
+        width=830,
+        height=height,
+        style=style,
+        legend_at_bottom=True,
+        legend_at_bottom_columns=3,
+        show_y_guides=True,
+        value_formatter=lambda value: f"{value:g}",
+        disable_xml_declaration=True,
+    )

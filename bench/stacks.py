@@ -1,7 +1,7 @@
 """The benchmark of app stacks on one platform: the cost of one more as their number grows.
 
 The stacks are deployed, changed and destroyed, some at a time; it ends with an error when one of
-them changes an object of another stack or of the platform. Prints Markdown, draws docs/stacks.svg.
+them changes an object of another stack or of the platform. Prints Markdown.
 """
 
 import json
@@ -13,13 +13,13 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import psutil
 
 import console
+from bench import plot
 from bench.cost import Cost, measured
-from bench.plot import draw
-from mesh.project import PROJECT
 from mesh.settings.platform_contract import OUTPUT
 from meshctl.commands.developer import PLATFORM
 from meshctl.workspace import download
@@ -48,8 +48,8 @@ class Run:
     cost: Cost
 
 
-def measure(number: int, at_once: int) -> None:
-    """Measure all commands, some at a time; print the table and draw the plot."""
+def measure(number: int, at_once: int, drawing: Path | None) -> None:
+    """Measure all commands, some at a time; print the table, and draw the plot."""
     began, load = time.monotonic(), os.getloadavg()[0]
     sandbox = Sandbox("bench-stacks")
     platform = Workspace(PLATFORM, sandbox.name)
@@ -78,19 +78,14 @@ def measure(number: int, at_once: int) -> None:
     for group in range(len(groups)):
         cells = [_median(found[group]) for found in runs.values()]
         print(f"| {group * at_once} | " + " | ".join(cells) + " |")
-    drawing = PROJECT / "docs" / "stacks.svg"
-    measured = [run for group in runs["up"] for run in group]
-    drawing.write_text(
-        draw(
-            "app stacks on the platform",
-            {
-                "processor seconds of one more up": [
-                    (r.beside, r.cost.processor) for r in measured
-                ],
-                "MB of it, at most": [(r.beside, r.cost.megabytes) for r in measured],
-            },
-        )
-    )
+    if drawing is not None:
+        points = {
+            phase: [(group[0].beside, _median_of(group, "processor")) for group in found]
+            for phase, found in runs.items()
+            # A change has the same number beside it each time.
+            if phase != "change of the routes"
+        }
+        plot.lines(drawing, "processor seconds of one command", "other app stacks", points)
 
 
 def _phase(
@@ -105,7 +100,10 @@ def _phase(
         )
         before = _objects(platform)
         cost_of = partial(_measured, arguments=PHASES[phase], beside=beside)
-        with ThreadPoolExecutor(len(group)) as threads:
+        with (
+            console.alive(f"{phase}, {beside} other stacks"),
+            ThreadPoolExecutor(len(group)) as threads,
+        ):
             found.append(list(threads.map(cost_of, group)))
         after = _objects(platform)
         own = {f"bookinfo-{stack.stack}" for stack in group}
@@ -135,7 +133,9 @@ def _objects(platform: Workspace) -> Objects:
 
 
 def _median(runs: Sequence[Run]) -> str:
-    seconds = statistics.median(run.cost.seconds for run in runs)
-    processor = statistics.median(run.cost.processor for run in runs)
-    megabytes = statistics.median(run.cost.megabytes for run in runs)
-    return f"{seconds:.1f} / {processor:.1f} / {megabytes:.0f}"
+    seconds, processor = _median_of(runs, "seconds"), _median_of(runs, "processor")
+    return f"{seconds:.1f} / {processor:.1f} / {_median_of(runs, 'megabytes'):.0f}"
+
+
+def _median_of(runs: Sequence[Run], part: str) -> float:
+    return statistics.median(getattr(run.cost, part) for run in runs)

@@ -16,7 +16,7 @@ import psutil
 
 from faults.points import Command, Point, Victim
 from mesh.project import PROJECT
-from meshctl.commands.vain_wait import EVENT_LOG
+from meshctl.update.events import EVENT_LOG
 from meshctl.workspace.stack import Workspace
 
 PAUSE = 0.05  # seconds between two looks at Pulumi's events

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from mesh.settings.clusters import NETWORK_LABEL, read_kubeconfig
 
 PATIENCE = 2.0  # seconds until a silent API server counts as one that can't be reached
 WRONG_CA = "CERTIFICATE_VERIFY_FAILED"
+# One thread at a time: lightkube reads by msgspec, which crashes when two threads decode a type for
+# the first time.
+_READING = threading.Lock()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +70,8 @@ def ask(kubeconfig: str, namespace: str) -> RemoteAPIServer:
 
 
 def _ask(kubeconfig: str, namespace: str, address: str) -> RemoteAPIServer:
-    config = cast("SingleConfig", KubeConfig.from_dict(fast_yaml.load(kubeconfig)).get())
+    with _READING:
+        config = cast("SingleConfig", KubeConfig.from_dict(fast_yaml.load(kubeconfig)).get())
     way = client_adapter.ConnectionParams(timeout=httpx2.Timeout(PATIENCE))
     with client_adapter.Client(config, way) as client:
         found = client.get(f"/api/v1/namespaces/{namespace}")

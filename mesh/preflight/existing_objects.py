@@ -94,16 +94,27 @@ def find(cluster: Cluster, namespaces: Iterable[str], *, gateway_api: bool = Fal
         *((*each, namespace) for namespace in namespaces for each in kinds),
     ]
     with plain(cluster) as client, ThreadPoolExecutor(AT_ONCE) as pool:
-        listed = pool.map(lambda each: list(_foreign(client, *each)), asked)
-        return Foreign(dict(found for kind in listed for found in kind))
+        answers = list(pool.map(lambda each: ask(client, _path(*each), ONLY_METADATA), asked))
+    # Here, and not in the threads: msgspec crashes when two of them decode a type for the first
+    # time.
+    return Foreign(
+        {
+            key: managers
+            for (api, kind, _, namespace), answer in zip(asked, answers, strict=True)
+            for key, managers in _foreign(answer, _group(api), kind, namespace)
+        }
+    )
+
+
+def _path(api: str, _: str, plural: str, namespace: str | None) -> str:
+    root = api.replace("core/", "/api/") if api.startswith("core/") else f"/apis/{api}"
+    place = f"/namespaces/{namespace}" if namespace else ""
+    return f"{root}{place}/{plural}"
 
 
 def _foreign(
-    client: httpx2.Client, api: str, kind: str, plural: str, namespace: str | None
+    answer: httpx2.Response, group: str, kind: str, namespace: str | None
 ) -> Iterator[tuple[Key, Managers]]:
-    root = api.replace("core/", "/api/") if api.startswith("core/") else f"/apis/{api}"
-    place = f"/namespaces/{namespace}" if namespace else ""
-    answer = ask(client, f"{root}{place}/{plural}", ONLY_METADATA)
     if answer.is_error:  # the cluster lacks the kind, or forbids listing it
         return
     for found in msgspec.json.decode(answer.content, type=_List).items or ():
@@ -111,7 +122,7 @@ def _foreign(
         # An object without any set field, such as a bare ServiceAccount, has no managers: it may
         # be the stack's own.
         if managers and not any(manager.startswith(PULUMI) for manager in managers):
-            yield (_group(api), kind, namespace, found.metadata.name), managers
+            yield (group, kind, namespace, found.metadata.name), managers
 
 
 def _group(api: str) -> str:

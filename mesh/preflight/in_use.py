@@ -16,7 +16,7 @@ REMEDY = (
     "keep it until nothing uses it. A control plane of another revision comes as canary first: "
     "mesh:canary. Then move Bookinfo and the gateways by bookinfoRevision, gatewayRevision or a "
     f"tag of revisionTags, other namespaces by their label {REVISION}, and restart their pods: "
-    "kubectl rollout restart deployment -n NAMESPACE (docs/upgrades.md)"
+    "kubectl rollout restart deployment -n NAMESPACE (docs/canary.md)"
 )
 
 

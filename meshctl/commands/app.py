@@ -15,14 +15,14 @@ from meshctl.commands import (
     ci,
     developer,
     handover,
-    progress,
     review_comment,
     tables,
     teardown,
-    vain_wait,
 )
 from meshctl.render import program
 from meshctl.sidecar_diff import show
+from meshctl.timeline import show as timeline
+from meshctl.update.run import change
 from meshctl.verify import run
 from meshctl.workspace import download, recovery
 from meshctl.workspace.stack import Workspace
@@ -51,6 +51,7 @@ Domain = Annotated[
 CommentFile = Annotated[
     Path | None, typer.Option(help="A file to write the pull request's comment to.")
 ]
+Verbose = Annotated[bool, typer.Option("--verbose", envvar="V", help="Show Pulumi's own output.")]
 Arguments = Annotated[list[str] | None, typer.Argument(help="Passed on to pulumi.")]
 
 
@@ -61,11 +62,12 @@ def up(
     *,
     policy_pack: PolicyPack = None,
     policy_pack_config: PolicyPackConfig = None,
+    verbose: Verbose = False,
     arguments: Arguments = None,
 ) -> None:
     """Set up what is missing, deploy the stack, and show its services and pods."""
     rules = _rules(policy_pack, policy_pack_config)
-    _up(_ready(stack, sandbox), *(arguments or ()), rules=rules)
+    _up(_ready(stack, sandbox), *(arguments or ()), rules=rules, verbose=verbose)
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -86,12 +88,14 @@ def preview(
 def destroy(
     stack: Stack = "dev",
     sandbox: SandboxName = "default",
+    *,
+    verbose: Verbose = False,
     arguments: Arguments = None,
 ) -> None:
     """Delete what the stack deployed, in reverse order."""
     workspace = _ready(stack, sandbox)
     teardown.check(workspace)
-    _change(workspace, "destroy", *(arguments or ()))
+    _change(workspace, "destroy", *(arguments or ()), verbose=verbose)
     teardown.show_leftovers(workspace)
 
 
@@ -115,6 +119,7 @@ def dev(
     policy_pack: PolicyPack = None,
     policy_pack_config: PolicyPackConfig = None,
     comment: CommentFile = None,
+    verbose: Verbose = False,
     arguments: Arguments = None,
 ) -> None:
     """Deploy a developer's own Bookinfo, and first the platform if the sandbox has none."""
@@ -128,10 +133,10 @@ def dev(
         with platform.alone():  # another developer may be deploying it
             if developer.lacks_platform(platform):
                 console.say(f"sandbox {sandbox} has no platform: deploying it takes half a minute")
-                _up(platform)
+                _up(platform, verbose=verbose)
     developer.write_config(own, platform, domain)
     own = _ready(own.stack, sandbox)
-    _up(own, *(arguments or ()), rules=rules)
+    _up(own, *(arguments or ()), rules=rules, verbose=verbose)
     url = developer.show_url(own)
     if comment:
         comment.write_text(review_comment.brought_up(own.stack, url))
@@ -144,6 +149,7 @@ def remove_dev(
     *,
     platform_stack: PlatformStack = developer.PLATFORM,
     comment: CommentFile = None,
+    verbose: Verbose = False,
     arguments: Arguments = None,
 ) -> None:
     """Delete a developer's own Bookinfo, its stack and the stack's config file."""
@@ -152,7 +158,7 @@ def remove_dev(
     developer.write_config(own, Workspace(platform_stack, sandbox))
     own = Workspace(own.stack, sandbox)
     if own.is_known:
-        destroy(own.stack, sandbox, arguments)
+        destroy(own.stack, sandbox, verbose=verbose, arguments=arguments)
         developer.remove(own)
     else:
         developer.forget(own)
@@ -164,6 +170,16 @@ def remove_dev(
 def show_tables(stack: Stack = "dev", sandbox: SandboxName = "default") -> None:
     """Show the stack's services and pods."""
     tables.show(Workspace(stack, sandbox))
+
+
+@app.command("timeline")
+def show_timeline(
+    stack: Stack = "dev",
+    sandbox: SandboxName = "default",
+    out: Annotated[Path | None, typer.Option(help="An SVG file to draw it into.")] = None,
+) -> None:
+    """Show what the last `up` or `destroy` did when, and what took its time."""
+    timeline.show(Workspace(stack, sandbox), out)
 
 
 @app.command("verify")
@@ -228,7 +244,8 @@ def _ready(stack: str, sandbox: str) -> Workspace:
             workspace.sandbox.keep_state()
         else:
             workspace.sandbox.up()
-    workspace.make_stack()
+    with console.alive(f"stack {workspace.name}: looking it up"):
+        workspace.make_stack()
     return workspace
 
 
@@ -238,22 +255,22 @@ def _rules(pack: Path | None, config: Path | None) -> list[str]:
     return [f"{option}={path}" for option, path in named.items() if path is not None]
 
 
-def _up(workspace: Workspace, *arguments: str, rules: Sequence[str] = ()) -> None:
+def _up(
+    workspace: Workspace, *arguments: str, rules: Sequence[str] = (), verbose: bool = False
+) -> None:
     # Rules for the whole stack are checked at the end: with a preview, before anything changes.
     previewed = ("--skip-preview=false",) if rules else ()
-    with progress.told(workspace):
-        _change(workspace, "up", *previewed, *rules, *arguments)
+    _change(workspace, "up", *previewed, *rules, *arguments, verbose=verbose)
     tables.show(workspace)
 
 
-def _change(workspace: Workspace, command: str, *arguments: str) -> None:
+def _change(workspace: Workspace, command: str, *arguments: str, verbose: bool) -> None:
     """Run a Pulumi command that changes the stack, after recovering from an interrupted one."""
     with workspace.alone():
-        recovery.recover(workspace)
+        resources = recovery.recover(workspace)
         # The sandbox is the developer's own: no question is needed before changes there.
         unasked = ("--yes", "--skip-preview") if workspace.sandbox else ()
-        with vain_wait.ended(arguments) as watched:
-            _run(workspace, command, *unasked, *watched, *arguments)
+        change(workspace, command, *unasked, *arguments, verbose=verbose, resources=resources)
 
 
 def _run(workspace: Workspace, *arguments: str) -> None:

@@ -11,8 +11,8 @@ import console
 from meshctl.workspace.stack import Workspace, WorkspaceError
 
 
-def recover(workspace: Workspace) -> None:
-    """Unlock the stack, and import objects that a killed update was creating.
+def recover(workspace: Workspace) -> list[dict[str, Any]]:
+    """Unlock the stack, import objects that a killed update was creating; return its resources.
 
     A killed update leaves its lock, and pending operations: the state doesn't say whether their
     objects were created, and creating an existing one again would fail. (`pulumi refresh` has the
@@ -20,8 +20,9 @@ def recover(workspace: Workspace) -> None:
     """
     if workspace.sandbox is None:
         # The backend isn't the sandbox's: somebody else's update may hold the lock.
-        _tell(workspace)
-        return
+        deployment = _state(workspace)["deployment"] or {}
+        _tell(deployment)
+        return deployment.get("resources") or []
     if _is_locked_by_the_dead(workspace.sandbox.state, workspace.name):
         console.say("an update was killed and left its lock: unlocking the stack")
         workspace.query("pulumi", "cancel", "--yes", "--non-interactive", "-s", workspace.stack)
@@ -29,9 +30,10 @@ def recover(workspace: Workspace) -> None:
     state = _state(workspace)
     deployment = state["deployment"]
     operations = deployment.pop("pending_operations", None)
+    resources = deployment.get("resources") or []
     if not operations:
-        return
-    known = {resource["urn"] for resource in deployment.get("resources") or []}
+        return resources
+    known = {resource["urn"] for resource in resources}
     made = [
         {**operation["resource"], "id": identity}
         for operation in operations
@@ -43,7 +45,7 @@ def recover(workspace: Workspace) -> None:
         f"an update was interrupted while it changed {len(operations)} objects: "
         f"{len(made)} of them were created and are imported into the stack's state"
     )
-    deployment["resources"] = [*(deployment.get("resources") or []), *made]
+    deployment["resources"] = [*resources, *made]
     workspace.query(
         *("pulumi", "stack", "import", "--stack", workspace.stack),
         standard_input=json.dumps(state),
@@ -53,14 +55,15 @@ def recover(workspace: Workspace) -> None:
         raise WorkspaceError(
             "the objects of the interrupted update can't be refreshed: see Pulumi's errors above"
         )
+    return deployment["resources"]
 
 
-def _tell(workspace: Workspace) -> None:
+def _tell(deployment: dict[str, Any]) -> None:
     """Warn of objects of an interrupted update: `up` fails on them, and a destroy misses them."""
-    if operations := (_state(workspace)["deployment"] or {}).get("pending_operations"):
+    if operations := deployment.get("pending_operations"):
         console.say(
             f"an update was interrupted while it changed {len(operations)} objects: they may exist "
-            "without being in the stack's state; docs/upgrades.md says how to take them over"
+            "without being in the stack's state; docs/interrupted.md says how to take them over"
         )
 
 

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import yaml
 
@@ -24,7 +24,7 @@ from mesh.kubernetes import cluster, watch_list
 from mesh.kubernetes.cluster import PLUGIN_VERSION, SANDBOX, Cluster
 from mesh.project import PROJECT
 from sandbox import control_plane, kubernetes_plugin, lock, toolchain
-from sandbox.cluster import Sandbox
+from sandbox.cluster import HOME, Sandbox
 from sandbox.kubernetes_plugin import SDK_VERSION, Plugin
 from sandbox.programs import ISTIO, PULUMI
 
@@ -213,15 +213,20 @@ class Workspace:
         """Return the environment as lines for a shell's `eval`."""
         return "".join(f"export {k}={shlex.quote(v)}\n" for k, v in self.environment.items())
 
-    def pulumi(self, *arguments: str) -> int:
+    def pulumi(self, *arguments: str, output: TextIO | None = None) -> int:
         """Run a Pulumi command on the stack, and return its exit code.
 
-        Raises KeyboardInterrupt on Ctrl-C, after Pulumi has ended.
+        With `output`, Pulumi writes there, and asks nothing. Raises KeyboardInterrupt on Ctrl-C,
+        after Pulumi has ended.
         """
         command = self.command(*arguments)
+        if output and "--non-interactive" not in command:
+            command.append("--non-interactive")  # nobody would see the question
         # Ctrl-C reaches Pulumi too: wait until Pulumi has stopped in its own way.
         interrupted = False
-        with subprocess.Popen(command, cwd=PROJECT, env=self.full_environment) as process:
+        with subprocess.Popen(
+            command, cwd=PROJECT, env=self.full_environment, stdout=output, stderr=output
+        ) as process:
             while process.returncode is None:
                 try:
                     process.wait()
@@ -312,7 +317,7 @@ class Workspace:
             return Path(elsewhere, self.config_file.name).read_text()
 
     def remove_stack(self) -> None:
-        """Remove an empty stack from the backend, with its salt, lock and copied config."""
+        """Remove an empty stack from the backend, with its salt, lock, config and records."""
         self.query(
             *("pulumi", "stack", "rm", self.stack, "--yes", "--non-interactive"),
             "--preserve-config",
@@ -322,6 +327,7 @@ class Workspace:
             for file in self.sandbox.folder.glob(f"{self.name}.lock*"):
                 file.unlink()
             (self.sandbox.folder / self.config_file.name).unlink(missing_ok=True)
+        shutil.rmtree(self.records, ignore_errors=True)
 
     @property
     def is_known(self) -> bool:
@@ -349,6 +355,13 @@ class Workspace:
     def _lock_file(self) -> Path:
         assert self.sandbox is not None  # noqa: S101 - asked for sandbox stacks only
         return self.sandbox.folder / f"{self.name}.lock"
+
+    @property
+    def records(self) -> Path:
+        """The folder of what is kept of the stack's updates."""
+        if self.sandbox is not None:
+            return self.sandbox.folder / "updates" / self.name
+        return HOME / "updates" / self.stack.replace("/", ".")
 
     def _config_option(self) -> list[str]:
         """Return the option for a config file with the salt.

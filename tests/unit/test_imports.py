@@ -24,6 +24,8 @@ FLOORS = (
     "__main__",
     "sandbox",
     "meshctl.workspace",
+    "meshctl.update",
+    "meshctl.timeline",
     "meshctl.render",
     "meshctl.sidecar_diff",
     "meshctl.verify",

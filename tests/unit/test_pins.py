@@ -13,8 +13,15 @@ from sandbox.programs import BUILDS
 
 AUDIT = PROJECT / "scripts" / "audit"
 REQUIREMENTS = [
-    file for folder in (PROJECT, BUILDS, AUDIT) for file in folder.glob("requirements*.txt")
+    file
+    for folder in (PROJECT, BUILDS, *PROJECT.glob("scripts/*"))
+    for file in folder.glob("requirements*.txt")
 ]
+INSTALLERS = (
+    *("scripts/venv", "scripts/audit/sbom", "scripts/site/build", "sandbox/wheels.py"),
+    "docs/own-cluster.md",
+)
+"""Files with commands that install Python packages."""
 MODULES = sorted([*BUILDS.glob("*/go.mod"), AUDIT / "go.mod"])
 REQUIRED = re.compile(
     r"^(?:require )?\s*([\w.~/-]+\.[\w.~/-]+) (v\S+?)( // indirect)?$", re.MULTILINE
@@ -58,10 +65,6 @@ def test_go_modules_are_pinned_by_hash(file: Path) -> None:
 
 
 def test_python_packages_are_installed_by_hash() -> None:
-    """The scripts and the README's commands refuse a package without one."""
-    texts = {
-        name: (PROJECT / name).read_text()
-        for name in ("scripts/venv", "scripts/audit/sbom", "sandbox/wheels.py", "README.md")
-    }
-    for name, text in texts.items():
-        assert "--require-hashes" in text, name
+    """The scripts and the commands in docs/ refuse a package without one."""
+    for name in INSTALLERS:
+        assert "--require-hashes" in (PROJECT / name).read_text(), name

@@ -17,6 +17,7 @@ from sandbox.programs import BUILDS, ISTIO_MINOR, KUBERNETES, PULUMI, Family
 VERSION = re.compile(r"\d+\.\d+\.\d+")
 FILES = [
     *PROJECT.glob("*.*"),
+    PROJECT / "docs/settings.md",
     *PROJECT.glob("mesh/**/*.py"),
     *PROJECT.glob("scripts/*.py"),
     *FIELDS.glob("*.json"),
@@ -80,12 +81,12 @@ def test_each_expression_finds_its_pin() -> None:
 
 
 def test_every_version_among_the_settings_is_found_in_both_places() -> None:
-    """The default, and the README's table that repeats it."""
+    """The default, and the table in docs/settings.md that repeats it."""
     config = project.read(PROJECT)["config"]
     versions = [str(each["default"]) for each in config.values()]
     wanted = {version for version in versions if VERSION.fullmatch(version)}
 
-    for file in ("Pulumi.yaml", "README.md"):
+    for file in ("Pulumi.yaml", "docs/settings.md"):
         assert {value for name, _, value in pins() if name == file} == wanted
 
 

@@ -1,4 +1,4 @@
-"""The tables of settings in README.md and docs/."""
+"""The tables of settings and outputs in docs/."""
 
 from pathlib import Path
 
@@ -9,6 +9,6 @@ from scripts import settings_tables
 
 
 @pytest.mark.parametrize("file", settings_tables.TABLES)
-def test_a_table_says_what_the_settings_say(file: str) -> None:
-    """Run `venv/bin/python -m scripts.settings_tables` after a change of a setting."""
-    assert Path(PROJECT, file).read_text() == settings_tables.with_table(file)
+def test_the_tables_say_what_the_code_says(file: str) -> None:
+    """Run `venv/bin/python -m scripts.settings_tables` after a change of a setting or an output."""
+    assert Path(PROJECT, file).read_text() == settings_tables.with_tables(file)

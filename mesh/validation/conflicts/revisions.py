@@ -28,7 +28,7 @@ def conflicts(settings: Settings) -> Iterator[Mistake]:
                 "is the revision of a control plane, and can't be a tag too: pulumi config rm "
                 f"--path 'revisionTags.{tag}'. To move namespaces to another revision, label "
                 f"them {REVISION}=REVISION; when nothing uses {tag} any more, set mesh:revision to "
-                "the other one, and then this tag (docs/upgrades.md)",
+                "the other one, and then this tag (docs/canary.md)",
                 tagged,
             )
         if tagged not in planes:

@@ -3,11 +3,13 @@
 import json
 import os
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import unquote_plus
 
+import msgspec
 import pulumi
 import pytest
 import yaml
@@ -1028,6 +1030,25 @@ def test_a_gateway_of_somebody_else_is_found_where_the_stack_has_such(
 
     key = ("gateway.networking.k8s.io", "Gateway", "istio-system", "istio")
     assert found.managers == ({key: ("istioctl",)} if needed else {})
+
+
+def test_answers_are_decoded_in_one_thread(
+    api: FakeAPIServer, kubeconfig: Kubeconfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two threads that decode a type for the first time crash msgspec 0.22, and the program."""
+    threads: set[int] = set()
+    decode = msgspec.json.decode
+
+    def noting(*arguments: Any, **options: Any) -> Any:
+        threads.add(threading.get_ident())
+        return decode(*arguments, **options)
+
+    monkeypatch.setattr(msgspec.json, "decode", noting)
+    api.metadata[CONFIG_MAPS] = made_by("helm")
+
+    FIND(kubeconfig(api.url), ["istio-system"])
+
+    assert threads == {threading.get_ident()}
 
 
 @pytest.mark.parametrize("way", ["pulumi", "adopt", "old", "bare"])

@@ -266,12 +266,10 @@ def test_what_a_level_leaves_open_is_as_one_level_up() -> None:
     assert traffic_plan.rules(plan, "details") == (Rule(to={"v1": 100}, abort=plan["all"].abort),)
 
 
-def test_the_readmes_plans_are_valid(configure: Configure) -> None:
-    """What it shows can be pasted."""
-    section = (
-        (PROJECT / "README.md").read_text().partition("\n## Traffic\n")[2].partition("\n## ")[0]
-    )
-    blocks = [block for block in section.split("\n\n") if block.startswith("    mesh:trafficPlan:")]
+def test_the_plans_in_the_docs_are_valid(configure: Configure) -> None:
+    """What they show can be pasted."""
+    page = (PROJECT / "docs/traffic-plans.md").read_text()
+    blocks = [block for block in page.split("\n\n") if block.startswith("    mesh:trafficPlan:")]
 
     for block in blocks:
         configure(trafficPlan=json.dumps(yaml.safe_load(block)["mesh:trafficPlan"]))

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 import yaml
@@ -74,13 +75,18 @@ def test_the_platform_and_the_domain_may_be_others(checkout: Path) -> None:
 
 
 @pytest.fixture
-def run(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[tuple[str, ...]]]:
+def run(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., list[tuple[str, ...]]]:
     """Run a command as a workflow does, on the platform `prod`; return what Pulumi was told."""
     (checkout / "Pulumi.prod.yaml").write_text("config: {mesh:context: eu-1}\n")
     told: list[tuple[str, ...]] = []
 
     def run(*arguments: str, stacks: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-        def pulumi(self: Workspace, command: str, option: str, _events: str, *words: str) -> int:
+        def pulumi(
+            self: Workspace, command: str, option: str, _events: str, *words: str, output: TextIO
+        ) -> int:
+            output.write("what Pulumi prints\n")
             assert self.config_file.exists()
             assert option == "--event-log"
             told.append((command, *words, self.stack))
@@ -95,6 +101,7 @@ def run(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[t
             return json.dumps(answers.get(words[2], {"bookinfoUrl": URL}))
 
         monkeypatch.setattr(Workspace, "environment", {})
+        monkeypatch.setattr(Workspace, "records", tmp_path / "updates")
         monkeypatch.setattr(Workspace, "pulumi", pulumi)
         monkeypatch.setattr(Workspace, "query", query)
         monkeypatch.setattr(tables, "show", lambda _: None)

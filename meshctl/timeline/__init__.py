@@ -1,0 +1,1 @@
+"""`make timeline`: what the last `up` or `destroy` did when, and what took its time."""

@@ -1,0 +1,1 @@
+"""Tests of what people read: README.md, CONTRIBUTING.md, SECURITY.md and docs/."""
