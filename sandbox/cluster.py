@@ -22,6 +22,7 @@ from lightkube.resources.core_v1 import Node
 
 import console
 from sandbox import control_plane, lock, loopback, processes, toolchain, wheels
+from sandbox.cache import ToolchainError
 from sandbox.control_plane import SandboxError
 from sandbox.node import trial
 
@@ -146,6 +147,11 @@ class Sandbox:
                 )
             )
         return found
+
+    def containers(self) -> list[Component]:
+        """Return the containers of pods that are or were processes, without their pids."""
+        logs = sorted((self.folder / "pods").glob("*/*.log"))
+        return [Component(f"{log.parent.name} {log.stem}", None, log) for log in logs]
 
     def _kwok_components(self) -> list[Component]:
         found = []
@@ -335,7 +341,14 @@ class Sandbox:
             return "PODS=fake"
         if self.control_plane is not control_plane.TODAY:
             return f"Kubernetes {self.control_plane.version} has no means to select them"
-        return trial.why_not()
+        if (reason := trial.why_not()) is not None:
+            return reason
+        try:
+            wheels.envoy_program()
+            wheels.productpage_packages()
+        except ToolchainError as error:
+            return str(error)
+        return None
 
     def _start_node(self, programs: dict[str, Path]) -> None:
         if self._node() is not None:

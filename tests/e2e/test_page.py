@@ -42,8 +42,12 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
         "all": {"to": "v1"},
         "reviews": {"when": [{"headers": {"end-user": "jason"}, "to": "v3"}]},
     }
-    security = {"mtls": "strict", "denyByDefault": True, "outboundTrafficPolicy": "REGISTRY_ONLY"}
-    with checkout.configured(trafficPlan=plan, **security):
+    with checkout.configured(
+        trafficPlan=plan,
+        mtls="strict",
+        denyByDefault=True,
+        outboundTrafficPolicy="REGISTRY_ONLY",
+    ):
         said = checkout.mesh("up", PODS="real")
         assert "/productpage answers 200" in said
         yield checkout
