@@ -83,6 +83,8 @@ def join(process: int, address: str) -> None:
         index = routes.link_lookup(ifname="eth0")[0]
         routes.addr("add", index=index, address=address, prefixlen=PODS.prefixlen)
         routes.link("set", index=index, state="up")
+        # It leads nowhere, but without a route a connection fails before it can be redirected.
+        routes.route("add", dst="default", gateway=str(GATEWAY))
 
 
 def redirect(process: int, address: str, redirection: Redirection) -> None:

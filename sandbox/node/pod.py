@@ -207,10 +207,10 @@ class RealPod:
         with network.of(process):
             listening = socket.create_server(("0.0.0.0", ISTIOD_PORT))  # noqa: S104 - of the pod
 
-        def dial(accepted: socket.socket) -> socket.socket:
-            return self._around.door.connect(*accepted.getsockname())
-
-        self._stop_relay = self._around.relays.start(listening, dial)
+        # What the agent asked for, an istiod's address, is the address where it was accepted.
+        self._stop_relay = self._around.relays.start(
+            listening, lambda asked: self._around.door.connect(*asked)
+        )
         if (sidecar.args or [])[1:2] == ["sidecar"]:
             network.redirect(process, self.address, self._redirection())
 

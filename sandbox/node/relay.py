@@ -10,8 +10,8 @@ from contextlib import suppress
 log = logging.getLogger("node")
 
 CHUNK_BYTES = 65536
-Dial = Callable[[socket.socket], socket.socket]
-"""The other side of an accepted connection. Raises OSError when there is none."""
+Dial = Callable[[tuple[str, int]], socket.socket]
+"""The other side of a connection that was accepted at an address. Raises OSError without one."""
 
 
 class Relays:
@@ -30,13 +30,16 @@ class Relays:
         listening.setblocking(False)
         started = asyncio.start_server(accepted, sock=listening)
         server = asyncio.run_coroutine_threadsafe(started, self._loop).result()
-        return lambda: (self._loop.call_soon_threadsafe(server.close), None)[1]
+
+        def end() -> None:
+            self._loop.call_soon_threadsafe(server.close)
+
+        return end
 
 
 async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, dial: Dial) -> None:
     try:
-        # A stream has the transport's socket, which asyncio wraps: the wrapped one has the address.
-        other = await asyncio.to_thread(dial, writer.get_extra_info("socket"))
+        other = await asyncio.to_thread(dial, writer.get_extra_info("sockname"))
         other.setblocking(False)
         theirs, ours = await asyncio.open_connection(sock=other)
     except OSError as error:

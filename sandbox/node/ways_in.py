@@ -47,11 +47,12 @@ class WaysIn:
         self._troubles: dict[Key, str] = {}
         self._turn = itertools.count()
         self._pods: list[RealPod] = []
+        self._wanted: dict[Key, tuple[Service, ServicePort]] = {}
 
     def mend(self, services: Iterable[Service], pods: Iterable[RealPod]) -> None:
         """Listen for new Services, and no more for deleted ones."""
         self._pods = list(pods)
-        wanted = {
+        self._wanted = {
             Key(
                 str(service.metadata.namespace),
                 str(service.metadata.name),
@@ -62,16 +63,17 @@ class WaysIn:
             if service.spec.type == "LoadBalancer" and any(self._behind(service))
             for port in service.spec.ports or []
         }
-        for key in set(self._ends) - set(wanted):
+        for key in set(self._ends) - set(self._wanted):
             for end in self._ends.pop(key):
                 end()
             self._local.pop(key, None)
-        for key in sorted(set(wanted) - set(self._ends)):
-            self._open(key, *wanted[key])
+        for key in sorted(set(self._wanted) - set(self._ends)):
+            self._open(key)
         self._write()
 
-    def _open(self, key: Key, service: Service, port: ServicePort) -> None:
-        def dial(_accepted: socket.socket) -> socket.socket:
+    def _open(self, key: Key) -> None:
+        def dial(_asked: tuple[str, int]) -> socket.socket:
+            service, port = self._wanted[key]
             pods = [pod for pod in self._behind(service) if pod.is_ready]
             if not pods:
                 raise OSError(f"service {key.namespace}/{key.service} has no pod that is ready")

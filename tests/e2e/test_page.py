@@ -91,8 +91,8 @@ def test_plain_text_is_refused_by_each(page: Checkout) -> None:
 
 
 def test_unknown_hosts_are_not_reached(page: Checkout) -> None:
-    """The sidecar answers itself, with 502, for an address that no Service has."""
-    assert _ask(page, "details", "http://192.0.2.1:8000/") == 502
+    """The sidecar gets requests to addresses that no Service has, too, and answers with 502."""
+    assert _ask(page, "details", "http://192.0.2.1:9080/") == 502
 
 
 def test_a_killed_sidecar_is_restarted(page: Checkout) -> None:
@@ -111,13 +111,18 @@ def test_a_killed_sidecar_is_restarted(page: Checkout) -> None:
 
 
 def test_a_killed_node_leaves_nothing_and_comes_back(page: Checkout) -> None:
-    """No process of its pods outlives it; the next `up` starts them again."""
-    outer, *inner = _node(page)
-    outer.kill()
-    _, alive = psutil.wait_procs(inner, timeout=10)
-    assert alive == []
+    """No process of its pods outlives it, and nothing listens; the next start brings all back."""
+    with _browser(page) as browser:
+        outer, *inner = _node(page)
+        outer.kill()
+        _, alive = psutil.wait_procs(inner, timeout=10)
+        assert alive == []
+        with pytest.raises(httpx2.ConnectError):
+            browser.get("/productpage")
 
-    assert "/productpage answers 200" in page.mesh("up", PODS="real")
+        page.sandbox.up()
+
+    assert "/productpage answers 200" in page.mesh("tables")
 
 
 def _browser(page: Checkout) -> httpx2.Client:
