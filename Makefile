@@ -2,6 +2,7 @@
 STACK ?= dev
 SANDBOX ?= default
 PYTHON ?= python3
+up dev sandbox-up: export PODS := $(or $(PODS),real)
 export STACK SANDBOX OUT FROM SERVICE POLICY POLICY_CONFIG ME V
 
 venv := venv/bin
@@ -91,7 +92,7 @@ sandbox-down: venv/ready ## Stop a sandbox and delete everything in it
 sandbox-status: venv/ready ## Show a sandbox's processes
 	@$(run) sandbox status
 
-sandbox-logs: venv/ready ## Show the last lines of a sandbox's logs
+sandbox-logs: venv/ready ## Show the last lines of logs; PROCESS=reviews-v1 selects processes and pods
 	@$(run) sandbox logs
 
 env: venv/ready ## Print the shell lines for plain pulumi and kubectl: eval "$$(make -s env)"

@@ -51,13 +51,15 @@ def status(name: Name = "default") -> None:
 @app.command()
 def logs(
     name: Name = "default",
-    process: Annotated[str, typer.Option(help="Only processes with this in their name.")] = "",
+    process: Annotated[
+        str, typer.Option(envvar="PROCESS", help="Only processes and pods with this in their name.")
+    ] = "",
     lines: Annotated[int, typer.Option(help="The number of lines from the end of each log.")] = 20,
 ) -> None:
-    """Print the last lines of a sandbox's logs."""
+    """Print the last lines of the logs of a sandbox's processes and pods."""
     sandbox = Sandbox(name)
     _tell_of_older(sandbox)
-    for component in sandbox.components():
+    for component in (*sandbox.components(), *sandbox.containers()):
         if process in component.name and component.log.exists():
             with component.log.open(errors="replace") as log:
                 tail = deque(log, maxlen=lines)

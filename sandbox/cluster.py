@@ -21,8 +21,10 @@ from lightkube import Client, KubeConfig
 from lightkube.resources.core_v1 import Node
 
 import console
-from sandbox import control_plane, lock, loopback, processes, toolchain
+from sandbox import control_plane, lock, loopback, processes, toolchain, wheels
+from sandbox.cache import ToolchainError
 from sandbox.control_plane import SandboxError
+from sandbox.node import trial
 
 HOME = Path(os.environ.get("MESH_STATE") or platformdirs.user_state_path("istio-mesh"))
 """The folder of all sandboxes and the state of their stacks, outside every checkout."""
@@ -57,6 +59,7 @@ class Sandbox:
         self.kubeconfig = self.folder / "kubeconfig"
         self.context = f"kwok-{name}"
         self.state = self.folder / "state"
+        self.ways_in = self.folder / "ways-in.json"
         self.passphrase_file = self.folder / "passphrase"
         self.logs = self.folder / "kwok" / "clusters" / name / "logs"
         self._cluster = self.folder / "kwok" / "clusters" / name
@@ -69,7 +72,10 @@ class Sandbox:
         programs = toolchain.ensure(self.control_plane.families)
         with self._locked():
             began = time.monotonic()
-            if self._is_whole() and self._keeper() is not None:
+            is_kept = self._keeper() is not None and (
+                self._node() is not None or self.why_fake is not None
+            )
+            if self._is_whole() and is_kept:
                 console.done("sandbox", f"{self.name} is up")
                 return
             self._forget_dead_pids()
@@ -88,6 +94,8 @@ class Sandbox:
                         f"over, run `make sandbox-down SANDBOX={self.name}` and this command again."
                     )
             self._start_keeper(programs)
+            if self.why_fake is None:
+                self._start_node(programs)
             self._await_ready()
             seconds = time.monotonic() - began
             console.done("sandbox", f"{self.name} is up ({self.context}), {seconds:.1f} s")
@@ -98,9 +106,10 @@ class Sandbox:
             console.done("sandbox", f"{self.name} doesn't exist")
             return
         with self._locked(), console.alive(f"sandbox {self.name}: stopping"):
-            # The keeper first: it ends the istiods that it started.
+            # These first: the keeper ends the istiods that it started, the node its pods.
             keeper = self._keeper()
-            processes.end([keeper] if keeper else [], patience=10)
+            node = self._node()
+            processes.end([each for each in (keeper, node) if each], patience=10)
             # Their data is deleted anyway, so there is no need to wait for a clean end.
             processes.end(processes.all_of(self.folder), patience=1)
             for entry in self.folder.iterdir():
@@ -125,6 +134,9 @@ class Sandbox:
         found.append(
             Component("keeper", keeper.pid if keeper else None, self.folder / "keeper.log")
         )
+        if self.why_fake is None:
+            node = self._node()
+            found.append(Component("node", node.pid if node else None, self.folder / "node.log"))
         for pid_file in sorted(self.folder.glob("*/*/pid")):
             process = processes.of_file(pid_file, self.folder)
             found.append(
@@ -135,6 +147,11 @@ class Sandbox:
                 )
             )
         return found
+
+    def containers(self) -> list[Component]:
+        """Return the containers of pods that are or were processes, without their pids."""
+        logs = sorted((self.folder / "pods").glob("*/*.log"))
+        return [Component(f"{log.parent.name} {log.stem}", None, log) for log in logs]
 
     def _kwok_components(self) -> list[Component]:
         found = []
@@ -224,7 +241,9 @@ class Sandbox:
                 *("--param", f'.nodeInfo.kubeletVersion="v{self.control_plane.version}"'),
             )
         self.keep_state()
-        (self.folder / "sandbox.json").write_text(json.dumps({"network": network}))
+        why_fake = self._why_fake()
+        made = {"network": network, "pods": "fake" if why_fake else "real", "why_fake": why_fake}
+        (self.folder / "sandbox.json").write_text(json.dumps(made))
 
     def _nodes_get_ready(self) -> bool:
         """Wait until the nodes are Ready; return False if they aren't or a component ended."""
@@ -306,6 +325,55 @@ class Sandbox:
                 start_new_session=True,
             )
         (self.folder / "keeper.pid").write_text(str(process.pid))
+
+    @property
+    def why_fake(self) -> str | None:
+        """Why all pods are only objects, or None when those of known images are processes."""
+        file = self.folder / "sandbox.json"
+        made = json.loads(file.read_text()) if file.exists() else {}
+        if "why_fake" not in made:
+            return f"sandbox {self.name} was made before its pods could be processes"
+        return made["why_fake"]
+
+    def _why_fake(self) -> str | None:
+        wanted = os.environ.get("PODS", "fake")
+        if wanted not in ("real", "fake"):
+            raise SandboxError(f"PODS is real or fake: got {wanted!r}")
+        if wanted == "fake":
+            return "PODS=fake"
+        if self.control_plane is not control_plane.TODAY:
+            return f"Kubernetes {self.control_plane.version} has no means to select them"
+        if (reason := trial.why_not()) is not None:
+            return reason
+        try:
+            wheels.envoy_program()
+            wheels.productpage_packages()
+        except ToolchainError as error:
+            return str(error)
+        return None
+
+    def _start_node(self, programs: dict[str, Path]) -> None:
+        if self._node() is not None:
+            return
+        agent = programs["pilot-agent"]
+        with (self.folder / "node.log").open("a") as log:
+            process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "sandbox.node", str(self.folder)),
+                    str(wheels.productpage_packages()),
+                    *(str(agent), str(wheels.envoy_program())),
+                    str(agent.parent / "envoy_bootstrap.json"),
+                ],
+                cwd=Path(__file__).parent.parent,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        (self.folder / "node.pid").write_text(str(process.pid))
+
+    def _node(self) -> psutil.Process | None:
+        return processes.of_file(self.folder / "node.pid", self.folder)
 
     def _await_ready(self) -> None:
         with console.alive(f"sandbox {self.name}: waiting for the API server"):

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from console import UserError
+from sandbox.node import admission
 from sandbox.programs import CLUSTER, CLUSTER_1_15, Family
 
 
@@ -11,6 +12,11 @@ class SandboxError(UserError):
     """The sandbox can't do what was asked; the message says why and what to do."""
 
 
+NODE = (
+    "kwok-controller=disregard-status-with-annotation-selector="
+    f"{admission.ANNOTATION}={admission.PROCESSES}"
+)
+"""The option with the annotation of pods for which the sandbox's own node is the kubelet."""
 KUBELET = "kwok-controller=disregard-status-with-label-selector"
 """The option with the label of pods for which the keeper, not kwok, plays the kubelet."""
 
@@ -33,7 +39,7 @@ class ControlPlane:
 
 
 TODAY = ControlPlane(
-    families=CLUSTER, injector="pilot-discovery", arguments=(f"{KUBELET}=app=istiod",)
+    families=CLUSTER, injector="pilot-discovery", arguments=(f"{KUBELET}=app=istiod", NODE)
 )
 OF_2019 = ControlPlane(
     families=CLUSTER_1_15,

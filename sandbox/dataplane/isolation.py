@@ -18,9 +18,12 @@ PODS = "10.0.0.1/8"
 """The loopback device's second network, which makes the fake pods' addresses local."""
 
 
-def why_not() -> str | None:
-    """Return why this user can't create namespaces on this machine, or None."""
-    missing = [program for program in PROGRAMS if shutil.which(program) is None]
+def why_not(more: Sequence[str] = ()) -> str | None:
+    """Return why this user can't create namespaces on this machine, or None.
+
+    `more` are programs that the caller needs, too.
+    """
+    missing = [program for program in (*PROGRAMS, *more) if shutil.which(program) is None]
     if missing:
         return f"{' and '.join(missing)} not on PATH"
     answer = subprocess.run(

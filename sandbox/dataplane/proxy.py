@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -23,6 +24,9 @@ from console import UserError
 CONTAINER = "istio-proxy"
 ROOT_CERTIFICATE = "istio-ca-root-cert"
 PATIENCE = 30.0  # seconds until a proxy without configuration counts as broken
+MARK = 1337
+"""The mark of Envoy's own connections; Istio's images know them by the user of this number."""
+TOKEN_SECONDS = 12 * 3600
 
 
 class ProxyError(UserError):
@@ -60,8 +64,24 @@ class Proxy:
         self, client: lightkube.Client, programs: Programs, *, intercepts: bool = True
     ) -> None:
         """Start it as the pod's container would; without interception it binds its ports itself."""
+        words, environment = self.prepare(client, programs, intercepts=intercepts)
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                words,
+                cwd=self.folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def prepare(
+        self, client: lightkube.Client, programs: Programs, *, intercepts: bool = True
+    ) -> tuple[list[str], dict[str, str]]:
+        """Write its files, and return its command and environment."""
         container = _container(self._pod)
-        environment = dict(self._environment(container))
+        environment = dict(environment_of(self._pod, container))
         environment |= {
             "PROXY_CONFIG": json.dumps(self._proxy_config(environment, programs)),
             "ENVOY_STATUS_PORT": str(self._health_port),
@@ -73,19 +93,13 @@ class Proxy:
         }
         if not intercepts:
             environment["ISTIO_META_INTERCEPTION_MODE"] = "NONE"
-        self.folder.mkdir(parents=True)
-        self._make_files(client, programs)
+        self.refresh(client)
+        bootstrap = self.folder / "var/lib/istio/envoy/envoy_bootstrap_tmpl.json"
+        bootstrap.parent.mkdir(parents=True, exist_ok=True)
+        bootstrap.write_text(_marking(programs.bootstrap.read_text()))
+        (self.folder / "etc/istio/proxy").mkdir(exist_ok=True)
         arguments = [_expand(argument, environment) for argument in container.args or []]
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [programs.pilot_agent, *arguments],
-                cwd=self.folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        return [str(programs.pilot_agent), *arguments], environment
 
     @property
     def log(self) -> Path:
@@ -124,15 +138,6 @@ class Proxy:
         except httpx2.HTTPError:
             return False
 
-    def _environment(self, container: Container) -> Iterator[tuple[str, str]]:
-        for variable in container.env or []:
-            source = variable.valueFrom
-            if source is None:
-                yield variable.name, variable.value or ""
-            # Other sources are the container's limits, and there is no container.
-            elif source.fieldRef is not None:
-                yield variable.name, str(_field(self._pod, source.fieldRef.fieldPath) or "")
-
     def _proxy_config(self, environment: dict[str, str], programs: Programs) -> dict[str, object]:
         return {
             **json.loads(environment.get("PROXY_CONFIG") or "{}"),
@@ -143,12 +148,14 @@ class Proxy:
             "concurrency": 1,
         }
 
-    def _make_files(self, client: lightkube.Client, programs: Programs) -> None:
+    def refresh(self, client: lightkube.Client) -> None:
+        """Write what a kubelet mounts and keeps up to date: token, root certificate, labels."""
         metadata = self._pod.metadata
         root = client.get(ConfigMap, ROOT_CERTIFICATE, namespace=metadata.namespace)
         token = client.create(
             ServiceAccountToken(
-                metadata=ObjectMeta(), spec=TokenRequestSpec(audiences=["istio-ca"])
+                metadata=ObjectMeta(),
+                spec=TokenRequestSpec(audiences=["istio-ca"], expirationSeconds=TOKEN_SECONDS),
             ),
             self._pod.spec.serviceAccountName,
             namespace=metadata.namespace,
@@ -158,12 +165,10 @@ class Proxy:
             "var/run/secrets/istio/root-cert.pem": (root.data or {})["root-cert.pem"],
             "etc/istio/pod/labels": _downward(metadata.labels),
             "etc/istio/pod/annotations": _downward(metadata.annotations),
-            "var/lib/istio/envoy/envoy_bootstrap_tmpl.json": programs.bootstrap.read_text(),
         }.items():
             file = self.folder / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
-        (self.folder / "etc/istio/proxy").mkdir(exist_ok=True)
 
 
 def name_services(client: lightkube.Client, hosts: Path) -> None:
@@ -175,6 +180,17 @@ def name_services(client: lightkube.Client, hosts: Path) -> None:
             lines.append(f"{service.spec.clusterIP} {name} {name}.cluster.local")
     hosts.write_text("\n".join(lines) + "\n")
     subprocess.run(["mount", "--bind", str(hosts), "/etc/hosts"], check=True)
+
+
+def environment_of(pod: Pod, container: Container) -> Iterator[tuple[str, str]]:
+    """Yield a container's variables with the values that a kubelet gives them."""
+    for variable in container.env or []:
+        source = variable.valueFrom
+        if source is None:
+            yield variable.name, variable.value or ""
+        # Other sources are the container's limits, and there is no container.
+        elif source.fieldRef is not None:
+            yield variable.name, str(_field(pod, source.fieldRef.fieldPath) or "")
 
 
 def _container(pod: Pod) -> Container:
@@ -193,6 +209,16 @@ def _field(pod: Pod, path: str) -> object:
 
 def _expand(argument: str, environment: dict[str, str]) -> str:
     return re.sub(r"\$\((\w+)\)", lambda found: environment.get(found[1], found[0]), argument)
+
+
+def _marking(bootstrap: str) -> str:
+    """Return the template of a bootstrap whose Envoy marks the connections that it makes."""
+    option = {
+        **{"level": socket.SOL_SOCKET, "name": socket.SO_MARK},
+        **{"int_value": MARK, "state": "STATE_PREBIND"},
+    }
+    manager = {"upstream_bind_config": {"socket_options": [option]}}
+    return bootstrap.replace("{", '{"cluster_manager": ' + json.dumps(manager) + ",", 1)
 
 
 def _downward(entries: dict[str, str] | None) -> str:

@@ -4,13 +4,12 @@ LoadBalancer Services get an address, claims get a volume, and every Deployment 
 (istiod, of any revision) gets a real process.
 """
 
+import json
 import logging
 import signal
 import sys
 import threading
-import time
 from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
 
 import httpx2
@@ -38,6 +37,7 @@ from lightkube.types import PatchType
 from sandbox.keeper.istiod import Istiod
 from sandbox.keeper.servers import Servers, expecting
 from sandbox.keeper.sidecar_injector import SidecarInjector
+from sandbox.watches import wake_on_events
 
 log = logging.getLogger("keeper")
 
@@ -45,8 +45,6 @@ RESYNC_SECONDS = 5.0
 """The time between two rounds without an event."""
 PROBE_SECONDS = 0.2
 """The time between two rounds while a process isn't ready."""
-WATCH_SECONDS = 60
-"""The time after which a watch is replaced by a new one."""
 
 
 @dataclass
@@ -104,35 +102,6 @@ class Keeper:
             self.client.create(volume)
 
 
-def _wake_on_events(
-    config: lightkube.KubeConfig, wake: threading.Event, label: dict[str, str]
-) -> None:
-    """Set `wake` on every change of an object that the keeper handles."""
-    client = lightkube.Client(config=config, timeout=httpx2.Timeout(10, read=2 * WATCH_SECONDS))
-
-    def follow(kind: type, labels: dict[str, str] | None) -> None:
-        while True:
-            try:
-                events = client.watch(
-                    kind, namespace="*", labels=labels, server_timeout=WATCH_SECONDS
-                )
-                for _ in events:
-                    wake.set()
-            except (ApiError, httpx2.HTTPError) as error:
-                # After a long time without events a watch expires; that isn't worth a log entry.
-                if not (isinstance(error, ApiError) and error.status.code == HTTPStatus.GONE):
-                    log.info("watching %s again: %s", kind.__name__, error)
-                time.sleep(1)
-
-    for kind, labels in (
-        (Deployment, label),
-        (Pod, label),
-        (Service, None),
-        (PersistentVolumeClaim, None),
-    ):
-        threading.Thread(target=follow, args=(kind, labels), daemon=True).start()
-
-
 def _prepare_decoding() -> None:
     """Prepare msgspec's decoding of all kinds before there are threads.
 
@@ -154,10 +123,11 @@ def main(folder: Path, binary: Path) -> None:
     # A request that hangs while the API server starts must not stop the keeper for ever.
     client = lightkube.Client(config=config, timeout=httpx2.Timeout(10), field_manager="keeper")
     wake, ended = threading.Event(), threading.Event()
+    has_real_pods = json.loads((folder / "sandbox.json").read_text()).get("pods") == "real"
     program = (
         SidecarInjector(client)
         if binary.name == "sidecar-injector"
-        else Istiod(client, folder / "kubeconfig")
+        else Istiod(client, folder / "kubeconfig", plain_envoy=has_real_pods)
     )
     injectors = Servers(program, binary, folder, client, wake)
     keeper = Keeper(client, injectors)
@@ -173,7 +143,8 @@ def main(folder: Path, binary: Path) -> None:
             wake.wait(RESYNC_SECONDS if all_ready else PROBE_SECONDS)
         injectors.end()
 
-    _wake_on_events(config, wake, program.label)
+    kinds = {Deployment: program.label, Pod: program.label, Service: None}
+    wake_on_events(config, wake, {**kinds, PersistentVolumeClaim: None}, log)
     keeping = threading.Thread(target=keep)
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, lambda *_: sys.exit())

@@ -1,17 +1,23 @@
 """Real istiods: how the keeper starts the process of an istiod Deployment, of any revision."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
 import lightkube
+import yaml
 from lightkube.models.core_v1 import Container
 from lightkube.resources.apps_v1 import Deployment
-from lightkube.resources.core_v1 import Service
+from lightkube.resources.core_v1 import ConfigMap, Service
 
 from sandbox.keeper.servers import Spec
+
+PLAIN_ENVOY = {"PILOT_ENABLE_METADATA_EXCHANGE": "false", "PILOT_ENABLE_ALPN_FILTER": "false"}
+"""Switches that leave Istio's own filters out: only the Envoy in Istio's images has them."""
+CONFIG = "/etc/istio/config"
+"""The folder where istiod looks for a file with its mesh config before it reads the ConfigMap."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +26,8 @@ class Istiod:
 
     client: lightkube.Client
     kubeconfig: Path
+    plain_envoy: bool = False
+    """Whether sidecars are Envoys without Istio's own filters."""
     name: str = "istiod"
     label: dict[str, str] = field(default_factory=lambda: {"app": "istiod"})
 
@@ -31,6 +39,11 @@ class Istiod:
         )
         if service is None or container is None:
             return None
+        environment = dict(_environment(container, deployment))
+        if self.plain_envoy:
+            if not self._mount_mesh_config(deployment, environment, folder):
+                return None
+            environment |= PLAIN_ENVOY
         address = service.spec.clusterIP
         options = {
             "kubeconfig": str(self.kubeconfig),
@@ -45,7 +58,7 @@ class Istiod:
         return Spec(
             address=address,
             arguments=(*own, *(f"--{name}={value}" for name, value in options.items())),
-            environment=tuple(_environment(container, deployment)),
+            environment=tuple(environment.items()),
             template=json.dumps(deployment.spec.template.to_dict(), sort_keys=True, default=str),
         )
 
@@ -55,6 +68,28 @@ class Istiod:
             return httpx2.get(f"http://{spec.address}:8080/ready", timeout=1).is_success
         except httpx2.HTTPError:
             return False
+
+    def _mount_mesh_config(
+        self, deployment: Deployment, environment: Mapping[str, str], folder: Path
+    ) -> bool:
+        """Write the mesh config without providers of metrics; return False if it is missing.
+
+        A provider of metrics is a filter of Istio's own. istiod follows changes of the file.
+        """
+        revision = environment.get("REVISION", "default")
+        name = "istio" if revision in ("", "default") else f"istio-{revision}"
+        namespace = deployment.metadata.namespace
+        found = self.client.list(ConfigMap, namespace=namespace, fields={"metadata.name": name})
+        config = next(iter(found), None)
+        if config is None:
+            return False
+        mesh = yaml.safe_load((config.data or {})["mesh"]) or {}
+        (mesh.get("defaultProviders") or {}).pop("metrics", None)
+        file, text = folder / CONFIG.lstrip("/") / "mesh", yaml.safe_dump(mesh)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.exists() or file.read_text() != text:
+            file.write_text(text)
+        return True
 
     def _service(self, deployment: Deployment) -> Service | None:
         labels = deployment.spec.template.metadata.labels or {}

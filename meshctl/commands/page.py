@@ -1,0 +1,71 @@
+"""Bookinfo's page on a sandbox whose pods are processes: its URL, asked before it is shown."""
+
+import json
+import time
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx2
+
+import console
+from meshctl.workspace.stack import Workspace
+
+PATIENCE = 15.0
+"""Seconds in which the page must answer: pods are ready before istiod told all about them."""
+PAUSE = 0.2
+
+
+def show(workspace: Workspace) -> None:
+    """Print the page's URL once it answers, or why a sandbox doesn't serve the page."""
+    url = workspace.outputs().get("bookinfoUrl")
+    if url is None or workspace.sandbox is None:
+        return
+    if workspace.sandbox.why_fake is not None:
+        console.say(
+            f"nothing answers at {url}: pods are only objects ({workspace.sandbox.why_fake})"
+        )
+        return
+    places = _places(workspace, url)
+    if not places:
+        console.say(f"nothing answers at {url}: no gateway's pods are processes")
+        return
+    began, said = time.monotonic(), "nothing"
+    while time.monotonic() - began < PATIENCE:
+        for place in places:
+            said = _ask(place, url)
+            if said == "200":
+                console.done("Bookinfo", f"{place} answers 200")
+                return
+        time.sleep(PAUSE)
+    console.say(f"{places[0]} answers {said}: look at `make verify`, and at `make sandbox-logs`")
+
+
+def _places(workspace: Workspace, url: str) -> list[str]:
+    """Return the URL as this machine can open it: with the port of 127.0.0.1 that stands in."""
+    assert workspace.sandbox is not None  # noqa: S101 - the caller has looked
+    parts = urlsplit(url)
+    wanted = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    file = workspace.sandbox.ways_in
+    ways = json.loads(file.read_text()) if file.exists() else []
+    return [
+        url
+        if way["local"] == wanted
+        else urlunsplit(parts._replace(netloc=f"{parts.hostname}:{way['local']}"))
+        for way in ways
+        if way["port"] == wanted
+    ]
+
+
+def _ask(place: str, url: str) -> str:
+    """Return the status with which 127.0.0.1 answers for the URL's host, as a browser asks."""
+    parts = urlsplit(place)
+    host = str(parts.hostname)
+    local = place.replace(host, "127.0.0.1", 1)
+    # Its certificate may be of any CA: this asks whether something answers, not who.
+    client = httpx2.Client(verify=False, trust_env=False, timeout=5)
+    headers, extensions = {"Host": urlsplit(url).netloc}, {"sni_hostname": host}
+    try:
+        with client:
+            reply = client.get(local, headers=headers, extensions=extensions)
+    except httpx2.HTTPError as error:
+        return f"nothing ({error})"
+    return str(reply.status_code)

@@ -1,0 +1,73 @@
+"""The admission policy that marks the pods that the node runs, before any kubelet sees them.
+
+kwok leaves a pod with the annotation alone. A mutating policy is the API server's own means:
+nothing has to listen for it, and it runs before istiod's webhook.
+"""
+
+from typing import Any
+
+import lightkube
+from lightkube.generic_resource import create_global_resource
+from lightkube.resources.core_v1 import Pod
+
+from sandbox.node.images.programs import PATTERN
+
+NAME = "sandbox-pods"
+ANNOTATION = "mesh.pulumi.com/pod"
+PROCESSES = "processes"
+KINDS = {
+    kind: create_global_resource("admissionregistration.k8s.io", "v1", kind, plural)
+    for kind, plural in (
+        ("MutatingAdmissionPolicy", "mutatingadmissionpolicies"),
+        ("MutatingAdmissionPolicyBinding", "mutatingadmissionpolicybindings"),
+    )
+}
+CONDITIONS = (
+    # The node has programs for all of its images; a gateway's is auto until it is injected.
+    f"object.spec.containers.all(c, c.image == 'auto' || c.name == 'istio-proxy' || "
+    f"c.image.matches('{PATTERN}'))",
+    # It has a sidecar, or gets one: else its requests would need a kube-proxy.
+    "object.spec.containers.exists(c, c.name == 'istio-proxy') || "
+    "object.spec.?initContainers.orValue([]).exists(c, c.name == 'istio-proxy') || "
+    "object.metadata.?labels[?'sidecar.istio.io/inject'].orValue('') == 'true' || "
+    "namespaceObject.metadata.?labels[?'istio-injection'].orValue('') == 'enabled' || "
+    "namespaceObject.metadata.?labels[?'istio.io/rev'].orValue('') != ''",
+    # Ambient mode needs an agent on each node.
+    "namespaceObject.metadata.?labels[?'istio.io/dataplane-mode'].orValue('') == ''",
+    "object.metadata.?labels[?'gateway.istio.io/managed'].orValue('') != "
+    "'istio.io-mesh-controller'",
+)
+"""What a pod must meet, in CEL. The policy's own conditions can't ask for the namespace."""
+
+
+def apply(client: lightkube.Client) -> None:
+    """Create the policy, or update that of an earlier start."""
+    condition = " && ".join(f"({each})" for each in CONDITIONS)
+    marked = (
+        f'Object{{metadata: Object.metadata{{annotations: {{"{ANNOTATION}": "{PROCESSES}"}}}}}}'
+    )
+    rule = {
+        **{"apiGroups": [""], "apiVersions": ["v1"]},
+        **{"operations": ["CREATE"], "resources": ["pods"]},
+    }
+    specs: dict[str, dict[str, Any]] = {
+        "MutatingAdmissionPolicy": {
+            "failurePolicy": "Fail",
+            "reinvocationPolicy": "Never",
+            "matchConstraints": {"resourceRules": [rule]},
+            "mutations": [
+                {
+                    "patchType": "ApplyConfiguration",
+                    "applyConfiguration": {"expression": f"{condition} ? {marked} : Object{{}}"},
+                }
+            ],
+        },
+        "MutatingAdmissionPolicyBinding": {"policyName": NAME},
+    }
+    for kind, spec in specs.items():
+        client.apply(KINDS[kind](metadata={"name": NAME}, spec=spec))
+
+
+def is_marked(pod: Pod) -> bool:
+    """Return whether the node runs a pod."""
+    return (pod.metadata.annotations or {}).get(ANNOTATION) == PROCESSES

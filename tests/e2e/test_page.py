@@ -1,0 +1,166 @@
+"""Bookinfo's page: pods that are processes, and real sidecars between them."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import httpx2
+import psutil
+import pytest
+
+from sandbox import processes
+from sandbox.cluster import Sandbox
+from sandbox.node import trial
+
+from .checkout import Checkout
+from .istiod import eventually
+
+WHY_NOT = trial.why_not()
+pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
+PAGE = "http://bookinfo.dev.localhost"
+MAY_ASK = {("productpage", "details"), ("productpage", "reviews"), ("reviews", "ratings")}
+"""Who may ask whom with denyByDefault; the gateway asks productpage."""
+ASK = """
+import sys, urllib.error, urllib.request
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+try:
+    print(opener.open(sys.argv[1], timeout=10).status)
+except urllib.error.HTTPError as error:
+    print(error.code)
+except OSError:
+    print(0)
+"""
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """Bring up a stack with strict mutual TLS, denials and a plan for jason."""
+    sandbox = Sandbox(f"page-{os.getpid()}")
+    checkout = Checkout.make(tmp_path_factory.mktemp("page"), sandbox)
+    plan = {
+        "all": {"to": "v1"},
+        "reviews": {"when": [{"headers": {"end-user": "jason"}, "to": "v3"}]},
+    }
+    with checkout.configured(
+        trafficPlan=plan,
+        mtls="strict",
+        denyByDefault=True,
+        outboundTrafficPolicy="REGISTRY_ONLY",
+    ):
+        said = checkout.mesh("up", PODS="real")
+        assert "/productpage answers 200" in said
+        yield checkout
+    sandbox.down()
+
+
+def test_stars_change_with_who_is_signed_in(page: Checkout) -> None:
+    """Jason gets reviews v3 with red stars, and everybody else v1 without stars."""
+    with _browser(page) as browser:
+        before = browser.get("/productpage").text
+        browser.post("/login", data={"username": "jason", "passwd": "any"})
+        after = browser.get("/productpage").text
+
+    assert "reviews v1 of the sandbox" in before
+    assert "reviews v3 of the sandbox" in after
+    assert ("text-red-500" in before, "text-red-500" in after) == (False, True)
+
+
+def test_only_allowed_services_are_answered(page: Checkout) -> None:
+    """A service is known by its certificate: others than those that Bookinfo needs get 403."""
+    services = sorted(_pods(page))
+    answers = {
+        (one, other): _ask(page, one, f"http://{other}:9080/health")
+        for one in services
+        for other in services
+        if one != other
+    }
+
+    assert answers == {pair: 200 if pair in MAY_ASK else 403 for pair in answers}
+
+
+def test_plain_text_is_refused_by_each(page: Checkout) -> None:
+    """Who has no sidecar, as the node itself, gets no answer from a pod's address."""
+    node = next(p for p in _node(page) if "sandbox.node.inside" in p.cmdline())
+    statuses = {
+        name: _enter(node, f"http://{pod['status']['podIP']}:9080/health")
+        for name, pod in _pods(page).items()
+    }
+
+    assert statuses == dict.fromkeys(_pods(page), 0)
+
+
+def test_unknown_hosts_are_not_reached(page: Checkout) -> None:
+    """The sidecar gets requests to addresses that no Service has, too, and answers with 502."""
+    assert _ask(page, "details", "http://192.0.2.1:9080/") == 502
+
+
+def test_a_killed_sidecar_is_restarted(page: Checkout) -> None:
+    """Its pod isn't ready meanwhile, its status counts the restart, and the page answers again."""
+    _sidecar(page, "details").kill()
+
+    def restarted() -> bool:
+        status = _pods(page)["details"]["status"]
+        containers = [*status["initContainerStatuses"], *status["containerStatuses"]]
+        sidecar = next(each for each in containers if each["name"] == "istio-proxy")
+        return sidecar["ready"] and sidecar["restartCount"] == 1
+
+    eventually(restarted)
+    with _browser(page) as browser:
+        assert browser.get("/productpage").status_code == 200
+
+
+def test_a_killed_node_leaves_nothing_and_comes_back(page: Checkout) -> None:
+    """No process of its pods outlives it, and nothing listens; the next start brings all back."""
+    with _browser(page) as browser:
+        outer, *inner = _node(page)
+        outer.kill()
+        _, alive = psutil.wait_procs(inner, timeout=10)
+        assert alive == []
+        with pytest.raises(httpx2.ConnectError):
+            browser.get("/productpage")
+
+        page.sandbox.up()
+
+    assert "/productpage answers 200" in page.mesh("tables")
+
+
+def _browser(page: Checkout) -> httpx2.Client:
+    said = page.mesh("tables")
+    [url] = [word for word in said.split() if word.endswith("/productpage")]
+    port = url.removeprefix(PAGE).removesuffix("/productpage")
+    return httpx2.Client(
+        base_url=f"http://127.0.0.1{port}",
+        headers={"Host": PAGE.removeprefix("http://"), "Referer": "/productpage"},
+        follow_redirects=False,
+        trust_env=False,
+    )
+
+
+def _pods(page: Checkout) -> dict[str, dict]:
+    """Return one pod of each service of Bookinfo."""
+    listed = page.kubectl("get", "pods", "-n", "bookinfo")["items"]
+    return {pod["metadata"]["labels"]["app"]: pod for pod in listed}
+
+
+def _node(page: Checkout) -> list[psutil.Process]:
+    outer = processes.of_file(page.sandbox.folder / "node.pid", page.sandbox.folder)
+    assert outer is not None
+    return [outer, *outer.children(recursive=True)]
+
+
+def _sidecar(page: Checkout, service: str) -> psutil.Process:
+    folder = page.sandbox.folder / "pods" / f"bookinfo_{_pods(page)[service]['metadata']['name']}"
+    wanted = str(folder / "istio-proxy")
+    return next(p for p in _node(page) if p.name() == "pilot-agent" and p.cwd() == wanted)
+
+
+def _ask(page: Checkout, service: str, url: str) -> int:
+    """Return the status that a service's own pod gets, or 0 when nothing answers."""
+    return _enter(_sidecar(page, service), url)
+
+
+def _enter(process: psutil.Process, url: str) -> int:
+    entering = ["nsenter", f"--target={process.pid}", "--user", "--preserve-credentials", "--net"]
+    words = [*entering, "--mount", sys.executable, "-c", ASK, url]
+    return int(subprocess.run(words, capture_output=True, text=True, check=True).stdout)

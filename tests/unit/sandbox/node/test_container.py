@@ -1,0 +1,73 @@
+"""A container: its program's end is noticed, told and followed by a start."""
+
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from sandbox.node import container as container_module
+from sandbox.node.container import Container
+
+CRASHES = [sys.executable, "-c", "import sys; print('no port is free'); sys.exit(3)"]
+HAS_A_CHILD = [
+    *(sys.executable, "-c"),
+    "import subprocess, time; subprocess.Popen(['sleep', '60']); time.sleep(60)",
+]
+
+
+def ended(one: Container) -> bool:
+    """Wait until the container's program has ended."""
+    for _ in range(200):
+        if one.look():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_its_end_is_told_by_code_and_last_line(tmp_path: Path) -> None:
+    """As the pod's status and events show it."""
+    one = Container(name="details", image="", log=tmp_path / "log")
+
+    one.start(CRASHES, {}, lambda: None)
+
+    assert ended(one)
+    assert one.story == "container details ended with 3: no port is free"
+    assert one.waits
+
+
+def test_it_is_started_again_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a pause that grows with each end."""
+    monkeypatch.setattr(container_module, "FIRST_PAUSE", 0.0)
+    one = Container(name="details", image="", log=tmp_path / "log")
+    for _ in range(3):
+        one.start(CRASHES, {}, lambda: None)
+        assert ended(one)
+
+    assert one.restarts == 2
+
+
+def test_what_it_started_ends_with_it(tmp_path: Path) -> None:
+    """Envoy ends when its agent is killed."""
+    one = Container(name="istio-proxy", image="", log=tmp_path / "log")
+    one.start(HAS_A_CHILD, {}, lambda: None)
+    assert one._process is not None
+    program = psutil.Process(one._process.pid)
+    while not (children := program.children()):
+        time.sleep(0.05)
+
+    program.kill()
+
+    assert ended(one)
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert alive == []
+
+
+def test_a_trouble_is_told_once(tmp_path: Path) -> None:
+    """A program that can't be started is tried again, without the same event each time."""
+    one = Container(name="details", image="", log=tmp_path / "log")
+
+    assert one.fail("no space left on device")
+    assert not one.fail("no space left on device")
+    assert one.story == "container details can't be started: no space left on device"

@@ -1,0 +1,159 @@
+"""The ways in: where on this machine a LoadBalancer Service is reached, and which pod answers."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from lightkube.models.core_v1 import ServicePort, ServiceSpec
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import Service
+
+from sandbox.node.relay import Relays
+from sandbox.node.ways_in import WaysIn
+
+ADDRESS = "127.130.0.9"
+
+
+@dataclass
+class OpenDoor:
+    """A porter without rules, whose 127.0.0.1 has some ports taken."""
+
+    taken: set[int] = field(default_factory=set)
+    asked: list[tuple[str, int]] = field(default_factory=list)
+
+    def listen(self, address: str, port: int) -> socket.socket:
+        """Return a listening socket."""
+        self.asked.append((address, port))
+        if address == "127.0.0.1" and port in self.taken:
+            raise OSError("Address already in use")
+        # The address under test alone: a machine may use any port of 127.0.0.1.
+        return socket.create_server((ADDRESS if address == ADDRESS else "127.130.0.10", port))
+
+
+@pytest.fixture
+def application() -> Iterator[int]:
+    """Serve what answers with its bytes in capitals, and return its port."""
+    with socket.create_server((ADDRESS, 0)) as server:
+
+        def answer() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    said = b""
+                    while chunk := connection.recv(100):
+                        said += chunk
+                    connection.sendall(said.upper())
+
+        threading.Thread(target=answer, daemon=True).start()
+        yield server.getsockname()[1]
+
+
+def service(*ports: int, kind: str = "LoadBalancer") -> Service:
+    """Return a gateway's Service."""
+    return Service(
+        metadata=ObjectMeta(name="gateway", namespace="istio-system"),
+        spec=ServiceSpec(
+            clusterIP=ADDRESS,
+            type=kind,
+            selector={"istio": "gateway"},
+            ports=[ServicePort(port=port, targetPort="http") for port in ports],
+        ),
+    )
+
+
+def pod(port: int, *, is_ready: bool = True, label: str = "gateway") -> Any:
+    """Return a pod of the gateway, whose port http has a number."""
+    metadata = ObjectMeta(namespace="istio-system", labels={"istio": label})
+    return SimpleNamespace(
+        pod=SimpleNamespace(metadata=metadata),
+        is_ready=is_ready,
+        address=ADDRESS,
+        port=lambda target: port if target == "http" else None,
+    )
+
+
+def ask(address: str, port: int) -> bytes:
+    """Send some bytes and end, then return what comes back."""
+    with socket.create_connection((address, port), timeout=5) as connection:
+        connection.sendall(b"hello")
+        connection.shutdown(socket.SHUT_WR)
+        return connection.recv(100)
+
+
+def is_closed(address: str, port: int) -> bool:
+    """Return whether nothing listens, once the relays' thread has closed it."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            ask(address, port)
+        except ConnectionRefusedError:
+            return True
+        except ConnectionResetError:
+            continue
+    return False
+
+
+def test_a_pod_that_is_ready_is_reached_at_both_addresses(tmp_path: Path, application: int) -> None:
+    """By the number that the pod gives the Service's target port."""
+    ways_in = WaysIn(OpenDoor(), Relays(), tmp_path / "ways")  # ty: ignore[invalid-argument-type]
+
+    ways_in.mend([service(18080)], [pod(1, is_ready=False), pod(application)])
+
+    assert ask(ADDRESS, 18080) == ask("127.130.0.10", 18080) == b"HELLO"
+    [way] = json.loads((tmp_path / "ways").read_text())
+    assert (way["port"], way["local"]) == (18080, 18080)
+
+
+def test_a_port_that_is_taken_gets_a_stand_in(tmp_path: Path, application: int) -> None:
+    """At 127.0.0.1, and the file says which."""
+    door = OpenDoor(taken={18081, 26081})
+    ways_in = WaysIn(door, Relays(), tmp_path / "ways")  # ty: ignore[invalid-argument-type]
+
+    ways_in.mend([service(18081)], [pod(application)])
+
+    [way] = json.loads((tmp_path / "ways").read_text())
+    assert way["local"] == 26082
+
+
+def test_without_a_pod_that_is_ready_a_connection_is_closed(tmp_path: Path) -> None:
+    """At once: nobody waits for an answer that can't come."""
+    ways_in = WaysIn(OpenDoor(), Relays(), tmp_path / "ways")  # ty: ignore[invalid-argument-type]
+
+    ways_in.mend([service(18082)], [pod(1, is_ready=False)])
+
+    with suppress(ConnectionResetError):
+        assert ask(ADDRESS, 18082) == b""
+
+
+def test_nothing_listens_for_others(tmp_path: Path, application: int) -> None:
+    """Neither for Services inside the cluster, nor for gateways whose pods are fake."""
+    door = OpenDoor()
+    ways_in = WaysIn(door, Relays(), tmp_path / "ways")  # ty: ignore[invalid-argument-type]
+
+    ways_in.mend([service(18083, kind="ClusterIP")], [pod(application)])
+    ways_in.mend([service(18083)], [pod(application, label="other")])
+
+    assert door.asked == []
+
+
+def test_a_deleted_service_is_reached_no_more(tmp_path: Path, application: int) -> None:
+    """Its ports are free for another one."""
+    ways_in = WaysIn(OpenDoor(), Relays(), tmp_path / "ways")  # ty: ignore[invalid-argument-type]
+    ways_in.mend([service(18084)], [pod(application)])
+    assert ask(ADDRESS, 18084) == b"HELLO"
+
+    ways_in.mend([], [])
+
+    assert json.loads((tmp_path / "ways").read_text()) == []
+    assert is_closed(ADDRESS, 18084)
