@@ -373,7 +373,7 @@ def test_a_gateway_that_isnt_programmed_is_a_problem() -> None:
     )
     programmed = {**gateway, "status": {"conditions": [{"type": "Programmed", "status": "True"}]}}
 
-    early = live(gateway, route)
+    early = live(gateway, route, obj("Service", "edge-istio", spec={"selector": own}))
     late = live(programmed, route, *workload("edge-istio", own, ready=0))
 
     assert problems(early) == {"edge": ("isn't programmed", "no Deployment")}
