@@ -3,19 +3,19 @@ STACK ?= dev
 SANDBOX ?= default
 PYTHON ?= python3
 up dev sandbox-up: export PODS := $(or $(PODS),real)
-export STACK SANDBOX SERVICE POLICY POLICY_CONFIG ME V
+export STACK SANDBOX OUT FROM SERVICE POLICY POLICY_CONFIG ME V
 
 venv := venv/bin
 run := $(venv)/python -m
 istio-1.0 := ../shared/istio/1.0.5
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview destroy dev dev-rm render tables timeline sidecar-diff verify release policy programs test unit check \
-        traffic bench faults sandbox-up sandbox-down sandbox-status sandbox-logs env lock sbom audit docs
+.PHONY: help up preview destroy dev dev-rm render tables timeline sidecar-diff verify topology release policy programs test unit \
+        check traffic bench faults sandbox-up sandbox-down sandbox-status sandbox-logs env lock sbom audit docs
 
 help: ## List these commands
 	@sed -n 's/\$$\$$/$$/; s/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 23
-	@echo "  Options and defaults: STACK=dev, SANDBOX=default, ME=<your user name>; POLICY=policy checks rules."
+	@echo "  Options and defaults: STACK=dev, SANDBOX=default, ME=<your user name>; POLICY=policy checks rules; V=1 shows Pulumi's output."
 
 up: venv/ready ## Get missing programs, deploy the stack, show its services and pods
 	@$(run) meshctl up
@@ -44,8 +44,11 @@ timeline: venv/ready ## Show what the last `up` or `destroy` took its time for; 
 sidecar-diff: venv/ready ## Show what a sidecar adds to a Deployment; SERVICE=reviews-v1 selects it
 	@$(run) meshctl sidecar-diff
 
-verify: venv/ready ## Check the running mesh: istiods, webhooks, sidecars, gateways, versions
-	@$(run) meshctl verify
+verify: venv/ready ## Check the running mesh; CONTEXT=NAME: any mesh; WATCH=1: repeat (docs/verify.md)
+	@$(run) meshctl verify $(if $(CONTEXT),--context '$(CONTEXT)') $(if $(WATCH),--watch)
+
+topology: venv/ready ## Draw the mesh: OUT=mesh.svg, .png or .mmd; FROM=cluster, preview or render (docs/topology.md)
+	@$(run) meshctl topology
 
 release: venv/ready ## Download the stack's Istio release into releases/
 	@$(run) meshctl release
@@ -77,8 +80,8 @@ traffic: venv/ready ## Test the traffic plans with requests through real proxies
 bench: venv/ready ## Compare time and memory with istioctl and helm (docs/performance.md)
 	@$(run) bench
 
-faults: venv/ready ## Break off updates at each resource, and check the next one (docs/reliability.md)
-	@$(run) faults
+faults: venv/ready ## Disturb commands at each resource, or at POINTS=10, and check the next (docs/reliability.md)
+	@$(run) faults $(if $(POINTS),--points $(POINTS))
 
 sandbox-up: venv/ready ## Start a sandbox cluster, or those of its processes that don't run
 	@$(run) sandbox up

@@ -15,7 +15,7 @@ import console
 from faults import cluster_state, disturbed, points, report
 from faults.cluster_state import State
 from faults.disturbed import Run
-from faults.points import Command, Point, Victim
+from faults.points import FOLLOWED_BY, Choice, Command, Point
 from faults.report import Outcome, Results
 from meshctl.workspace import download
 from meshctl.workspace.stack import Workspace
@@ -38,7 +38,8 @@ def faults(
     size: Annotated[
         int | None, typer.Option("--points", help="Try so many points; not set = all.", min=1)
     ] = None,
-    only: Annotated[Victim | None, typer.Option(help="Disturb only this.")] = None,
+    command: Annotated[Command | None, typer.Option(help="Disturb only this command.")] = None,
+    only: Annotated[Choice | None, typer.Option(help="Disturb only this, or by outages.")] = None,
     seed: Annotated[str, typer.Option(help="Which points these are; not set = today.")] = "",
     results: Annotated[Path, typer.Option(help="The file that keeps the results.")] = Path(
         "faults.json"
@@ -48,13 +49,16 @@ def faults(
         bool, typer.Option("--write-docs", help="Write the results into docs/reliability.md.")
     ] = False,
 ) -> None:
-    """Kill Pulumi, its plugin or its program at each resource, and check the next command.
+    """Disturb commands at each resource, and check the next command.
+
+    Pulumi, its plugin or its program is killed; in the middle of a command the API server goes
+    away, is slow or refuses requests, a webhook doesn't answer, or the disk is full.
 
     Points whose results are kept aren't tried again: the command continues where it was ended.
     """
     today = datetime.now(UTC).date().isoformat()
     kept = report.read(results, today)
-    choose = partial(points.chosen, only=only, size=size, seed=seed or today)
+    choose = partial(points.chosen, command=command, only=only, size=size, seed=seed or today)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         _try_all(Workspace(STACK, sandbox), kept, results, choose)
@@ -80,32 +84,47 @@ def _try_all(
     wanted = {} if kept.resources else _fresh(workspace, kept)
     tried = {outcome.point for outcome in kept.outcomes}
     left = [point for point in choose(kept.resources) if point not in tried]
-    command: Command = "up"
+    is_up = False
     while left:
         if not wanted:
-            wanted, command = _fresh(workspace, kept), "up"
-        point = next((each for each in left if each.command == command), None)
+            wanted, is_up = _fresh(workspace, kept), False
+        possible: tuple[Command, ...] = (*FOLLOWED_BY, "destroy") if is_up else ("up",)
+        point = next((p for command in possible for p in left if p.command == command), None)
         if point is None:
-            _undisturbed(workspace, command)
+            _undisturbed(workspace, possible[-1])
         else:
             left.remove(point)
-            kept.outcomes.append(_outcome(workspace, point, wanted[command]))
+            kept.outcomes.append(_outcome(workspace, point, wanted[point.next]))
             kept.write(file)
             if kept.outcomes[-1].wrong:
                 wanted = {}
-        command = "destroy" if command == "up" else "up"
+                continue
+            if point.next in FOLLOWED_BY:
+                _undisturbed(workspace, "up")
+        if point is None or point.command not in FOLLOWED_BY:
+            is_up = not is_up
 
 
 def _fresh(workspace: Workspace, kept: Results) -> dict[Command, State]:
-    """Make a new sandbox; return what an undisturbed `up` and `destroy` make of it."""
+    """Make a new sandbox; return what each undisturbed command makes of it.
+
+    Raises FaultsError if one changes what others have in the cluster.
+    """
     sandbox = Sandbox(workspace.sandbox_name)
     sandbox.down()
+    _undisturbed(workspace, "up")
+    workspace.kubectl("apply", "-f", str(cluster_state.OTHERS))
+    others = cluster_state.of_others(cluster_state.read(workspace))
     wanted: dict[Command, State] = {}
-    commands: tuple[Command, ...] = ("up", "destroy")
+    commands: tuple[Command, ...] = ("upgrade", "canary", "destroy", "up")
     for command in commands:
         run = _undisturbed(workspace, command)
         kept.resources[command] = len(run.resources)
         wanted[command] = cluster_state.read(workspace)
+        found = cluster_state.of_others(wanted[command])
+        if changed := list(cluster_state.differences(others, found)):
+            raise FaultsError(f"{command} changes what others have: {'; '.join(changed)}")
+    _undisturbed(workspace, "destroy")
     return wanted
 
 
@@ -122,12 +141,14 @@ def _outcome(workspace: Workspace, point: Point, wanted: State) -> Outcome:
     what = f"{point.command}, {point.victim}, resource {point.resource}"
     with console.alive(what):
         run = disturbed.run(workspace, point.command, point)
-        again = disturbed.run(workspace, point.command)
+        again = disturbed.run(workspace, point.next)
         wrong = _differences(workspace, wanted)
     if run.code is None:
         wrong.insert(0, f"the disturbed {point.command} didn't end within {run.seconds:.0f} s")
+    if not run.hit and run.code:
+        wrong.insert(0, f"the {point.command} failed before it was disturbed:\n{run.said}")
     if again.code != 0:
-        wrong.insert(0, f"the next {point.command} failed:\n{again.said}")
+        wrong.insert(0, f"the next {point.next} failed:\n{again.said}")
     console.say(f"{what}: {'; '.join(wrong) or 'whole'}")
     return Outcome(
         point=point,

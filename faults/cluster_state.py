@@ -1,8 +1,10 @@
 """The state of a cluster and of its stack, without what differs in each of two equal ones."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from meshctl.workspace.stack import Workspace
@@ -17,6 +19,10 @@ OWN_OF_EACH_OBJECT = {
 }
 """Keys whose values a cluster makes anew for each object."""
 CERTIFICATE = "-----BEGIN"
+OTHERS = Path(__file__).with_name("others.yaml")
+"""Objects of another team, in a namespace of its own."""
+THEIRS = re.compile(r"\w+ shop(/| )")
+"""How the names of these objects begin."""
 
 State = Mapping[str, Any]
 
@@ -38,6 +44,11 @@ def read(workspace: Workspace) -> State:
     }
 
 
+def of_others(state: State) -> State:
+    """Return the part of a state that belongs to the other team."""
+    return {key: count for key, count in state.items() if THEIRS.match(key)}
+
+
 def differences(wanted: State, found: State) -> Iterator[str]:
     """List what is too much, too few or different in the state that was found."""
     for key in sorted(wanted.keys() | found.keys()):
@@ -52,7 +63,7 @@ def _named(each: dict[str, Any]) -> tuple[str, str]:
     if each["kind"] == "Pod":
         containers = [f"{one['name']} {one['image']}" for one in each["spec"]["containers"]]
         return f"Pod {place}{metadata.get('generateName', metadata['name'])}", str(containers)
-    if each["kind"] == "Secret":
+    if each["kind"] == "Secret" and not THEIRS.match(f"Secret {place}"):
         each = {**each, "data": sorted(each.get("data") or ())}
     content = {key: value for key, value in each.items() if key != "status"}
     return f"{each['kind']} {place}{metadata['name']}", json.dumps(_stable(content), sort_keys=True)

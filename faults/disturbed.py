@@ -7,21 +7,25 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
 
-from faults.points import Command, Point, Victim
+from faults import outages
+from faults.outages import Outage
+from faults.points import FOLLOWED_BY, OUTAGES, Command, Point, Victim
+from mesh import project
+from mesh.istio import release
 from mesh.project import PROJECT
 from meshctl.update.events import EVENT_LOG
 from meshctl.workspace.stack import Workspace
 
 PAUSE = 0.05  # seconds between two looks at Pulumi's events
 PATIENCE = 300.0  # seconds until a command that doesn't end is killed
-AWAY = 20.0  # seconds that the API server is away
 NAMES = {"plugin": "pulumi-resource-kubernetes", "program": "pulumi-language-python-exec"}
 """What the first words of a victim's command line contain."""
 
@@ -43,9 +47,16 @@ class Run:
 
 def run(workspace: Workspace, command: Command, point: Point | None = None) -> Run:
     """Run a command, and disturb it at a point."""
-    with tempfile.TemporaryFile("w+") as output:
+    with tempfile.TemporaryFile("w+") as output, ExitStack() as stack:
+        disturb: Callable[[int], bool] | None = None
+        wrapper: tuple[str, ...] = ()
+        if point is not None and point.victim in OUTAGES:
+            outage = stack.enter_context(outages.prepared(workspace, point.victim))
+            disturb, wrapper = partial(_begin, outage), outage.wrapper
+        elif point is not None:
+            disturb = partial(_kill, point.victim)
         with subprocess.Popen(
-            [sys.executable, "-m", "meshctl", command],
+            [*wrapper, sys.executable, "-m", "meshctl", *_words(workspace, command)],
             cwd=PROJECT,
             env={**os.environ, "STACK": workspace.stack, "SANDBOX": workspace.sandbox_name},
             stdin=subprocess.DEVNULL,
@@ -54,7 +65,8 @@ def run(workspace: Workspace, command: Command, point: Point | None = None) -> R
             start_new_session=True,
         ) as process:
             try:
-                resources, hit, seconds = _followed(workspace, process, point)
+                at = point.resource if point else 0
+                resources, hit, seconds = _followed(process, at, disturb)
                 code = process.poll()
             finally:
                 if process.poll() is None:
@@ -64,8 +76,26 @@ def run(workspace: Workspace, command: Command, point: Point | None = None) -> R
     return Run(resources=tuple(resources), hit=hit, seconds=seconds, code=code, said=said)
 
 
+def _words(workspace: Workspace, command: Command) -> Iterator[str]:
+    """Yield the words of meshctl's command line: an upgrade and a canary are an `up`."""
+    version = workspace.setting("istioVersion")
+    major, minor, patch = version.split(".")
+    # Another patch of the same charts: it differs in the images.
+    changed = {
+        "istioVersion": f"{major}.{minor}.{int(patch) + 1}",
+        "releaseDir": str(release.folder_of(version, None)),
+    }
+    yield "destroy" if command == "destroy" else "up"
+    if command in FOLLOWED_BY:
+        prefix = "canary." if command == "canary" else ""
+        canary = {"revision": "canary"} if command == "canary" else {}
+        yield from ("--", "--config-path")
+        for key, value in {**canary, **changed}.items():
+            yield from ("--config", f"{project.read(PROJECT)['name']}:{prefix}{key}={value}")
+
+
 def _followed(
-    workspace: Workspace, process: subprocess.Popen[bytes], point: Point | None
+    process: subprocess.Popen[bytes], at: int, disturb: Callable[[int], bool] | None
 ) -> tuple[list[str], bool, float]:
     """Follow a command to its end, or until patience ends; return what a Run has of it."""
     began, hit = time.monotonic(), False
@@ -73,9 +103,10 @@ def _followed(
     begun = _begun(process.pid)
     while process.poll() is None and time.monotonic() < began + PATIENCE:
         resources += next(begun)
-        if point is not None and not hit and len(resources) >= point.resource:
-            hit = _disturb(workspace, process.pid, point.victim)
-            began = time.monotonic()
+        if disturb is not None and not hit and len(resources) >= at:
+            moment = time.monotonic()
+            if hit := disturb(process.pid):
+                began = moment
         time.sleep(PAUSE)
     return resources, hit, time.monotonic() - began
 
@@ -95,7 +126,7 @@ def _begun(pid: int) -> Iterator[list[str]]:
 def _engine(pid: int) -> tuple[psutil.Process, Path] | None:
     """Return the Pulumi process below meshctl's that changes something, and its events."""
     with suppress(psutil.NoSuchProcess):
-        for child in psutil.Process(pid).children():
+        for child in psutil.Process(pid).children(recursive=True):
             with suppress(psutil.NoSuchProcess):
                 words = child.cmdline()
                 if EVENT_LOG in words:
@@ -103,10 +134,17 @@ def _engine(pid: int) -> tuple[psutil.Process, Path] | None:
     return None
 
 
-def _disturb(workspace: Workspace, pid: int, victim: Victim) -> bool:
-    """Kill the victim, and return whether there was one."""
-    if victim == "API server":
-        return _take_away_api_server(workspace)
+def _begin(outage: Outage, pid: int) -> bool:
+    """Begin an outage, and return whether the command still ran."""
+    with suppress(psutil.NoSuchProcess):
+        if (found := _engine(pid)) is not None:
+            outage.begin(found[0].pid)
+            return True
+    return False
+
+
+def _kill(victim: Victim, pid: int) -> bool:
+    """Kill a process of the command, and return whether there was one."""
     with suppress(psutil.NoSuchProcess):
         if (found := _engine(pid)) is not None:
             engine, _ = found
@@ -115,16 +153,3 @@ def _disturb(workspace: Workspace, pid: int, victim: Victim) -> bool:
                     process.kill()
                     return True
     return False
-
-
-def _take_away_api_server(workspace: Workspace) -> bool:
-    """Kill the sandbox's API server, and start it again later."""
-    sandbox = workspace.sandbox
-    assert sandbox is not None  # noqa: S101 - the stack of the faults names no context
-    pids = {component.name: component.pid for component in sandbox.components()}
-    if (pid := pids["kube-apiserver"]) is None:
-        return False
-    os.kill(pid, signal.SIGKILL)
-    time.sleep(AWAY)
-    sandbox.up()
-    return True

@@ -10,13 +10,13 @@ from pydantic import TypeAdapter
 from rich.table import Table
 
 from faults import points
-from faults.disturbed import AWAY
-from faults.points import Command, Point, Victim
+from faults.outages import SAYS
+from faults.points import OUTAGES, Command, Point, Victim
 from mesh.project import PROJECT
 
 PAGE = PROJECT / "docs" / "reliability.md"
 BEGIN, END = "<!-- make faults: results -->", "<!-- make faults: end of results -->"
-HEADINGS = ("command", "fault", "points tried", "ended after, s", "next one took, s", "whole")
+HEADINGS = ("command", "fault", "next", "points tried", "ended after, s", "next took, s", "whole")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,7 @@ def broken(results: Results) -> Iterator[str]:
 def write_page(results: Results) -> None:
     """Write the results into docs/reliability.md."""
     tried = sum(bool(outcome.at) for outcome in results.outcomes)
-    total = len(points.chosen(results.resources, only=None, size=None, seed=""))
+    total = len(points.chosen(results.resources, command=None, only=None, size=None, seed=""))
     lines = [
         BEGIN,
         f"{results.date}: {'all' if tried == total else f'a sample, {tried} of'} {total} points.",
@@ -96,17 +96,17 @@ def write_page(results: Results) -> None:
 
 
 def _rows(results: Results) -> Iterator[Sequence[str]]:
-    def kind(outcome: Outcome) -> tuple[Command, Victim]:
-        return outcome.point.command, outcome.point.victim
+    def kind(outcome: Outcome) -> tuple[Command, Victim, Command]:
+        return outcome.point.command, outcome.point.victim, outcome.point.next
 
     ordered = sorted((each for each in results.outcomes if each.at), key=kind)
-    for (command, victim), grouped in groupby(ordered, kind):
+    for (command, victim, following), grouped in groupby(ordered, kind):
         tried = list(grouped)
-        is_outage = victim == "API server"
         yield (
             command,
-            f"{victim} gone for {AWAY:.0f} s" if is_outage else f"{victim} killed",
-            f"{len(tried)} of {1 if is_outage else results.resources[command]}",
+            SAYS.get(victim, f"{victim} killed"),
+            following,
+            f"{len(tried)} of {1 if victim in OUTAGES else results.resources[command]}",
             _range([outcome.ended for outcome in tried]),
             _range([outcome.again for outcome in tried]),
             f"{sum(not outcome.wrong for outcome in tried)} of {len(tried)}",

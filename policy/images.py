@@ -1,10 +1,19 @@
 """The rules that images are pinned, and come from registries that the team allows."""
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from mesh.istio.retired_hosts import SHUT_DOWN, named_in
-from policy.pods import INJECTED_IMAGE, pods
-from policy.rule import Object, Options, Rule, Stack, Violation
+from policy.pods import INJECTED_IMAGE, PROXY, pods
+from policy.rule import Object, Options, Rule, Stack, Violation, kind, metadata
+
+INJECTOR = "istio-sidecar-injector"
+"""How the names of the ConfigMaps begin that istiod injects proxies by."""
+PROXIES = {"proxy": PROXY, "proxy_init": "istio-init"}
+"""The injected containers, by the values that name their images."""
+PROXY_IMAGE = "sidecar.istio.io/proxyImage"
+"""Annotation of a pod that asks for another image of its proxy."""
 
 
 def parts(image: str) -> tuple[str, str, str]:
@@ -23,11 +32,28 @@ def parts(image: str) -> tuple[str, str, str]:
 
 
 def _images(objects: Sequence[Object]) -> Iterator[tuple[Object, str, str]]:
+    """Yield the images of containers, also of those that istiod injects, with their owners."""
+    for each in objects:
+        named = metadata(each, "name") or ""
+        if kind(each) == ("", "ConfigMap") and named.startswith(INJECTOR):
+            values = json.loads((each.get("data") or {}).get("values") or "{}")
+            for name, image in _injected(values.get("global") or {}):
+                yield each, name, image
     for pod in pods(objects):
+        if image := pod.meta("annotations").get(PROXY_IMAGE):
+            yield pod.owner, PROXY, image
         for container in pod.all_containers:
             image = container.get("image") or ""
             if image != INJECTED_IMAGE:
                 yield pod.owner, container.get("name") or "", image
+
+
+def _injected(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for key, container in PROXIES.items():
+        if image := (values.get(key) or {}).get("image"):
+            # As in Istio's templates: with a "/" it is the whole name.
+            whole = image if "/" in image else f"{values.get('hub')}/{image}:{values.get('tag')}"
+            yield container, whole
 
 
 def _pinned(objects: Sequence[Object], _: Stack, options: Options) -> Iterator[Violation]:
@@ -60,7 +86,8 @@ PINNED = Rule(
     says="An image has a tag other than latest, or a digest",
     reason="otherwise two pods of one Deployment may run different programs, and a rollback can't "
     "restore the old one",
-    remedy="set bookinfoTag or tag, or the tag of the image itself, to a version or digest",
+    remedy="set bookinfoTag or tag to a version, imageDigests to the digests, or the image itself "
+    "to one with a version or digest",
     check=_pinned,
     options={
         "digest": {

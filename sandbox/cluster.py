@@ -69,6 +69,7 @@ class Sandbox:
 
         Raises ToolchainError or SandboxError.
         """
+        _wanted_pods()
         programs = toolchain.ensure(self.control_plane.families)
         with self._locked():
             began = time.monotonic()
@@ -266,6 +267,8 @@ class Sandbox:
     def keep_state(self) -> None:
         """Create the folder of the stacks' state, which needs no cluster."""
         self.state.mkdir(parents=True, exist_ok=True)
+        # kwokctl lets the user's group read the keys, and Pulumi lets everybody read the state.
+        self.folder.chmod(0o700)
         if not self.passphrase_file.exists():
             self.passphrase_file.touch(mode=0o600)
             self.passphrase_file.write_text(secrets.token_urlsafe(24))
@@ -334,10 +337,7 @@ class Sandbox:
         return made["why_fake"]
 
     def _why_fake(self) -> str | None:
-        wanted = os.environ.get("PODS", "fake")
-        if wanted not in ("real", "fake"):
-            raise SandboxError(f"PODS is real or fake: got {wanted!r}")
-        if wanted == "fake":
+        if _wanted_pods() == "fake":
             return "PODS=fake"
         if self.control_plane is not control_plane.TODAY:
             return f"Kubernetes {self.control_plane.version} has no means to select them"
@@ -347,7 +347,7 @@ class Sandbox:
             wheels.envoy_program()
             wheels.productpage_packages()
         except ToolchainError as error:
-            return str(error)
+            return str(error).splitlines()[0]
         return None
 
     def _start_node(self, programs: dict[str, Path]) -> None:
@@ -395,6 +395,14 @@ class Sandbox:
     def _locked(self) -> AbstractContextManager[None]:
         waiting = f"sandbox {self.name}: waiting for another command that uses it"
         return lock.held(self.folder / "lock", waiting)
+
+
+def _wanted_pods() -> str:
+    """Return what the pods of known images shall be: real (processes) or fake (objects only)."""
+    wanted = os.environ.get("PODS", "fake")
+    if wanted not in ("real", "fake"):
+        raise SandboxError(f"PODS is real or fake: got {wanted!r}")
+    return wanted
 
 
 def _kwokctl_configuration(arguments: Iterable[str]) -> dict[str, object]:

@@ -66,6 +66,12 @@ def is_cached(family: Family) -> bool:
     return _in_cache(family) is not None
 
 
+def cached(family: Family, program: str) -> Path | None:
+    """Return a program in the cache, without installing it; None if the cache lacks it."""
+    found = _in_cache(family)
+    return found.folder / program if found else None
+
+
 def _at_hand(family: Family) -> Found | None:
     return _on_path(family) or _in_cache(family)
 

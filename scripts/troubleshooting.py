@@ -22,6 +22,16 @@ NO_ERRORS = frozenset(
         "meshctl/pull_request/changes.py",
         "meshctl/pull_request/comment.py",
         "meshctl/pull_request/markdown.py",
+        "meshctl/timeline/chain.py",
+        "meshctl/timeline/drawing.py",
+        "meshctl/topology/cards.py",
+        "meshctl/topology/legend.py",
+        "meshctl/topology/mermaid.py",
+        "meshctl/topology/palette.py",
+        "meshctl/topology/routes.py",
+        "meshctl/topology/svg.py",
+        "meshctl/update/live_table.py",
+        "meshctl/update/view.py",
         "sandbox/openapi.py",
     )
 )

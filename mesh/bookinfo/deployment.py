@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mesh.bookinfo import database, waypoint_labels
+from mesh.bookinfo import database, images, waypoint_labels
 from mesh.bookinfo.services import DEFAULT_ACCOUNT, HEALTH, Microservice, Sample
 from mesh.kubernetes import pod_security
 from mesh.resources import early_deployments, secrets
@@ -89,10 +89,9 @@ def _container(
         env.append({"name": secret, "valueFrom": {"secretKeyRef": {"name": name, "key": key}}})
     probe = _probe(service) if settings.bookinfo_probes else None
     user = {"runAsUser": service.user} if service.user else {}
-    hub, tag = settings.bookinfo_hub or sample.hub, settings.bookinfo_tag or sample.tag
     return {
         "name": service.name,
-        "image": f"{hub}/examples-bookinfo-{service.image_name(version)}:{tag}",
+        "image": images.whole(settings, sample, service, version),
         "imagePullPolicy": "IfNotPresent",
         "args": list(service.args) or None,
         "env": env or None,

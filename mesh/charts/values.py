@@ -4,6 +4,8 @@ import hashlib
 import json
 from typing import Any
 
+from mesh.charts import images
+from mesh.charts.presets import presets
 from mesh.istio.addons import JAEGER_PROVIDER
 from mesh.istio.certificates import ROOTS, fingerprints
 from mesh.istio.chart_files import merged
@@ -44,8 +46,6 @@ pinned kubeVersion (istio-cni/templates/daemonset.yaml).
 """
 CNI_PREFIX = "cni"
 
-REMOTE = "remote"
-"""Profile for a cluster that uses the istiod of another cluster."""
 TEMPLATE_VALUES = ("gateways", "global", "sidecarInjectorWebhook")
 """Values of the istiod chart that istiod's proxy templates read (files/kube-gateway.yaml)."""
 
@@ -94,7 +94,8 @@ def istiod_values(settings: Settings, plane: ControlPlane) -> dict[str, Any]:
         decided["podAnnotations"] = annotations
     raw = _above_presets(settings.values.istiod, "pilot")
     restricted = merged(RESTRICTED_VALUES, WAYPOINT_VALUES if _has_waypoints(settings) else {})
-    return merged(restricted, raw, common_values(settings), decided)
+    pinned = images.of_istiod(settings, plane)
+    return merged(restricted, raw, common_values(settings), decided, pinned)
 
 
 def _has_waypoints(settings: Settings) -> bool:
@@ -154,6 +155,7 @@ def node_agent_values(settings: Settings, agent: NodeAgent, plane: ControlPlane)
         # ztunnel's chart reads these at the top level, the other charts below `global`.
         common["global"],
         {"revision": plane.chart_value},
+        images.of_node_agent(settings, agent, plane),
     )
 
 
@@ -177,21 +179,22 @@ def raw_node_agent_values(settings: Settings) -> dict[NodeAgent, dict[str, Any]]
 def gateway_values(settings: Settings, gateway: Gateway, proxies: Proxies) -> dict[str, Any]:
     """Return the values of a gateway's chart, which spells pull secrets as Kubernetes does."""
     names = [{"name": name} for name in settings.pull_secrets]
-    images = {"imagePullPolicy": settings.image_pull_policy, "imagePullSecrets": names}
+    pulling = {"imagePullPolicy": settings.image_pull_policy, "imagePullSecrets": names}
     network = {"networkGateway": settings.network} if gateway.direction == "east-west" else {}
     return merged(
         gateway.values,
-        {**_presets(settings), **{key: value for key, value in images.items() if value}},
+        {**presets(settings), **{key: value for key, value in pulling.items() if value}},
         typed_gateway_values(gateway),
         network,
         proxies.gateway_values,
+        images.of_gateway(settings, proxies),
     )
 
 
 def image_tag(settings: Settings, proxies: Proxies) -> str:
     """Return the image tag of an istiod's proxies; empty when raw values set their image."""
     proxy = (settings.values.istiod.get("global") or {}).get("proxy") or {}
-    return "" if "image" in proxy else proxies.tag
+    return "" if "image" in proxy else images.tag_of_proxies(settings, proxies)
 
 
 def template_mark(settings: Settings) -> str:
@@ -240,17 +243,17 @@ def typed_gateway_values(gateway: Gateway) -> dict[str, Any]:
 
 def common_values(settings: Settings) -> dict[str, Any]:
     """Return the values that every chart of Istio gets."""
-    images = {
+    named = {
         "hub": settings.hub,
         "tag": settings.tag or settings.istio_version,
         "imagePullPolicy": settings.image_pull_policy,
         "imagePullSecrets": settings.pull_secrets,
     }
     return {
-        **_presets(settings),
+        **presets(settings),
         "global": {
             "istioNamespace": settings.istio_namespace,
-            **{key: value for key, value in images.items() if value},
+            **{key: value for key, value in named.items() if value},
             **_place_in_mesh(settings),
         },
     }
@@ -293,18 +296,3 @@ def _above_presets(raw: dict[str, Any], prefix: str) -> dict[str, Any]:
     """
     own = {key: value for key, value in raw.items() if key not in (prefix, "global")}
     return merged(raw, {prefix: merged(own, raw.get(prefix) or {})}) if own else raw
-
-
-def _profile(settings: Settings) -> str | None:
-    if settings.remote_control_plane:
-        return REMOTE
-    return "ambient" if settings.data_plane.is_ambient else settings.profile
-
-
-def _presets(settings: Settings) -> dict[str, str]:
-    presets = {
-        "profile": _profile(settings),
-        "platform": settings.platform,
-        "compatibilityVersion": settings.compatibility_version,
-    }
-    return {key: value for key, value in presets.items() if value}

@@ -1,6 +1,6 @@
 """The Istio that runs in a cluster: its control planes and injectors, their owners and users."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from lightkube import Client
@@ -85,6 +85,8 @@ class IstioObject:
     """The revision or tag that it serves."""
     version: str | None = None
     """Version of an istiod, if it can be determined."""
+    image: str = ""
+    """Image of an istiod."""
     roots: tuple[str, ...] = ()
     """The fingerprints of the root certificates that the stack gave an istiod."""
 
@@ -132,38 +134,53 @@ class RunningMesh:
         CRDs alone are no mesh: a destroy keeps them.
         """
         injector, _ = webhooks(kubernetes)
-        namespaces = {n.name: n for n in map(_metadata, client.list(Namespace)) if n.name}
+        return cls.of(
+            kubernetes,
+            namespaces=client.list(Namespace),
+            istiods=client.list(Deployment, namespace="*", labels={"app": ISTIODS}),
+            injectors=client.list(injector, labels={"app": INJECTORS}),
+            # The charts' istiods and gateways both have this label.
+            labelled=client.list(Deployment, namespace="*", labels={"istio": exists()}),
+        )
+
+    @classmethod
+    def of(
+        cls,
+        kubernetes: str,
+        *,
+        namespaces: Iterable[Namespace],
+        istiods: Iterable[Deployment],
+        injectors: Iterable[MutatingWebhookConfiguration],
+        labelled: Iterable[Deployment] = (),
+    ) -> "RunningMesh":
+        """Return the mesh of objects that were read before."""
+        named = {n.name: n for n in map(_metadata, namespaces) if n.name}
         return cls(
             kubernetes=kubernetes,
-            namespaces={name: _part("Namespace", live, name) for name, live in namespaces.items()},
+            namespaces={name: _part("Namespace", live, name) for name, live in named.items()},
             owners={
                 name: (live.annotations or {}).get(ownership.ANNOTATION)
-                for name, live in namespaces.items()
+                for name, live in named.items()
             },
-            adopted=frozenset(_noted(namespaces, ownership.ADOPTED)),
-            contexts=_noted(namespaces, ownership.CONTEXT),
-            hosts=_noted(namespaces, ownership.HOST),
+            adopted=frozenset(_noted(named, ownership.ADOPTED)),
+            contexts=_noted(named, ownership.CONTEXT),
+            hosts=_noted(named, ownership.HOST),
             revision_by_namespace={
-                name: asked for name, live in namespaces.items() if (asked := _revision_of(live))
+                name: asked for name, live in named.items() if (asked := _revision_of(live))
             },
             ambient_namespaces=frozenset(
                 name
-                for name, live in namespaces.items()
+                for name, live in named.items()
                 if (live.labels or {}).get(DATAPLANE_MODE) == AMBIENT
             ),
             foreign_injection_labels={
-                name: label
-                for name, live in namespaces.items()
-                if (label := _injection_by_others(live))
+                name: label for name, live in named.items() if (label := _injection_by_others(live))
             },
-            istiods=tuple(
-                map(_istiod, client.list(Deployment, namespace="*", labels={"app": ISTIODS}))
-            ),
-            injectors=tuple(map(_injector, client.list(injector, labels={"app": INJECTORS}))),
-            # The charts' istiods and gateways both have this label.
+            istiods=tuple(map(_istiod, istiods)),
+            injectors=tuple(map(_injector, injectors)),
             scaled_to_zero={
                 (str(found.namespace), str(found.name)): found.generation or 1
-                for live in client.list(Deployment, namespace="*", labels={"istio": exists()})
+                for live in labelled
                 if live.spec and live.spec.replicas == 0 and (found := _metadata(live))
             },
         )
@@ -254,6 +271,7 @@ def _istiod(live: Deployment) -> IstioObject:
     return replace(
         _part("Deployment", metadata, metadata.namespace),
         version=_version(live),
+        image=next(iter(_images(live)), ""),
         roots=tuple(filter(None, roots.split(","))),
     )
 
@@ -284,11 +302,14 @@ def _part(kind: str, live: ObjectMeta, namespace: str | None) -> IstioObject:
 
 def _version(istiod: Deployment) -> str | None:
     """Read an istiod's version: from its image's tag, else from the label of a released chart."""
-    spec = istiod.spec.template.spec if istiod.spec else None
-    images = [c.image or "" for c in (spec.containers if spec else []) if c.name == "discovery"]
     label = (_metadata(istiod).labels or {}).get("app.kubernetes.io/version", PLACEHOLDER)
-    told = [*map(versions.of_image, images), *(() if label == PLACEHOLDER else (label,))]
+    told = [*map(versions.of_image, _images(istiod)), *(() if label == PLACEHOLDER else (label,))]
     return next((version for version in told if versions.parse(version)), None)
+
+
+def _images(istiod: Deployment) -> list[str]:
+    spec = istiod.spec.template.spec if istiod.spec else None
+    return [c.image or "" for c in (spec.containers if spec else []) if c.name == "discovery"]
 
 
 def _noted(namespaces: dict[str, ObjectMeta], annotation: str) -> dict[str, str]:

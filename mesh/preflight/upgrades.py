@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import pulumi
 
+from mesh.charts.images import istiod_image
 from mesh.istio import versions
 from mesh.istio.control_planes import ControlPlanes
-from mesh.istio.running_mesh import RunningMesh
+from mesh.istio.running_mesh import IstioObject, RunningMesh
 from mesh.settings.schema import Settings
 
 
@@ -23,3 +24,16 @@ def unsupported(running: RunningMesh, settings: Settings, planes: ControlPlanes)
             )
         elif rule := versions.in_place(istiod.version, plane.release.version):
             yield f"{istiod.name} is {istiod.version}, wanted {plane.release.version}; {rule}"
+        elif plane.release.version != istiod.version:
+            yield from _same_content(istiod, istiod_image(settings, plane), settings)
+
+
+def _same_content(istiod: IstioObject, wanted: str, settings: Settings) -> Iterator[str]:
+    """Report an istiod that would get another tag and keep its digest: it wouldn't be upgraded."""
+    digest = settings.image_digests.get(wanted)
+    if digest and istiod.image.endswith(f"@{digest}"):
+        yield (
+            f"{istiod.name} is {istiod.image}, and imageDigests has the same digest for {wanted}, "
+            f"so nothing would be upgraded: pulumi config set --path 'imageDigests[\"{wanted}\"]' "
+            f'"$(crane digest {settings.hub}/{wanted})"'
+        )

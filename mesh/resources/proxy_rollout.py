@@ -60,7 +60,8 @@ class ProxyRollout(Resource, module="mesh", name="ProxyRollout"):
     ) -> None:
         """Wait for a Deployment.
 
-        `version` is the tag of the proxy's image, empty if unknown; `template` changes with the
+        `version` is the tag of the proxy's image, with its digest if it is pinned, and empty if
+        unknown; `template` changes with the
         values that istiod fills the pod template with; `replicas` None is for any number.
         """
         super().__init__(
@@ -115,7 +116,8 @@ def lacking(live: dict[str, Any], props: Mapping[str, Any]) -> str:
     if of != revision:
         return f"it has proxies of revision {of}, not of {revision} yet"
     images = [container["image"] for container in template["spec"]["containers"]]
-    if version and not any(image.rpartition(":")[2].startswith(version) for image in images):
+    tags = [image.rpartition("/")[2].partition(":")[2] for image in images]
+    if version and not any(tag.startswith(version) for tag in tags):
         return f"it has {' and '.join(images)}, not {version} yet"
     wanted = live["spec"].get("replicas", 1)
     # Pulumi's engine keeps numbers as floats.

@@ -14,6 +14,8 @@ LONGEST_HOST = 253
 VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?")
 HUB = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:\d+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*")
 TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
+NAMED_IMAGE = re.compile(rf"[a-z0-9]+([._-]+[a-z0-9]+)*:{TAG.pattern}", re.ASCII)
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 QUALIFIED_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 
 KUBERNETES_OWN = frozenset({"default", "kube-node-lease", "kube-public", "kube-system"})
@@ -97,6 +99,21 @@ def _tag(value: str | None) -> str | None:
     return value
 
 
+def _named_image(value: str) -> str:
+    if not NAMED_IMAGE.fullmatch(value):
+        raise ValueError("an image is NAME:TAG, such as pilot:1.30.8, without its registry")
+    return value
+
+
+def _digest(value: str) -> str:
+    if not DIGEST.fullmatch(value):
+        raise ValueError(
+            "a digest is sha256: and 64 lower-case hexadecimal digits, as "
+            "`crane digest docker.io/istio/pilot:1.30.8` prints it"
+        )
+    return value
+
+
 def _path(value: Path) -> Path:
     try:
         value.expanduser().exists()
@@ -132,6 +149,9 @@ Version = Annotated[str, AfterValidator(_version)]
 Hub = Annotated[str, AfterValidator(_hub)]
 OptionalHub = Annotated[Hub | None, empty_is_unset]
 OptionalTag = Annotated[str | None, empty_is_unset, AfterValidator(_tag)]
+NamedImage = Annotated[str, AfterValidator(_named_image)]
+"""An image's name in its registry and its tag."""
+Digest = Annotated[str, AfterValidator(_digest)]
 OptionalName = Annotated[str | None, empty_is_unset]
 OptionalPath = Annotated[Annotated[Path, AfterValidator(_path)] | None, empty_is_unset]
 KubeconfigPath = Annotated[OptionalPath, BeforeValidator(_kubeconfig_path)]

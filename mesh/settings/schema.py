@@ -23,11 +23,13 @@ from mesh.settings.data_plane import DataPlane, Injection, MeshNamespace
 from mesh.settings.facts import APP, APP_ONLY, EVERY_MODE, PLATFORM, Facts, Mode, facts_of
 from mesh.settings.fields import (
     Annotations,
+    Digest,
     Hub,
     KubeconfigPath,
     Labels,
     Model,
     Name,
+    NamedImage,
     Namespace,
     OptionalHub,
     OptionalName,
@@ -148,6 +150,10 @@ class Settings(Model):
     ]
     hub: Annotated[Hub, Facts(PLATFORM)]
     tag: Annotated[OptionalTag, Facts(PLATFORM)]
+    image_digests: Annotated[
+        Json[dict[NamedImage, Digest]],
+        Facts(EVERY_MODE, before_1_5="its chart makes all names of hub and tag"),
+    ]
     image_pull_policy: Annotated[ImagePullPolicy | None, empty_is_unset, Facts(PLATFORM)]
     image_pull_secrets: Annotated[Json[tuple[Name, ...]], Facts(PLATFORM)]
     values: Annotated[Json[ChartValues], Facts(PLATFORM)]
@@ -268,6 +274,11 @@ class Settings(Model):
         """The names of the image pull secrets, in every namespace of the stack."""
         own = [PULL_SECRET] if self.registry_credentials else []
         return [*self.image_pull_secrets, *own]
+
+    def pinned(self, hub: str, image: str) -> str:
+        """Return the whole name of an image, NAME:TAG, with its digest if the stack has one."""
+        digest = self.image_digests.get(image)
+        return f"{hub}/{image}@{digest}" if digest else f"{hub}/{image}"
 
     @property
     def data_plane(self) -> DataPlane:

@@ -17,6 +17,7 @@ from mesh.settings.schema import SECRETS, Settings
 from mesh.validation import (
     against_release,
     credentials,
+    image_digests,
     istio_operator,
     modes,
     plain_secrets,
@@ -55,6 +56,7 @@ CONFLICTS: tuple[Callable[[Settings], Iterator[Mistake]], ...] = (
     https.conflicts,
     several_clusters.conflicts,
     credentials.conflicts,
+    image_digests.of_settings,
 )
 
 OutputsOf = Callable[[str], Mapping[str, Any]]
@@ -214,6 +216,7 @@ def _find_releases(settings: Settings) -> tuple[ControlPlanes | None, list[Mista
         gateway_api_crds.find(settings)
     except pulumi.RunError as error:
         mistakes.append(Mistake(("routingApi",), str(error)))
+    mistakes += image_digests.of_control_planes(settings, planes)
     return planes, mistakes
 
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from mesh.charts.values import REMOTE
+from mesh.charts.presets import REMOTE
 from mesh.settings.schema import Settings
 from mesh.validation.mistake import Mistake, unknown
 

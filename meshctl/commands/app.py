@@ -18,12 +18,14 @@ from meshctl.commands import (
     review_comment,
     tables,
     teardown,
+    topology,
 )
 from meshctl.render import program
 from meshctl.sidecar_diff import show
 from meshctl.timeline import show as timeline
 from meshctl.update.run import change
-from meshctl.verify import run
+from meshctl.verify import run, watch
+from meshctl.verify.report import UNKNOWN
 from meshctl.workspace import download, recovery
 from meshctl.workspace.stack import Workspace
 
@@ -186,11 +188,59 @@ def show_timeline(
 def verify_mesh(
     stack: Stack = "dev",
     sandbox: SandboxName = "default",
+    *,
+    context: Annotated[
+        str, typer.Option(help="Check the mesh of this kubeconfig context, without a stack.")
+    ] = "",
+    kubeconfig: Annotated[
+        Path | None, typer.Option(help="The kubeconfig file that has the context.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    repeat: Annotated[
+        bool, typer.Option("--watch", help="Repeat, and show what changes, until Ctrl-C.")
+    ] = False,
+    interval: Annotated[
+        float, typer.Option(min=1, help="With --watch: the seconds between two runs.")
+    ] = watch.INTERVAL,
 ) -> None:
     """Check the running mesh without changing it; exit with 1 when something is wrong."""
-    if not run.verify(Workspace(stack, sandbox), as_json=as_json):
-        raise typer.Exit(1)
+    if kubeconfig and not context:
+        raise typer.BadParameter("--kubeconfig needs --context: no context is ever guessed")
+    if repeat and as_json:
+        raise typer.BadParameter("--json is for one run: leave out --watch")
+    try:
+        target = (
+            run.of_context(context, kubeconfig)
+            if context
+            else run.of_stack(Workspace(stack, sandbox))
+        )
+        if repeat:
+            raise typer.Exit(watch.watch(lambda: run.look(target), console.output(), interval))
+        report = run.look(target)
+    except (pulumi.RunError, console.UserError) as error:
+        console.error(str(error))
+        raise typer.Exit(UNKNOWN) from error
+    if as_json:
+        sys.stdout.write(report.as_json())
+    else:
+        report.show(console.output())
+    raise typer.Exit(report.exit_code)
+
+
+@app.command("topology")
+def show_topology(
+    stack: Stack = "dev",
+    sandbox: SandboxName = "default",
+    source: Annotated[
+        topology.Source, typer.Option("--from", envvar="FROM", help="What to draw.")
+    ] = topology.Source.CLUSTER,
+    out: Annotated[
+        Path | None,
+        typer.Argument(envvar="OUT", help="A .svg, .png or .mmd file; not set = print Mermaid."),
+    ] = None,
+) -> None:
+    """Draw the mesh: as it runs, before and after a preview, or as a render would create it."""
+    topology.show(Workspace(stack, sandbox), source, out)
 
 
 @app.command("sidecar-diff")

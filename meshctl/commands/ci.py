@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -54,24 +55,12 @@ def preview(
     previews, failed = [], False
     for stack in _stacks(since):
         with console.alive(f"preview of stack {stack}"):
-            command = [sys.executable, "-m", "meshctl", "preview", "--stack", stack, "--", "--json"]
-            answer = subprocess.run(
-                [*command, *(arguments or ())],
-                cwd=PROJECT,
-                # Without it Pulumi prints a digest, which lacks what policies found.
-                env={**os.environ, "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true"},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-            )
-        found = changes.read(answer.stdout, stack)
+            found, is_done = run_preview(stack, arguments or ())
         console.done(f"preview of {stack}", f"{len(found.changes)} changes")
         for error in found.errors:
             console.error(error)
         previews.append(found)
-        failed = failed or bool(answer.returncode)
+        failed = failed or not is_done
     _write(previews, out, link)
     if failed:
         raise typer.Exit(1)
@@ -144,6 +133,30 @@ def post_gitlab(
     posting.to_gitlab(
         file.read_text(), api=api, project=project, merge_request=merge_request, token=token
     )
+
+
+def run_preview(
+    stack: str, arguments: Sequence[str] = (), *, sandbox: str = ""
+) -> tuple[Preview, bool]:
+    """Preview a stack with Pulumi's arguments; return it, and whether it succeeded."""
+    command = [sys.executable, "-m", "meshctl", "preview", "--stack", stack, "--", "--json"]
+    answer = subprocess.run(
+        [*command, *arguments],
+        cwd=PROJECT,
+        env={
+            **os.environ,
+            # Without it Pulumi prints a digest, which lacks what policies found, and the objects
+            # that don't change.
+            "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true",
+            **({"SANDBOX": sandbox} if sandbox else {}),
+        },
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return changes.read(answer.stdout, stack), not answer.returncode
 
 
 def _stacks(since: str) -> list[str]:

@@ -5,8 +5,9 @@ from functools import cached_property
 from typing import Any
 
 from mesh import redaction
-from meshctl.pull_request import engine_output, object_diff
+from meshctl.pull_request import engine_output, object_diff, pictures
 from meshctl.pull_request.object_diff import Difference
+from meshctl.topology.picture import Picture
 
 OPERATIONS = ("delete", "replace", "update", "create")
 """The operations on an object, the most dangerous first."""
@@ -87,6 +88,8 @@ class Preview:
     unchanged: int = 0
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    pictures: tuple[Picture, Picture] | None = None
+    """The mesh before and after, if the preview has all of its objects."""
 
 
 def read(text: str, name: str) -> Preview:
@@ -103,10 +106,12 @@ def read(text: str, name: str) -> Preview:
     errors = _messages(said, "error")
     if not errors and digest.get("changeSummary") is None:
         errors = ["the preview ended early, without a summary"]
+    unchanged = int((digest.get("changeSummary") or {}).get("same", 0))
     return Preview(
         stack=steps[0]["urn"].split(":")[2] if steps else name,
         changes=_changes(steps),
-        unchanged=int((digest.get("changeSummary") or {}).get("same", 0)),
+        unchanged=unchanged,
+        pictures=None if errors else pictures.read(steps, unchanged),
         errors=errors,
         warnings=_messages(said, "warning"),
     )

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from meshctl.pull_request import markdown
 from meshctl.pull_request.changes import OPERATIONS, Change, Preview
+from meshctl.topology import mermaid
+from meshctl.topology.picture import Picture
 
 MARKER = "<!-- mesh: preview of a pull request -->"
 """The comment's first line, by which a later preview finds the comment."""
@@ -23,6 +25,8 @@ class Piece:
 
     text: str
     changes: int = 0
+    is_extra: bool = False
+    """Whether it is left out first, when not everything fits."""
 
     @property
     def size(self) -> int:
@@ -49,6 +53,8 @@ def full(previews: Sequence[Preview]) -> str:
 
 def _fitted(pieces: list[Piece], size: int, full_text: str) -> str:
     """Join the pieces that fit, in order, and add the number of changes that don't."""
+    if sum(piece.size for piece in pieces) > size:
+        pieces = [piece for piece in pieces if not piece.is_extra]
     shown = []
     left = size if sum(piece.size for piece in pieces) <= size else size - RESERVED
     for piece in pieces:
@@ -69,6 +75,8 @@ def _pieces(preview: Preview, *, most: int | None = None) -> Iterator[Piece]:
             yield Piece(markdown.block(error.splitlines(), most=most))
     if preview.changes or not preview.errors:
         yield Piece(_summary(preview))
+    if preview.pictures and preview.pictures[0] != preview.pictures[1]:
+        yield Piece(_picture(*preview.pictures), is_extra=True)
     sections: dict[str, list[Change]] = {title: [] for title in (SHARED, *TITLES.values(), LABELS)}
     for change in preview.changes:
         sections[_title(change)].append(change)
@@ -98,6 +106,12 @@ def _summary(preview: Preview) -> str:
     if not counts:
         return f"No changes: {preview.unchanged} resources are up to date."
     return f"{', '.join(counts)}; {preview.unchanged} unchanged."
+
+
+def _picture(before: Picture, after: Picture) -> str:
+    """Return the mesh before and after, as a picture that GitHub and GitLab draw."""
+    drawn = mermaid.draw(before, after).splitlines()
+    return f"### Topology\n\n{markdown.block(drawn, 'mermaid')}\n\n{mermaid.LEGEND}"
 
 
 def _section(title: str, changes: list[Change], *, most: int | None) -> Iterator[Piece]:

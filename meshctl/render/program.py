@@ -6,7 +6,7 @@ Secrets are never in them, because they are never read: the stack's file has the
 import asyncio
 import contextlib
 import runpy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import pulumi
@@ -56,7 +56,28 @@ def objects(workspace: Workspace) -> list[Object]:
     with plugin_process.run(plugin.program) as process:
         for each in stacks(workspace):
             found, outputs[each.name] = _run(each, _NoCluster(outputs, process))
-    return found
+    return merged(found)
+
+
+def merged(objects: Iterable[Object]) -> list[Object]:
+    """Merge what is applied to one object in several steps, such as a patch of a namespace."""
+    found: dict[tuple[str, str, str, str], Object] = {}
+    for each in objects:
+        metadata = each["metadata"]
+        key = (each["apiVersion"], each["kind"], metadata.get("namespace", ""), metadata["name"])
+        found[key] = _merge(found[key], each) if key in found else each
+    return list(found.values())
+
+
+def _merge(one: Object, other: Object) -> Object:
+    """Return an object with the fields of another one added."""
+    added = {
+        key: _merge(one[key], value)
+        if isinstance(value, dict) and isinstance(one.get(key), dict)
+        else value
+        for key, value in other.items()
+    }
+    return {**one, **added}
 
 
 def _run(workspace: Workspace, cluster: "_NoCluster") -> tuple[list[Object], Object]:

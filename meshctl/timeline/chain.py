@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from meshctl.update import phases
-from meshctl.update.events import CHART, urn_type
+from meshctl.update.events import is_object, urn_type
 from meshctl.update.record import Kept, Record
 
 LATER = 0.3  # seconds by which an event may be seen late
@@ -59,7 +59,7 @@ class Timeline:
         """The operations, in the order of their beginnings."""
         found: dict[str, Bar] = {}
         for step in sorted(self.record.steps, key=lambda each: each.begun):
-            if _is_object(step.urn):
+            if is_object(step.urn):
                 ended = self.record.seconds if step.ended is None else step.ended
                 found[step.urn] = Bar(step=step, ended=ended, after=self._last_before(step, found))
         return list(found.values())
@@ -105,7 +105,7 @@ class Timeline:
             if needed in seen:
                 continue
             seen.add(needed)
-            if _is_object(needed):
+            if is_object(needed):
                 found.add(needed)
             else:
                 left += self._edges.get(needed, ())
@@ -121,8 +121,3 @@ class Timeline:
             for needed in needs:
                 found.setdefault(needed, []).append(urn)
         return found
-
-
-def _is_object(urn: str) -> bool:
-    own = urn_type(urn)
-    return own.startswith("kubernetes:") and own != CHART

@@ -39,15 +39,16 @@ def draw(file: Path, timeline: Timeline) -> None:
     chart.add("on the longest chain", [bar.seconds if bar in chain else None for bar in bars])
     chart.add("others", [None if bar in chain else bar.seconds for bar in bars])
     chart.add(None, [None if bar.step.urn in late else _text(bar, whole) for bar in bars])
-    chart.add_xml_filter(_without_script)
+    chart.add_xml_filter(_still)
     chart.render_to_file(str(file))
 
 
-def _without_script(root: Any) -> Any:
-    """Return the picture without pygal's script, which a page on GitHub doesn't run."""
-    for parent in root.iter():
-        for script in parent.findall("script"):
-            parent.remove(script)
+def _still(root: Any) -> Any:
+    """Return the picture without pygal's script and its data: a page on GitHub runs none."""
+    for parent in list(root.iter()):
+        for name in ("script", "desc"):
+            for each in parent.findall(name):
+                parent.remove(each)
     return root
 
 

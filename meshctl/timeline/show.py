@@ -40,7 +40,9 @@ def show(workspace: Workspace, out: Path | None) -> None:
         f"{kept.seconds:.0f} s, {len(timeline.bars)} objects",
         soft_wrap=True,
     )
+    output.print(f"\nthe {SLOWEST} slowest ({CHAIN} = on the longest chain)")
     output.print(_slowest(timeline))
+    output.print("\nwhere the seconds of the longest chain went")
     output.print(_spent(timeline))
 
 
@@ -50,11 +52,10 @@ def _dependencies(workspace: Workspace) -> dict[str, list[str]]:
 
 
 def _slowest(timeline: Timeline) -> Table:
-    table = Table(
-        title=f"The {SLOWEST} slowest ({CHAIN} on the longest chain)", title_justify="left"
-    )
+    table = Table()
     for column in ("s", "from", "", "object", "what", "waited for"):
-        table.add_column(column, justify="right" if column in ("s", "from") else "left")
+        justify = "right" if column in ("s", "from") else "left"
+        table.add_column(column, justify=justify, overflow="fold")
     for bar in sorted(timeline.bars, key=lambda each: -each.seconds)[:SLOWEST]:
         table.add_row(
             f"{bar.seconds:.1f}",
@@ -68,7 +69,7 @@ def _slowest(timeline: Timeline) -> Table:
 
 
 def _spent(timeline: Timeline) -> Table:
-    table = Table(title="Where the seconds of the longest chain went", title_justify="left")
+    table = Table()
     table.add_column("s", justify="right")
     table.add_column("where")
     for where, seconds in timeline.seconds.items():

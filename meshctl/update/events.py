@@ -104,9 +104,8 @@ class Step:
 
     @property
     def is_object(self) -> bool:
-        """Whether it is an object in the cluster, and neither a component nor a chart."""
-        own = urn_type(self.urn)
-        return own.startswith("kubernetes:") and own != CHART
+        """Whether it is an object in the cluster."""
+        return is_object(self.urn)
 
     @property
     def changes(self) -> bool:
@@ -231,6 +230,12 @@ class Update:
 def urn_type(urn: str) -> str:
     """Return a resource's own type, without its parents'."""
     return urn.split("::")[2].rpartition("$")[2]
+
+
+def is_object(urn: str) -> bool:
+    """Return whether a resource is an object in the cluster: no component, and no chart."""
+    own = urn_type(urn)
+    return own.startswith("kubernetes:") and own != CHART
 
 
 def _name(resource: _Resource) -> str:

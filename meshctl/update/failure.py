@@ -17,7 +17,9 @@ NOTHING_NEW = (
     "update canceled",
 )
 """What Pulumi says after the errors of resources."""
-PREFIX = re.compile(r'^\w+ of resource "urn:[^"]+" failed: ')
+PREFIX = re.compile(
+    r'^(?:\w+ of )?resource "urn:[^"]+" (?:failed|was not successfully \w+ by the \w+ API server): '
+)
 """How Pulumi's message about a resource may begin; the resource is named apart."""
 SHOWN = 5  # resources at most
 LAST = 10  # lines of Pulumi's output, if its events tell nothing

@@ -87,9 +87,12 @@ class Lines:
 
     def _since(self) -> str:
         """Return how long it has been waited, and how long all may take."""
-        awaited, estimate = self._view.awaited, self._view.estimate
-        waited = f"for {self._view.update.seconds - awaited.begun:.0f} s" if awaited else ""
-        told = ", ".join(filter(None, (waited, estimate)))
+        view = self._view
+        awaited = view.awaited
+        waited = f"for {view.update.seconds - awaited.begun:.0f} s" if awaited else ""
+        usual = view.usual if view.usual not in self._said else ""
+        self._said.add(usual)
+        told = ", ".join(filter(None, (waited, view.left, usual)))
         return f" ({told})" if told else ""
 
     def _line(self, text: str) -> None:

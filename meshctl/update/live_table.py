@@ -78,5 +78,5 @@ class LiveTable:
         elif awaited := view.awaited:
             seconds = view.update.seconds - awaited.begun
             lines += [f"waiting {seconds:.0f} s for {awaited}", *filter(None, [view.why(awaited)])]
-        times = [f"{view.update.seconds:.0f} s", *filter(None, [view.estimate])]
+        times = [f"{view.update.seconds:.0f} s", *filter(None, [view.left, view.usual])]
         return Padding(Text("\n".join([*lines, ", ".join(times)]), style="dim"), (0, 0, 0, 2))

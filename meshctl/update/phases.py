@@ -51,7 +51,9 @@ class Phase:
     @property
     def ended(self) -> float:
         """When its last operation ended, of those that have."""
-        return max((step.ended for step in self.steps if step.ended is not None), default=0)
+        return max(
+            (step.ended for step in self.steps if step.ended is not None), default=self.begun
+        )
 
     @property
     def done(self) -> str:

@@ -3,15 +3,21 @@
 import re
 
 WEBHOOK = "failed calling webhook"  # how the message begins in every version of the API server
+SERVICE = r"[\w-]+\.([\w-]+)\.svc\b"
+"""The host of a webhook that is a Service, with its namespace."""
 FULL = "Too many pods|Insufficient |OutOf|didn't have enough resource"
 """How the scheduler and the kubelet say that a node is full."""
 PULL = "ErrImagePull|ImagePullBackOff|InvalidImageName|ErrImageNeverPull|ImageInspectError"
 """The kubelet's reasons for a container without its image."""
 REMEDIES = (
     (
+        rf"{WEBHOOK}.*https://(?!{SERVICE})",
+        "the webhook doesn't answer, and runs elsewhere; whose it is: kubectl get "
+        "validatingwebhookconfigurations,mutatingwebhookconfigurations",
+    ),
+    (
         WEBHOOK,
-        "the webhook doesn't answer; the update continues when it does. Check its pods: "
-        "kubectl get pods --namespace {webhook}",
+        "the webhook doesn't answer. Check its pods: kubectl get pods --namespace {webhook}",
     ),
     (
         "exceeded quota",
@@ -51,7 +57,7 @@ def remedy(message: str, *, namespace: str, pod: str = "", istio_namespace: str)
     """Return what to do about a message of Kubernetes; empty if nothing is known."""
     for pattern, what in REMEDIES:
         if re.search(pattern, message):
-            service = re.search(r"https://[\w-]+\.([\w-]+)\.svc", message)
+            service = re.search(f"https://{SERVICE}", message)
             return what.format(
                 namespace=namespace or "NAMESPACE",
                 pod=pod,

@@ -115,13 +115,15 @@ def _watched(
         waits = VainWait(
             update=update, events=file, goes_on=_has(arguments, CONTINUE), tell=display.tell
         )
-        messages = _Messages(update, display)
+        looks = [waits.look, display.look]
+        if not shows_pulumis:
+            looks.insert(1, _Messages(update, display).look)
         code = None
         try:
             with (
                 vain_wait.interruptible(update),
                 waiting.watched(watch, display.tell),
-                followed(file, update, waits.look, messages.look, display.look),
+                followed(file, update, *looks),
             ):
                 code = workspace.pulumi(command, EVENT_LOG, str(file), *arguments, output=output)
         finally:
@@ -146,8 +148,6 @@ class _Messages:
 
     def look(self) -> None:
         """Tell what is new; errors are told at the end, with what to do."""
-        if isinstance(self._display, PulumisOutput):
-            return
         for message in self._update.messages[self._told :]:
             self._told += 1
             if message.severity != "error":

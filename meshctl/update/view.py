@@ -4,13 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from meshctl.update import phases, record
-from meshctl.update.events import Step, Update
+from meshctl.update.events import Step, Update, is_object
 from meshctl.update.phases import Phase
 from meshctl.update.record import Record
 from meshctl.update.waiting import Watch
 
 AWAITED = 3.0  # seconds after which an operation counts as a wait
 STARTS_PODS = ("Deployment", "DaemonSet")
+NOTHING_YET = {
+    "{.webhooks[0].clientConfig.caBundle} selected nothing": (
+        "istiod hasn't written its certificate"
+    ),
+    "{.status.loadBalancer.ingress[0]} selected nothing": "it has no address yet",
+}
+"""The plugin's words about what the program has it wait for (mesh/resources/), in plain ones."""
 PROGRAM = "reading the config and rendering the charts"
 PREVIEW = "previewing, which changes nothing"
 DESTROY = "reading the state"
@@ -38,7 +45,8 @@ class View:
         if not self.update.steps or (found := self._last) is None:
             return []
         begun = {phase.name for phase in self.phases}
-        had = dict.fromkeys(phases.phase_of(each.urn) for each in found.steps)
+        objects = [each.urn for each in found.steps if is_object(each.urn)]
+        had = dict.fromkeys(phases.phase_of(urn) for urn in objects)
         return [name for name in had if name not in begun and name != phases.OTHER]
 
     @property
@@ -61,14 +69,20 @@ class View:
         ]
 
     @property
-    def estimate(self) -> str:
+    def left(self) -> str:
         """How long it may still take, by the last update of its kind; empty without one."""
         if not self.update.steps or (found := self._last) is None:
             return ""
-        words = {"create": "creation", "update": "update", "destroy": "destroy"}
         left = found.seconds - self.update.seconds
-        remains = f"about {left:.0f} s left" if left >= 1 else "longer than usual"
-        return f"{remains}: the last {words[found.kind]} took {found.seconds:.0f} s"
+        return f"about {left:.0f} s left" if left >= 1 else "longer than usual"
+
+    @property
+    def usual(self) -> str:
+        """What `left` is estimated from; empty without it."""
+        if not self.left or (found := self._last) is None:
+            return ""
+        words = {"create": "creation", "update": "update", "destroy": "destroy"}
+        return f"the last {words[found.kind]} took {found.seconds:.0f} s"
 
     @property
     def _last(self) -> Record | None:
@@ -86,4 +100,4 @@ class View:
     def why(self, step: Step) -> str:
         """Return why an operation takes long: in Kubernetes' words, or those of the plugin."""
         reason = self.watch.of(step.name)
-        return reason.text if reason else step.says
+        return reason.text if reason else NOTHING_YET.get(step.says, step.says)

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from mesh.istio.certificates import roots_of, short
+from mesh.istio.certificates import CONFIG_MAP, KEY, roots_of, short
+from mesh.kubernetes import server_certificate
 from mesh.settings.schema import Settings
 from meshctl.sidecar_diff.live_pod import proxy_of
 from meshctl.verify.pods import restart
-from meshctl.verify.snapshot import Finding, Manifest, Snapshot, key
+from meshctl.verify.snapshot import Finding, Manifest, Snapshot, Status, key
 
 LIFETIME = timedelta(hours=24)
 """How long a workload's certificate is valid (istiod's DEFAULT_WORKLOAD_CERT_TTL): by then every
@@ -41,6 +42,49 @@ def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
                 f"-n {settings.istio_namespace}",
             )
     yield from _outdated(snapshot, found)
+
+
+def roots(snapshot: Snapshot) -> Iterator[Finding]:
+    """Check that the root certificates that proxies trust haven't ended, and don't end soon."""
+    if snapshot.root_certificates is None:
+        return
+    bundle = (snapshot.root_certificates.get("data") or {}).get(KEY, "")
+    now = server_certificate.now()
+    try:
+        ends = [each.not_valid_after_utc for each in server_certificate.certificates(bundle)]
+    except ValueError as error:
+        yield _root("wrong", f"ConfigMap {CONFIG_MAP} {error}", snapshot)
+        return
+    end = min(ends)
+    if end < now:
+        found = f"ended on {end:%Y-%m-%d %H:%M} UTC: proxies refuse each other's certificates"
+        yield _root("wrong", found, snapshot)
+    elif end < now + server_certificate.SOON:
+        found = f"ends on {end:%Y-%m-%d %H:%M} UTC, within {server_certificate.SOON.days} days"
+        yield _root("warning", found, snapshot)
+    else:
+        yield Finding(
+            check="certificates",
+            subject="root certificate",
+            status="ok",
+            found=f"is valid until {end:%Y-%m-%d}",
+        )
+
+
+def _root(status: Status, found: str, snapshot: Snapshot) -> Finding:
+    istiods = [each for each in snapshot.mesh.istiods if each.namespace]
+    restarts = "; ".join(
+        f"kubectl rollout restart deployment/{each.name} -n {each.namespace}" for each in istiods
+    )
+    return Finding(
+        check="certificates",
+        subject="root certificate",
+        status=status,
+        found=found,
+        remedy="replace the mesh's CA (docs/security.md): Secret cacerts with a new root, or "
+        f"without one delete Secret istio-ca-secret; then {restarts or 'restart istiod'}, and all "
+        "pods with a proxy",
+    )
 
 
 def _outdated(snapshot: Snapshot, found: Manifest) -> Iterator[Finding]:

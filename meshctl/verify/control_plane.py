@@ -7,7 +7,8 @@ from mesh.istio import versions
 from mesh.preflight import remedies
 from mesh.settings.revisions import DEFAULT
 from mesh.settings.schema import Settings
-from meshctl.verify.snapshot import Finding, Snapshot, key, rollout
+from meshctl.verify.selection import is_ready, pods_of
+from meshctl.verify.snapshot import Finding, Snapshot, key, rollout, selector
 
 
 def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
@@ -27,6 +28,51 @@ def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
         if deployment["metadata"]["namespace"] == namespace:
             name = deployment["metadata"]["name"]
             yield rollout("control plane", name, deployment, remedies.make_up())
+
+
+def found(snapshot: Snapshot) -> Iterator[Finding]:
+    """Check the istiods of a mesh without a stack: there is one, and all have their pods."""
+    there = {key(deployment): deployment for deployment in snapshot.deployments}
+    for istiod in snapshot.mesh.istiods:
+        name = f"{istiod.namespace}/{istiod.name}"
+        yield rollout(
+            "control plane",
+            name,
+            there[name],
+            f"kubectl scale -n {istiod.namespace} deployment/{istiod.name} --replicas=1",
+        )
+    if not snapshot.mesh.istiods:
+        yield Finding(
+            check="control plane",
+            subject="istiod",
+            status="wrong",
+            found="no namespace has a Deployment with the label app=istiod",
+            remedy="install Istio, or name the context of another cluster",
+        )
+
+
+def endpoints(snapshot: Snapshot) -> Iterator[Finding]:
+    """Check that the Services of the webhooks have a ready pod: istiod is reached by them only."""
+    services = {key(service): service for service in snapshot.services}
+    named = {
+        f"{service['namespace']}/{service['name']}"
+        for webhook in snapshot.webhooks
+        for each in webhook.get("webhooks") or ()
+        if (service := each["clientConfig"].get("service"))
+    }
+    for name in sorted(named & services.keys()):
+        service = services[name]
+        labels = service["spec"].get("selector")
+        if labels and not any(map(is_ready, pods_of(service, snapshot.pods))):
+            namespace = service["metadata"]["namespace"]
+            yield Finding(
+                check="control plane",
+                subject=f"Service {name}",
+                status="wrong",
+                found=f"has no endpoints: no ready pod has the labels {selector(labels)}",
+                remedy="compare its selector with the labels of istiod's pods: "
+                f"kubectl get pods -n {namespace} --show-labels",
+            )
 
 
 def leftovers(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:

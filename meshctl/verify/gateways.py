@@ -6,6 +6,7 @@ from mesh.preflight import remedies
 from mesh.settings.labels import REVISION
 from mesh.settings.revisions import DEFAULT
 from mesh.settings.schema import Settings
+from meshctl.verify.selection import is_ready, pods_of
 from meshctl.verify.snapshot import Finding, Manifest, Snapshot, Status, key, selector
 
 
@@ -53,27 +54,15 @@ def _of_other_revisions(service: Manifest, pods: Sequence[Manifest], wanted: str
     """List the revisions of a Service's pods other than the wanted one, each once."""
     found = {
         (pod["metadata"].get("annotations") or {}).get(REVISION, wanted)
-        for pod in _pods_of(service, pods)
+        for pod in pods_of(service, pods)
     }
     return sorted(found - {wanted})
 
 
-def _pods_of(service: Manifest, pods: Sequence[Manifest]) -> list[Manifest]:
-    labels = service["spec"].get("selector") or {}
-    return [
-        pod
-        for pod in pods
-        if pod["metadata"]["namespace"] == service["metadata"]["namespace"]
-        and labels.items() <= (pod["metadata"].get("labels") or {}).items()
-    ]
-
-
 def _deserted(service: Manifest, pods: Sequence[Manifest]) -> str:
     """Return the selector of a Service without a ready pod, else an empty text."""
-    for pod in _pods_of(service, pods):
-        conditions = pod.get("status", {}).get("conditions", ())
-        if any((c["type"], c["status"]) == ("Ready", "True") for c in conditions):
-            return ""
+    if any(map(is_ready, pods_of(service, pods))):
+        return ""
     return selector(service["spec"].get("selector") or {})
 
 

@@ -4,18 +4,19 @@ from collections.abc import Iterator
 
 from mesh.istio.running_mesh import RunningMesh
 from mesh.preflight import remedies
-from mesh.settings.labels import INJECT, REVISION
+from mesh.settings.labels import INJECT, INJECTION, REVISION
 from mesh.settings.revisions import DEFAULT
 from mesh.settings.schema import Settings
 from meshctl.verify.control_plane import revision_names
+from meshctl.verify.selection import labels_of, matches
 from meshctl.verify.snapshot import Finding, Manifest, Snapshot
 
 
-def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
+def check(snapshot: Snapshot, settings: Settings | None) -> Iterator[Finding]:
     """Check that each revision or tag asked for has an injector: without it pods get no sidecar."""
     mesh = snapshot.mesh
     asking: dict[str, set[str]] = {}
-    for namespace in settings.namespaces:
+    for namespace in settings.namespaces if settings else mesh.revision_by_namespace:
         if name := mesh.revision_by_namespace.get(namespace):
             asking.setdefault(name, set()).add(namespace)
     for pod in snapshot.pods:
@@ -31,10 +32,60 @@ def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
             found=f"no MutatingWebhookConfiguration for {name}, but labels ask for it in namespace "
             f"{', '.join(sorted(asking[name]))}: new pods get no istio-proxy",
             remedy=remedies.bring_back(remedies.platform_of(settings))
-            if name in revision_names(settings)
+            if settings and name in revision_names(settings)
             else f"label the namespaces with an existing revision or tag ({', '.join(there)}) "
             f"instead of {REVISION}={name}",
         )
+
+
+def rivals(snapshot: Snapshot) -> Iterator[Finding]:
+    """Check that no two injectors of different istiods inject the pods of one namespace."""
+    for namespace in snapshot.namespaces:
+        name, labels = namespace["metadata"]["name"], labels_of(namespace)
+        answering = {
+            webhook["metadata"]["name"]: service
+            for webhook in snapshot.webhooks
+            if webhook["kind"].startswith("Mutating")
+            for each in webhook.get("webhooks") or ()
+            if matches(each.get("namespaceSelector"), labels)
+            and matches(each.get("objectSelector"), {})
+            and (service := _istiod_of(each))
+        }
+        if len(set(answering.values())) > 1:
+            names = sorted(answering)
+            yield Finding(
+                check="webhook",
+                subject=f"namespace {name}",
+                status="wrong",
+                found=f"{len(names)} injectors inject its pods, {' and '.join(names)}, of the "
+                f"istiods {' and '.join(sorted(set(answering.values())))}: which of them counts "
+                "isn't defined",
+                remedy="keep one as the default, and delete the configuration of the other: "
+                f"kubectl delete mutatingwebhookconfiguration {' or '.join(names)}",
+            )
+
+
+def labels(snapshot: Snapshot) -> Iterator[Finding]:
+    """Warn of namespaces with both labels for injection: only one of them counts."""
+    for namespace in snapshot.namespaces:
+        found = labels_of(namespace)
+        if INJECTION in found and REVISION in found:
+            name = namespace["metadata"]["name"]
+            yield Finding(
+                check="namespace",
+                subject=name,
+                status="warning",
+                found=f"has both {INJECTION}={found[INJECTION]} and {REVISION}={found[REVISION]}: "
+                f"{INJECTION} wins, and the revision isn't asked",
+                remedy=f"take one off: kubectl label namespace {name} {INJECTION}-",
+            )
+
+
+def _istiod_of(webhook: Manifest) -> str:
+    """Return where a webhook's calls go: its Service, or its URL; empty if nowhere."""
+    client = webhook["clientConfig"]
+    service = client.get("service")
+    return f"{service['namespace']}/{service['name']}" if service else client.get("url", "")
 
 
 def has_injector(pod: Manifest, mesh: RunningMesh) -> bool:

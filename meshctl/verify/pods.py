@@ -11,10 +11,14 @@ from meshctl.verify.injectors import asked_by, has_injector, wants_proxy
 from meshctl.verify.snapshot import Finding, Manifest, Snapshot, key
 
 
-def sidecars(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
+def sidecars(snapshot: Snapshot, settings: Settings | None) -> Iterator[Finding]:
     """Check that each pod has a proxy if its namespace, its label or the stack asks for one."""
     asking = set(snapshot.mesh.revision_by_namespace)
-    if settings.data_plane.has_sidecars and settings.bookinfo_namespace in settings.namespaces:
+    if (
+        settings
+        and settings.data_plane.has_sidecars
+        and settings.bookinfo_namespace in settings.namespaces
+    ):
         asking.add(settings.bookinfo_namespace)
     complete: dict[str, int] = dict.fromkeys(sorted(asking), 0)
     lacking = set()

@@ -33,8 +33,8 @@ class Kubeconfig:
     text: str = field(repr=False)
 
 
-def read(client: Client, settings: Settings) -> list[Kubeconfig]:
-    """Read those of Istio's namespace; none where Secrets can't be read."""
+def read(client: Client, settings: Settings) -> list[Kubeconfig] | None:
+    """Read those of Istio's namespace; None if the user may not list Secrets there."""
     try:
         return [
             Kubeconfig(cluster=cluster, secret=secret.metadata.name, text=_decoded(data))
@@ -46,7 +46,7 @@ def read(client: Client, settings: Settings) -> list[Kubeconfig]:
         ]
     except ApiError as error:
         if error.status.code == 403:
-            return []
+            return None
         raise
 
 

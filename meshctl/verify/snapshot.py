@@ -7,7 +7,7 @@ from typing import Any, Literal
 from mesh.istio.running_mesh import RunningMesh
 
 Manifest = Mapping[str, Any]
-Status = Literal["ok", "warning", "wrong"]
+Status = Literal["ok", "info", "warning", "wrong"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +35,22 @@ class Snapshot:
     """The pods of all namespaces, without those that have ended or are being deleted."""
     root_certificates: Manifest | None = None
     """The ConfigMap with the mesh's root certificates; None where it can't be read."""
+    namespaces: Sequence[Manifest] = ()
+    network_policies: Sequence[Manifest] = ()
+    resource_quotas: Sequence[Manifest] = ()
+    virtual_services: Sequence[Manifest] = ()
+    destination_rules: Sequence[Manifest] = ()
+    gateways: Sequence[Manifest] = ()
+    """Gateways of Istio's API, not of the Gateway API."""
+    service_entries: Sequence[Manifest] = ()
+    authorization_policies: Sequence[Manifest] = ()
+    peer_authentications: Sequence[Manifest] = ()
+    secrets: frozenset[str] = frozenset()
+    """The existing ones of the Secrets that Gateways name, as NAMESPACE/NAME."""
+    istio_apis: frozenset[str] = frozenset()
+    """The kinds of Istio's APIs that the cluster serves, as PLURAL.GROUP/VERSION."""
+    unread: frozenset[str] = frozenset()
+    """The fields here that the user may not read."""
 
 
 def rollout(check: str, subject: str, deployment: Manifest, started_by: str) -> Finding:

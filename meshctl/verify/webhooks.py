@@ -6,7 +6,10 @@ The API server may fail to reach even a webhook with a caBundle and a ready pod:
 is a firewall that lacks the rule for its port.
 """
 
-from collections.abc import Iterator
+import base64
+import binascii
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import httpx2
 from lightkube import Client
@@ -15,12 +18,11 @@ from lightkube.generic_resource import create_namespaced_resource
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Pod
 
+from mesh.istio.certificates import fingerprints, roots_of
 from mesh.istio.running_mesh import RunningMesh
 from mesh.kubernetes import pod_security
-from mesh.preflight import remedies
 from mesh.settings.labels import INJECT, REVISION
 from mesh.settings.revisions import DEFAULT
-from mesh.settings.schema import Settings
 from meshctl.verify.snapshot import Finding, Snapshot, Status, key
 
 Answer = tuple[Status, str]
@@ -33,6 +35,13 @@ UNREACHED = (
     "the API server can't reach istiod: check that its pods are ready, that its Service has "
     "endpoints, and that no firewall blocks port 15017 of the pods"
 )
+UNTRUSTED = (
+    "the API server doesn't trust istiod's certificate: its caBundle isn't of the CA that istiod "
+    "has now; istiod writes it when it restarts: kubectl rollout restart deployment/istiod"
+)
+PROVIDER = "PILOT_CERT_PROVIDER"
+"""A variable of istiod: the CA of its own certificate, `istiod` unless somebody set another."""
+INJECTOR = "MutatingWebhookConfiguration"
 NAME = "mesh-verify"
 VIRTUAL_SERVICE = create_namespaced_resource(
     "networking.istio.io", "v1", "VirtualService", "virtualservices"
@@ -51,8 +60,20 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
             if (service := client.get("service"))
         } - services
         lacking = sum(not client.get("caBundle") for client in clients)
+        istiods = {each.namespace for each in snapshot.mesh.istiods}
+        strange = [
+            client
+            for client in clients
+            if (client.get("service") or {}).get("namespace") in istiods
+            and not _is_trusted(client, snapshot)
+        ]
         kind = webhook["kind"].lower()
-        status: Status = "wrong" if gone or lacking else "ok"
+        lenient = sum(
+            each.get("failurePolicy") == "Ignore"
+            for each in webhook.get("webhooks", [])
+            if webhook["kind"] == INJECTOR
+        )
+        status: Status = "wrong" if gone or lacking or strange else "ok"
         found, remedy = f"{len(clients)} of {len(clients)} webhooks have a caBundle", ""
         if gone:
             found = f"no Service {', '.join(sorted(gone))}: left by an earlier installation"
@@ -64,21 +85,38 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
                 "istiod writes the caBundle; read why it doesn't: kubectl logs "
                 f"-n {service.get('namespace')} deployment/{service.get('name')}"
             )
+        elif strange:
+            found = (
+                f"{len(strange)} of {len(clients)} webhooks have a caBundle that isn't the mesh's "
+                "root certificate: the API server doesn't trust istiod"
+            )
+            service = strange[0]["service"]
+            remedy = (
+                "istiod writes the caBundle of its own revision: kubectl rollout restart "
+                f"-n {service['namespace']} deployment/{service['name']}; if it stays, nothing "
+                f"owns it: kubectl delete {kind} {name}"
+            )
+        elif lenient:
+            status = "warning"
+            found = (
+                f"failurePolicy Ignore in {lenient} of {len(clients)} webhooks: while istiod "
+                "is down, pods start without a sidecar"
+            )
+            remedy = f"set failurePolicy to Fail: kubectl edit {kind} {name}"
         yield Finding(check="webhook", subject=name, status=status, found=found, remedy=remedy)
 
 
-def dry_runs(client: Client, settings: Settings, mesh: RunningMesh) -> Iterator[Finding]:
-    """Test each injector of the stack with a pod, and each validator with an invalid object."""
+def dry_runs(
+    client: Client, namespace: str, mesh: RunningMesh, bring_back: str
+) -> Iterator[Finding]:
+    """Test a namespace's injectors with a pod, and its validators with an invalid object.
+
+    `bring_back` is the remedy for a validator that is gone.
+    """
     injectors = {
-        part.revision
-        for part in mesh.injectors
-        if part.control_plane_namespace == settings.istio_namespace
+        part.revision for part in mesh.injectors if part.control_plane_namespace == namespace
     }
-    istiods = {
-        part.revision
-        for part in mesh.istiods
-        if part.control_plane_namespace == settings.istio_namespace
-    }
+    istiods = {part.revision for part in mesh.istiods if part.control_plane_namespace == namespace}
     asked = [
         ("injector", inject, injectors),
         # Objects without a revision are validated, too, by one of the istiods.
@@ -86,10 +124,12 @@ def dry_runs(client: Client, settings: Settings, mesh: RunningMesh) -> Iterator[
     ]
     for what, trial, names in asked:
         for name in sorted(filter(None, names)):
-            status, found = trial(client, settings.istio_namespace, name)
+            status, found = trial(client, namespace, name)
             remedy = UNREACHED if status == "wrong" else ""
             if (status, found) == LET_IN:
-                remedy = remedies.bring_back(remedies.platform_of(settings))
+                remedy = bring_back
+            elif status == "wrong" and "x509" in found:
+                remedy = UNTRUSTED
             yield Finding(
                 check="webhook",
                 subject=f"{what} {name}",
@@ -133,6 +173,36 @@ def validate(client: Client, namespace: str, revision: str) -> Answer:
     except (ApiError, httpx2.TimeoutException) as error:
         return ANSWERS if "denied the request" in str(error) else _failure(error)
     return LET_IN
+
+
+def _is_trusted(client: Mapping[str, Any], snapshot: Snapshot) -> bool:
+    """Return whether a caBundle has one of the mesh's roots; True where that can't be told."""
+    roots = roots_of(snapshot.root_certificates)
+    if not roots or not client.get("caBundle") or not _signs_for_itself(client, snapshot):
+        return True
+    try:
+        bundle = base64.b64decode(client["caBundle"]).decode(errors="replace")
+    except binascii.Error:
+        return False
+    return bool(set(fingerprints(bundle)) & set(roots))
+
+
+def _signs_for_itself(client: Mapping[str, Any], snapshot: Snapshot) -> bool:
+    """Return whether the istiod of a webhook has its certificate of its own CA, not another's."""
+    service = client["service"]
+    provider = {
+        variable.get("value")
+        for deployment in snapshot.deployments
+        if deployment["metadata"]["namespace"] == service["namespace"]
+        for container in deployment["spec"]
+        .get("template", {})
+        .get("spec", {})
+        .get("containers", ())
+        if container["name"] == "discovery"
+        for variable in container.get("env") or ()
+        if variable["name"] == PROVIDER
+    }
+    return provider == {"istiod"}
 
 
 def _revision(name: str) -> dict[str, str]:

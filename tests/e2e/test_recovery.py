@@ -8,13 +8,21 @@ from collections.abc import Callable
 
 import psutil
 
+from faults import cluster_state
+from meshctl.workspace.stack import Workspace
+
 from .checkout import Checkout
 
 EXECUTOR = "pulumi-language-python-exec"
 
 
 def test_destroy_leaves_the_crds_and_nothing_else(deployed: Checkout) -> None:
-    """Destroy removes all of ours but the CRDs, says so, and `up` works again."""
+    """Destroy removes all of ours but the CRDs, says so, and `up` works again.
+
+    Another team's routes, policy, Secret and namespace are the same all the time.
+    """
+    deployed.shell(f"kubectl apply -f {cluster_state.OTHERS}")
+    others = _of_others(deployed)
     said = deployed.mesh("destroy")
 
     assert "kept" in said
@@ -22,9 +30,12 @@ def test_destroy_leaves_the_crds_and_nothing_else(deployed: Checkout) -> None:
     assert _left_of_ours(deployed) == set()
     crds = deployed.kubectl("get", "crds")["items"]
     assert {crd["spec"]["group"].split(".", 1)[1] for crd in crds} == {"istio.io"}
+    assert _of_others(deployed) == others
 
     deployed.mesh("up")
     assert deployed.changes() == {}
+    assert _of_others(deployed) == others
+    deployed.shell("kubectl delete namespace shop --wait=false")
 
 
 def test_a_broken_off_up_is_taken_up_again(deployed: Checkout) -> None:
@@ -140,6 +151,13 @@ def _exists(checkout: Checkout, named: str) -> bool:
     except subprocess.CalledProcessError:
         return False
     return True
+
+
+def _of_others(checkout: Checkout) -> cluster_state.State:
+    """Return what another team has in the cluster, and how many of each."""
+    found = cluster_state.of_others(cluster_state.read(Workspace("dev", checkout.sandbox.name)))
+    assert len(found) == 9, "six of others.yaml; an account and two ConfigMaps of every namespace"
+    return found
 
 
 def _left_of_ours(checkout: Checkout) -> set[str]:

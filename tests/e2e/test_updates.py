@@ -18,7 +18,7 @@ def test_an_update_shows_its_phases_and_keeps_its_times(
 
     assert set(told) == {"CRDs", "core", "namespaces", "gateways", "Bookinfo", "routes"}
     assert "Resources:\n    + 78 created\n" in first_up
-    assert "Deployment istio-system/istiod" in said
+    assert "up of stack dev" in said
     assert "Deployment istio-system/istiod" in file.read_text()
     kept = list((deployed.sandbox.folder / "updates" / "dev").iterdir())
     assert {each.suffix for each in kept} == {".json", ".log"}

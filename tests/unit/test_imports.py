@@ -28,6 +28,7 @@ FLOORS = (
     "meshctl.timeline",
     "meshctl.render",
     "meshctl.sidecar_diff",
+    "meshctl.topology",
     "meshctl.verify",
     "meshctl.pull_request",
     "meshctl.commands",

@@ -21,9 +21,11 @@ BY_MESHCTL = "plain Pulumi; tests/e2e runs it through meshctl"
 TOLD: Mapping[str, str] = {
     "bench": "compares times, for docs/performance.md",
     "bench stacks": "compares times, for docs/performance.md",
+    "crane": "asks a registry in the network",
     "detect-secrets": "a tool for contributors; .pre-commit-config.yaml runs it",
     "faults": "takes hours; its parts: tests/unit/faults",
     "gcloud": NO_CLOUD,
+    "http.server": "shows the site until it is ended",
     "kind": NO_DOCKER,
     "kubectl create": "for a cluster with a certificate of one's own",
     "kubectl get": "tests/e2e/test_main_job.py",
@@ -50,6 +52,7 @@ TOLD: Mapping[str, str] = {
     "meshctl render": "tests/e2e/test_pull_request.py",
     "meshctl sidecar-diff": "tests/e2e/test_sidecar_diff.py",
     "meshctl timeline": "tests/e2e/test_updates.py",
+    "meshctl topology": "tests/e2e/test_topology.py",
     "meshctl up": "tests/e2e/conftest.py",
     "meshctl verify": "tests/e2e/test_verify.py",
     "minikube": NO_DOCKER,
@@ -80,10 +83,11 @@ ANY_SHELL = frozenset(
     (".", "base64", "cat", "cp", "echo", "export", "git", "grep", "mkdir", "sort", "unset")
 )
 """Programs of every machine, between the commands."""
+PYTHONS_OWN = ("http.server", "venv")
 KEYWORDS = frozenset(("do", "done"))
 NOT_RUN_ITSELF = re.compile(r'eval "\$\(.+?\)"|<\(.+?\)|\bfor \w+ in [^;]+;')
 """Parts of a shell line around commands: eval, the output of another command, a loop's head."""
-NO_COMMANDS = re.compile(r'[A-Za-z]+:|[{"-]|NAMESPACE|[a-z_]+: |\s*$|\s+[^\s]+ .*\s{2}|\s*┌')
+NO_COMMANDS = re.compile(r'[A-Za-z]+:|[{"-]|NAMESPACE|✓|[a-z_]+: |\s*$|\s+[^\s]+ .*\s{2}|\s*┌')
 """How a code block begins that is YAML, JSON, code or output."""
 FIRST_WORDS = ("make ", "pulumi ", "python -m ", "venv/bin/")
 """How a command begins that is part of a sentence."""
@@ -176,8 +180,8 @@ def make(words: list[str]) -> str | None:
 
 def module(name: str, arguments: list[str]) -> str:
     """Check that a module's command has these options; return its name and the command's."""
-    if name.startswith("scripts.") or name == "venv":
-        assert name == "venv" or (PROJECT / f"{name.replace('.', '/')}.py").exists()
+    if name.startswith("scripts.") or name in PYTHONS_OWN:
+        assert name in PYTHONS_OWN or (PROJECT / f"{name.replace('.', '/')}.py").exists()
         return name
     where = {"meshctl": "meshctl.commands.app"}.get(name, name)
     has_main = (PROJECT / where / "__main__.py").exists()

@@ -11,22 +11,39 @@ from faults.points import Point
 from faults.report import Outcome, Results
 from meshctl.workspace.stack import Workspace
 
-RESOURCES: dict[points.Command, int] = {"up": 78, "destroy": 70}
+RESOURCES: dict[points.Command, int] = {"up": 78, "destroy": 70, "upgrade": 78, "canary": 90}
 
 
 def test_every_process_is_killed_at_every_resource() -> None:
     """Pulumi runs no program to destroy a stack."""
-    chosen = points.chosen(RESOURCES, only=None, size=None, seed="")
+    chosen = points.chosen(RESOURCES, command=None, only=None, size=None, seed="")
 
-    assert len(set(chosen)) == len(chosen) == 3 * 78 + 2 * 70 + 2
-    assert Point(command="up", victim="program", resource=78) in chosen
-    assert Point(command="destroy", victim="program", resource=1) not in chosen
+    assert len(set(chosen)) == len(chosen) == 3 * 78 + 2 * 70 + 2 * 5 + 2 * 78 + 90
+    assert Point(command="up", victim="program", resource=78, next="up") in chosen
+    assert Point(command="destroy", victim="program", resource=1, next="destroy") not in chosen
+
+
+def test_outages_are_tried_without_the_rest() -> None:
+    """They take longer, and each is tried once for a command."""
+    chosen = points.chosen(RESOURCES, command="up", only="outages", size=None, seed="")
+
+    assert [point.victim for point in chosen] == list(points.OUTAGES)
+    assert {point.resource for point in chosen} == {39}
+
+
+def test_an_upgrade_is_repeated_or_taken_back() -> None:
+    """And a canary that was broken off is given up."""
+    chosen = points.chosen(RESOURCES, command=None, only="engine", size=None, seed="")
+
+    following = {(p.command, p.next) for p in chosen if p.resource == 1}
+    assert following >= {("upgrade", "upgrade"), ("upgrade", "up"), ("canary", "up")}
 
 
 def test_a_sample_is_repeatable() -> None:
     """By its seed; another one has other points."""
     first, again, other = (
-        points.chosen(RESOURCES, only="plugin", size=5, seed=seed) for seed in ("a", "a", "b")
+        points.chosen(RESOURCES, command="up", only="plugin", size=5, seed=seed)
+        for seed in ("a", "a", "b")
     )
 
     assert first == again != other
@@ -96,7 +113,7 @@ def test_what_is_twice_missing_or_different_is_named(monkeypatch: pytest.MonkeyP
 
 
 def _outcome(resource: int, *wrong: str, at: str = "Namespace::bookinfo") -> Outcome:
-    point = Point(command="up", victim="engine", resource=resource)
+    point = Point(command="up", victim="engine", resource=resource, next="up")
     return Outcome(point=point, at=at, ended=resource, again=20, wrong=wrong)
 
 
@@ -113,8 +130,8 @@ def test_the_results_are_kept_and_counted(tmp_path: Path, monkeypatch: pytest.Mo
     report.write_page(kept)
 
     assert kept.outcomes == outcomes
-    assert "| up | engine killed | 2 of 78 | 1 to 9 | 20 | 1 of 2 |" in page.read_text()
-    assert "2026-01-02: a sample, 2 of 376 points." in page.read_text()
+    assert "| up | engine killed | up | 2 of 78 | 1 to 9 | 20 | 1 of 2 |" in page.read_text()
+    assert "2026-01-02: a sample, 2 of 630 points." in page.read_text()
     assert page.read_text().startswith("before\n")
     assert page.read_text().endswith("\nafter\n")
     assert list(report.broken(kept)) == [

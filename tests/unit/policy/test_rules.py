@@ -1,5 +1,6 @@
 """Each rule: what breaks it, with the value that is told, and what doesn't."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -85,6 +86,32 @@ def test_a_tag_is_not_enough_where_digests_are_asked_for() -> None:
     """The policy config may ask for digests."""
     assert _broken(PINNED, _deployment("a/b:1"), digest=True) == [
         "container main has image a/b:1, without digest"
+    ]
+
+
+def test_an_injected_image_is_found_in_the_injector() -> None:
+    """A gateway's `auto` and a pod without a sidecar yet get what the ConfigMap names."""
+    values = {"hub": "docker.io/istio", "tag": "1.30.8", "proxy": {"image": "proxyv2"}}
+    values["proxy_init"] = {"image": "docker.io/istio/proxyv2:1.30.8@sha256:0"}
+    injector = _object(
+        "v1",
+        "ConfigMap",
+        metadata={"name": "istio-sidecar-injector-new"},
+        data={"values": json.dumps({"global": values})},
+    )
+
+    assert _broken(PINNED, injector) == []
+    assert _broken(PINNED, injector, digest=True) == [
+        "container istio-proxy has image docker.io/istio/proxyv2:1.30.8, without digest"
+    ]
+
+
+def test_an_image_that_a_pod_asks_for() -> None:
+    """An annotation names another image of its proxy."""
+    pod = {"annotations": {"sidecar.istio.io/proxyImage": "example.com/proxyv2"}}
+
+    assert _broken(PINNED, _deployment(pod=pod)) == [
+        "container istio-proxy has image example.com/proxyv2"
     ]
 
 

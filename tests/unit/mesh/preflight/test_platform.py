@@ -14,6 +14,8 @@ import pulumi
 import pytest
 import yaml
 
+from mesh.bookinfo.images import of_bookinfo
+from mesh.bookinfo.services import SAMPLES
 from mesh.istio import running_mesh
 from mesh.istio.certificates import ROOTS, fingerprints
 from mesh.istio.control_planes import ControlPlane, ControlPlanes
@@ -24,6 +26,7 @@ from mesh.kubernetes.cluster import Cluster
 from mesh.kubernetes.ownership import ANNOTATION
 from mesh.preflight import existing_objects, platform
 from mesh.preflight.existing_objects import Foreign
+from mesh.settings.schema import Settings
 from mesh.validation import config
 from tests.fakes.api_server import Answer, Request, cluster_at, serving
 from tests.fakes.engine import find_release
@@ -33,6 +36,7 @@ NAMESPACES = ("istio-system", "bookinfo")
 BUNDLE = Bundle(version="1.5.1", checksum="")
 OURS = {ANNOTATION: "mesh/test"}
 FIND = existing_objects.find
+SETTINGS = Settings.defaults()
 
 
 @pytest.fixture(autouse=True)
@@ -559,6 +563,25 @@ def test_a_digest_hides_no_version(api: FakeAPIServer, kubeconfig: Kubeconfig) -
     ours(api, istiod("istio-system", "", label="1.28.4"))
 
     assert "istiod is 1.28.4" in refusal(kubeconfig(api.url))
+
+
+def test_an_upgrade_to_the_same_digest_is_refused(
+    api: FakeAPIServer, kubeconfig: Kubeconfig, configure: Callable[..., None]
+) -> None:
+    """A digest of the old version beside the new tag would change nothing; one of its own does."""
+    digest = f"sha256:{'0' * 64}"
+    ours(api, istiod("istio-system", f"1.30.1@{digest}"))
+    pinned = dict.fromkeys(("pilot:1.30.3", "proxyv2:1.30.3"), digest)
+    bookinfo = dict.fromkeys(of_bookinfo(SETTINGS, SAMPLES["istiod"]), digest)
+    configure(imageDigests=json.dumps({**pinned, **bookinfo}))
+
+    message = refusal(kubeconfig(api.url))
+
+    assert "and imageDigests has the same digest for pilot:1.30.3, so nothing would be" in message
+    assert '"$(crane digest docker.io/istio/pilot:1.30.3)"' in message
+    other = {"pilot:1.30.3": f"sha256:{'1' * 64}"}
+    configure(imageDigests=json.dumps({**pinned, **bookinfo, **other}))
+    check(kubeconfig(api.url))
 
 
 def test_each_revision_is_upgraded_for_itself(api: FakeAPIServer, kubeconfig: Kubeconfig) -> None:

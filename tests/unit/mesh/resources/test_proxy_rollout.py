@@ -49,6 +49,7 @@ def of(revision: str, image: str) -> dict[str, Any]:
     [
         (DONE, ""),
         (of("1-30-3", f"{IMAGE}-distroless"), ""),
+        (of("1-30-3", f"{IMAGE}@sha256:0"), ""),
         (of("1-29-3", IMAGE), "it has proxies of revision 1-29-3, not of 1-30-3 yet"),
         (of("1-30-3", "r/proxyv2:1.29.3"), "it has r/proxyv2:1.29.3, not 1.30.3 yet"),
         (live(observedGeneration=2), "0 of 2 new pods are ready"),

@@ -44,3 +44,17 @@ def test_a_platform_of_another_repository_is_one_message(checkout: Path, name: s
     """With what helps; a file of the same name, of another project, isn't it."""
     with pytest.raises(RenderError, match=f"ann uses the platform {name}, .* by platformContract"):
         stacks(checkout, f"mesh:mode: app, mesh:platformStack: {name}")
+
+
+def test_what_is_applied_to_one_object_in_steps_is_one_object() -> None:
+    """Such as a namespace, and the label by which it uses a waypoint once that is ready."""
+    metadata = {"name": "bookinfo", "labels": {"team": "a"}}
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+    label = {"istio.io/use-waypoint": "waypoint"}
+    patch = {**namespace, "metadata": {"name": "bookinfo", "labels": label}}
+    other = {**namespace, "metadata": {"name": "other"}}
+
+    assert program.merged([namespace, other, patch]) == [
+        {**namespace, "metadata": {**metadata, "labels": {"team": "a", **label}}},
+        other,
+    ]

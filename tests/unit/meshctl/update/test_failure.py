@@ -88,10 +88,20 @@ def test_the_end_has_the_pods_own_words(objects: Objects, reason: str, remedy: s
 
 def test_a_webhook_that_times_out_for_the_object_itself_is_named() -> None:
     """Such as Istio's own, which checks routes: Pulumi's message has it, and no pod."""
-    message = 'failed calling webhook "v": Post "https://istiod.mesh.svc:443/validate": deadline'
-    events = [step(STARTED, DETAILS), said("error", message, DETAILS), step(FAILED, DETAILS)]
+    message = (
+        f'resource "{DETAILS}" was not successfully created by the Kubernetes API server: '
+        'failed calling webhook "v": Post "https://HOST/validate": context deadline exceeded'
+    )
+    hosts = {
+        "istiod.mesh.svc:443": "Check its pods: kubectl get pods --namespace mesh",
+        "hooks.example.com": "kubectl get validatingwebhookconfigurations",
+    }
+    for host, command in hosts.items():
+        failed = said("error", message.replace("HOST", host), DETAILS)
+        text = _text(update([step(STARTED, DETAILS), failed, step(FAILED, DETAILS)]))
 
-    assert "Check its pods: kubectl get pods --namespace mesh" in _text(update(events))
+        assert '  reason  failed calling webhook "v"' in text
+        assert command in text
 
 
 def test_a_program_that_refuses_its_config_has_changed_nothing() -> None:

@@ -19,9 +19,12 @@ ENGINE = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 print("started", flush=True)
-time.sleep(60)
+try:
+    time.sleep(60)
+finally:
+    time.sleep(0.3)
 """
-"""What stands in for Pulumi, which waits."""
+"""What stands in for Pulumi, which waits, and takes its time to end."""
 KILLED = said("error", "an unhandled error occurred: program exited with non-zero exit code: -1")
 ENDED = said("error", "an unhandled error occurred: Program exited with non-zero exit code: 1")
 

@@ -85,6 +85,15 @@ def test_a_wait_has_the_pods_words_or_the_plugins() -> None:
     assert "ImagePullBackOff" in after.why(after.awaited)
 
 
+def test_what_the_plugin_selects_is_said_in_plain_words() -> None:
+    """Its own name a JSONPath."""
+    words = "{.webhooks[0].clientConfig.caBundle} selected nothing"
+    waits = said("info", words, INJECTOR, ephemeral=True)
+    view = _view(update([step(STARTED, INJECTOR), waits]))
+
+    assert view.why(view.update.running[0]) == "istiod hasn't written its certificate"
+
+
 def test_an_estimate_is_made_from_the_last_update_of_the_same_kind() -> None:
     """A creation takes longer than an update; a failed one says nothing."""
     took = {"create": 31.0, "update": 6.0}
@@ -97,11 +106,12 @@ def test_an_estimate_is_made_from_the_last_update_of_the_same_kind() -> None:
     told = []
     for op in ("create", "same"):
         view = _view(update([step(STARTED, STACK, op)], passed=10))
-        told.append(replace(view, last=last).estimate)
+        shown = replace(view, last=last)
+        told.append((shown.left, shown.usual))
 
     assert told == [
-        "about 21 s left: the last creation took 31 s",
-        "longer than usual: the last update took 6 s",
+        ("about 21 s left", "the last creation took 31 s"),
+        ("longer than usual", "the last update took 6 s"),
     ]
 
 

@@ -569,10 +569,15 @@ def test_a_validator_answers_when_it_refuses(answer: Callable[[Any], Any], statu
     ],
 )
 def test_a_validator_that_is_not_asked_is_no_firewall(
-    stack: Settings, answer: Callable[[Any], Any], remedy: str
+    answer: Callable[[Any], Any], remedy: str
 ) -> None:
     """Its configuration is gone; only one that can't be reached is an error."""
-    (found,) = webhooks.dry_runs(FakeClient(answer), stack, snapshot(injectors=()).mesh)
+    (found,) = webhooks.dry_runs(
+        FakeClient(answer),
+        "istio-system",
+        snapshot(injectors=()).mesh,
+        "recreate what was deleted: make up",
+    )
 
     assert (found.subject, found.status) == ("validator default", "wrong")
     assert found.remedy.startswith(remedy)

@@ -1,0 +1,116 @@
+"""A reader of the cluster's objects, which notes the rights that its user lacks."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+
+from mesh.kubernetes.client import ask, checked
+
+PAGE = 500  # objects of one answer, as kubectl asks for them
+METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+"""The form of an answer without the object's content."""
+FORBIDDEN, NOT_FOUND = 403, 404
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A kind of objects: the API group, empty for Kubernetes' core, and the plural."""
+
+    group: str = ""
+    plural: str
+
+    def __str__(self) -> str:
+        """Return its name as in `kubectl get`."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+
+@dataclass(frozen=True, kw_only=True)
+class Right:
+    """A right that RBAC gives: a verb, a kind, and a namespace, empty for all."""
+
+    verb: str
+    kind: Kind
+    namespace: str = ""
+
+    def __str__(self) -> str:
+        """Return it as a text for messages."""
+        place = f"in namespace {self.namespace}" if self.namespace else "in all namespaces"
+        return f"{self.verb} {self.kind} {place}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """Reads lists and single objects; what the user may not read is noted and left out."""
+
+    client: httpx2.Client = field(repr=False)
+    lacking: set[Right] = field(default_factory=set)
+    discovered: dict[str, list[str]] = field(default_factory=dict)
+    """The versions of each API group that was asked for."""
+
+    def every(self, kind: Kind) -> list[dict[str, Any]] | None:
+        """List the objects of all namespaces; None if the user may not.
+
+        A kind that the cluster doesn't serve has no objects.
+        """
+        base = self._base(kind)
+        try:
+            return list(self._pages(f"{base}/{kind.plural}")) if base else []
+        except httpx2.HTTPStatusError as error:
+            if error.response.status_code != FORBIDDEN:
+                raise
+            self.lacking.add(Right(verb="list", kind=kind))
+            return None
+
+    def one(
+        self, kind: Kind, namespace: str, name: str, accept: str = "application/json"
+    ) -> dict[str, Any] | None:
+        """Return an object; None if there is none or the user may not read it."""
+        answer = ask(
+            self.client,
+            f"{self._base(kind)}/namespaces/{namespace}/{kind.plural}/{name}",
+            {"Accept": accept},
+        )
+        if answer.status_code == FORBIDDEN:
+            self.lacking.add(Right(verb="get", kind=kind, namespace=namespace))
+        if answer.status_code in (FORBIDDEN, NOT_FOUND):
+            return None
+        return checked(answer).json()
+
+    def served(self, group: str) -> frozenset[str]:
+        """Return the kinds of an API group that the cluster serves, as PLURAL.GROUP/VERSION."""
+        return frozenset(
+            f"{each['name']}.{group}/{version}"
+            for version in self._versions(group)
+            for each in self._json(f"/apis/{group}/{version}").get("resources", ())
+            if "/" not in each["name"]
+        )
+
+    def _pages(self, path: str) -> Iterator[dict[str, Any]]:
+        query = f"?limit={PAGE}"
+        while query:
+            page = checked(ask(self.client, path + query, {})).json()
+            yield from page.get("items") or ()
+            rest = page.get("metadata", {}).get("continue")
+            query = f"?limit={PAGE}&continue={rest}" if rest else ""
+
+    def _base(self, kind: Kind) -> str:
+        """Return the path of a kind's preferred API version; empty if none is served."""
+        if not kind.group:
+            return "/api/v1"
+        versions = self._versions(kind.group)
+        return f"/apis/{kind.group}/{versions[0]}" if versions else ""
+
+    def _versions(self, group: str) -> list[str]:
+        """Return the versions that the cluster serves of an API group, the preferred one first."""
+        if group not in self.discovered:
+            found = self._json(f"/apis/{group}")
+            versions = [each["version"] for each in found.get("versions", ())]
+            preferred = found.get("preferredVersion", {}).get("version")
+            self.discovered[group] = sorted(versions, key=lambda version: version != preferred)
+        return self.discovered[group]
+
+    def _json(self, path: str) -> Mapping[str, Any]:
+        answer = ask(self.client, path, {})
+        return {} if answer.status_code == NOT_FOUND else checked(answer).json()

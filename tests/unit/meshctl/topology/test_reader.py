@@ -1,0 +1,399 @@
+"""What a picture shows: what objects say, of a stack's program or of a cluster that drifted."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from meshctl.render.program import merged
+from meshctl.topology import reader
+from meshctl.topology.objects import Objects
+from meshctl.topology.picture import Picture, Service
+from tests.fakes.bookinfo import (
+    istiod,
+    mesh,
+    networking,
+    obj,
+    security,
+    service,
+    subsets,
+    version,
+    without,
+    workload,
+)
+from tests.fakes.engine import RecordingEngine
+
+
+def live(*more: dict[str, Any], without_names: tuple[str, ...] = ()) -> Picture:
+    """Return the picture of a cluster with Bookinfo and more."""
+    objects = without(mesh(), *without_names) if without_names else mesh()
+    return reader.read(Objects(every=(*objects, *more), is_live=True))
+
+
+def of_stack(engine: RecordingEngine) -> Picture:
+    """Return the picture of what a program would create."""
+    inputs = (engine.inputs(name) for name in engine.requests)
+    objects = [each for each in inputs if {"apiVersion", "kind", "metadata"} <= each.keys()]
+    # The fake chart's istiod has no labels.
+    return reader.read(Objects(every=tuple(merged([*objects, istiod()]))))
+
+
+def named(picture: Picture, name: str) -> Service:
+    """Return a service."""
+    return next(each for each in picture.services if each.name == name)
+
+
+def routes(picture: Picture, name: str) -> dict[str, tuple[str, ...]]:
+    """Return the rules for the requests to each version of a service, copies with a star."""
+    found = named(picture, name).routes
+    return {f"{each.version}{'*' if each.is_mirror else ''}": each.rules for each in found}
+
+
+def problems(picture: Picture) -> dict[str, tuple[str, ...]]:
+    """Return what is wrong, by the name of what has it."""
+    found: dict[str, tuple[str, ...]] = {}
+    for part in (*picture.gateways, *picture.control_planes, *picture.services):
+        found[part.name] = part.problems
+    for each in picture.services:
+        for one in each.versions:
+            found[f"{each.name} {one.name}"] = one.problems
+    return {name: said for name, said in found.items() if said}
+
+
+def refusals(picture: Picture) -> dict[str, str]:
+    """Return why calls are refused, by caller and called."""
+    return {
+        f"{call.caller} {call.version} > {call.service}".replace("  ", " "): call.refusal
+        for call in picture.calls
+        if call.refusal
+    }
+
+
+def weighted(subset: str, weight: int) -> dict[str, Any]:
+    """Return a destination among reviews' versions."""
+    return {"destination": {"host": "reviews", "subset": subset}, "weight": weight}
+
+
+ALL = subsets("reviews", "v1", "v2", "v3")
+JASON = {"headers": {"end-user": {"exact": "jason"}}}
+
+
+def test_a_healthy_mesh_is_drawn_whole() -> None:
+    """From the gateway down to ratings, which reviews v1 doesn't call."""
+    picture = live()
+
+    assert [gateway.hosts for gateway in picture.gateways] == [("books.example.com",)]
+    assert [(call.caller, call.version, call.service) for call in picture.calls] == [
+        ("istio-system/ingress", "", "productpage"),
+        ("productpage", "v1", "details"),
+        ("productpage", "v1", "reviews"),
+        ("reviews", "v2", "ratings"),
+        ("reviews", "v3", "ratings"),
+    ]
+    assert {each.mtls for each in picture.services} == {"permissive"}
+    assert not any(each.is_closed for each in picture.services)
+    assert not problems(picture)
+    assert not refusals(picture)
+
+
+def test_weights_matches_faults_and_copies_are_on_the_arrows() -> None:
+    """A rule without a condition is for the others; what all rules do is said once."""
+    copies = {
+        "mirror": {"host": "reviews", "subset": "v3"},
+        "mirrorPercentage": {"value": 50},
+    }
+    abort = {"abort": {"httpStatus": 503, "percentage": {"value": 1}}}
+    rules = [
+        {"match": [JASON], "route": [weighted("v2", 0)], **copies},
+        {
+            "route": [weighted("v1", 90), weighted("v2", 10), weighted("v3", 0)],
+            "fault": abort,
+            **copies,
+        },
+        {"route": [weighted("v3", 0)]},
+    ]
+    picture = live(ALL, networking("VirtualService", "reviews", hosts=["reviews"], http=rules))
+
+    assert routes(picture, "reviews") == {
+        "v1": ("others: 90 %, abort 503 for 1 %",),
+        "v2": ("end-user=jason", "others: 10 %, abort 503 for 1 %"),
+        "v3*": ("copy of 50 %",),
+    }
+
+
+def test_a_header_with_a_credential_isnt_shown() -> None:
+    """A picture is sent around."""
+    match = {"headers": {"authorization": {"exact": "Bearer 1234567890"}}}
+    rules = [{"match": [match], "route": [weighted("v1", 0)]}]
+    picture = live(ALL, networking("VirtualService", "reviews", hosts=["reviews"], http=rules))
+
+    assert routes(picture, "reviews") == {"v1": ("authorization=[secret]",)}
+
+
+def test_the_gateway_api_says_the_same() -> None:
+    """Its backends are Services of one version, which aren't drawn as services."""
+    backends = [{"name": "reviews-v1", "weight": 3}, {"name": "reviews-v2", "weight": 1}]
+    header = {"name": "end-user", "value": "jason"}
+    mirror = {"requestMirror": {"backendRef": {"name": "reviews-v3"}, "percent": 50}}
+    route = obj(
+        "HTTPRoute",
+        "reviews",
+        api="gateway.networking.k8s.io/v1",
+        spec={
+            "parentRefs": [{"group": "", "kind": "Service", "name": "reviews"}],
+            "rules": [
+                {"matches": [{"headers": [header]}], "backendRefs": backends[1:]},
+                {"backendRefs": backends, "filters": [mirror]},
+            ],
+        },
+    )
+    of_version = [
+        obj("Service", f"reviews-{each}", spec={"selector": {"app": "reviews", "version": each}})
+        for each in ("v1", "v2", "v3")
+    ]
+    picture = live(route, *of_version)
+
+    assert [each.name for each in picture.services] == [
+        "details",
+        "productpage",
+        "ratings",
+        "reviews",
+    ]
+    assert routes(picture, "reviews") == {
+        "v1": ("others: 75 %",),
+        "v2": ("end-user=jason", "others: 25 %"),
+        "v3*": ("others: copy of 50 %",),
+    }
+
+
+def test_a_route_to_nowhere_is_a_problem() -> None:
+    """A subset that no DestinationRule has, and a gateway that isn't there."""
+    rules = [{"route": [weighted("v1", 50), weighted("v9", 50)]}]
+    picture = live(
+        ALL,
+        networking("VirtualService", "reviews", hosts=["reviews"], http=rules),
+        without_names=("ingress",),
+    )
+
+    assert problems(picture) == {
+        "istio=ingressgateway": ("no such pods",),
+        "reviews": ("a route leads to v9, which has no pods",),
+    }
+
+
+def test_gateways_of_one_name_are_two() -> None:
+    """In two namespaces; only one has the labels that the Gateway selects."""
+    other, _ = workload("ingress", {"istio": "internal"}, namespace="edge")
+    annotations = {"inject.istio.io/templates": "gateway"}
+    other["spec"]["template"]["metadata"]["annotations"] = annotations
+    picture = live(other)
+
+    assert [(each.full_name, each.hosts) for each in picture.gateways] == [
+        ("istio-system/ingress", ("books.example.com",)),
+        ("edge/ingress", ()),
+    ]
+    assert [call.caller for call in picture.calls if not call.version] == ["istio-system/ingress"]
+
+
+def test_pods_that_arent_as_they_should_be_are_problems() -> None:
+    """Not injected, not ready, of another version, of a revision that is gone, and missing."""
+    picture = live(
+        *version("details", proxy=""),
+        *version("reviews", 1, ready=0),
+        *version("reviews", 2, proxy="1.29.3"),
+        *version("reviews", 3, revision="old"),
+        without_names=("details-", "reviews-", "ratings-"),
+    )
+
+    assert problems(picture) == {
+        "details v1": ("no sidecar",),
+        "reviews v1": ("0 of 1 ready",),
+        "reviews v2": ("proxy 1.29.3, istiod 1.30.8",),
+        "reviews v3": ("proxy of old, which has no istiod",),
+        "ratings": ("no Deployment",),
+    }
+    assert named(picture, "details").mtls == "none"
+
+
+def test_each_proxy_names_its_revision_where_there_are_several() -> None:
+    """During a canary both control planes have proxies."""
+    picture = live(
+        istiod("1.31.0", "next"),
+        *version("details", proxy="1.31.0", revision="next"),
+        without_names=("details-",),
+    )
+
+    proxies = {each.name: each.versions[0].proxy.revision for each in picture.services}
+    assert proxies["details"] == "next"
+    assert proxies["ratings"] == "default"
+    assert not problems(picture)
+
+
+@pytest.mark.parametrize(
+    ("policies", "mode"),
+    [
+        ([("default", "istio-system", {}, "STRICT")], "strict"),
+        ([("a", "istio-system", {}, "STRICT"), ("b", "bookinfo", {}, "DISABLE")], "disable"),
+        ([("a", "bookinfo", {}, "STRICT"), ("b", "bookinfo", {"app": "details"}, "")], "strict"),
+        ([("a", "bookinfo", {"app": "details"}, "STRICT")], "strict"),
+        ([("a", "bookinfo", {"app": "ratings"}, "STRICT")], "permissive"),
+        ([("a", "other", {}, "STRICT")], "permissive"),
+    ],
+)
+def test_the_nearest_policy_decides_the_lock(
+    policies: list[tuple[str, str, dict[str, str], str]], mode: str
+) -> None:
+    """That of the pods, then that of the namespace, then that of the mesh."""
+    found = [
+        security(
+            "PeerAuthentication",
+            name,
+            namespace,
+            mtls={"mode": value},
+            **({"selector": {"matchLabels": labels}} if labels else {}),
+        )
+        for name, namespace, labels, value in policies
+    ]
+
+    assert named(live(*found), "details").mtls == mode
+
+
+def test_plain_text_to_strict_mutual_tls_is_refused() -> None:
+    """The caller has no sidecar, so it can't speak it."""
+    picture = live(
+        security("PeerAuthentication", "default", "istio-system", mtls={"mode": "STRICT"}),
+        *version("productpage", proxy=""),
+        without_names=("productpage-",),
+    )
+
+    assert set(refusals(picture)) == {"productpage v1 > details", "productpage v1 > reviews"}
+
+
+def policy(name: str, app: str = "", *callers: str, **more: Any) -> dict[str, Any]:
+    """Return an AuthorizationPolicy for accounts of Bookinfo's namespace."""
+    principals = [f"my.domain/ns/bookinfo/sa/bookinfo-{each}" for each in callers]
+    found = security("AuthorizationPolicy", name, **more)
+    if callers:
+        found["spec"]["rules"] = [{"from": [{"source": {"principals": principals}}]}]
+    if app:
+        found["spec"]["selector"] = {"matchLabels": {"app": app}}
+    return found
+
+
+def test_a_closed_door_opens_for_whom_a_policy_allows() -> None:
+    """All others are refused; in whatever trust domain they are."""
+    picture = live(
+        policy("nothing"),
+        policy("details", "details", "productpage"),
+        policy("ratings", "ratings", "somebody"),
+    )
+
+    assert all(each.is_closed for each in picture.services)
+    assert refusals(picture) == {
+        "istio-system/ingress > productpage": "no policy allows it",
+        "productpage v1 > reviews": "no policy allows it",
+        "reviews v2 > ratings": "no policy allows it",
+        "reviews v3 > ratings": "no policy allows it",
+    }
+
+
+def test_a_policy_that_denies_wins_over_one_that_allows() -> None:
+    """But not if it denies single requests only."""
+    picture = live(
+        policy("yes", "reviews", "productpage"),
+        policy("no", "reviews", "productpage", action="DENY"),
+        security(
+            "AuthorizationPolicy",
+            "some",
+            action="DENY",
+            rules=[{"to": [{"operation": {"methods": ["POST"]}}]}],
+        ),
+    )
+
+    assert refusals(picture) == {"productpage v1 > reviews": "no denies it"}
+
+
+def test_a_waypoint_that_isnt_there_is_a_problem() -> None:
+    """The label that names it stops all requests."""
+    picture = live(
+        obj(
+            "Namespace",
+            "bookinfo",
+            "",
+            labels={"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint": "w"},
+        ),
+        *version("details", proxy=""),
+        without_names=("bookinfo", "details-"),
+    )
+
+    assert named(picture, "details").waypoint == "w"
+    assert named(picture, "details").versions[0].proxy.kind == "ztunnel"
+    assert problems(picture)["details"] == ("no waypoint w",)
+
+
+def test_pods_that_opt_out_arent_wrong() -> None:
+    """They say themselves that they want no sidecar."""
+    labels = {"app": "batch", "sidecar.istio.io/inject": "false"}
+    picture = live(service("batch"), *workload("batch", labels, proxy=""))
+
+    assert not problems(picture)
+    assert named(picture, "batch").versions[0].proxy.kind == "none"
+
+
+def test_the_default_stack_has_no_problem(deployed: RecordingEngine) -> None:
+    """Nothing of what the program would create is refused or missing."""
+    picture = of_stack(deployed)
+
+    assert [each.name for each in picture.services] == [
+        "details",
+        "productpage",
+        "ratings",
+        "reviews",
+    ]
+    assert {each.proxy.kind for one in picture.services for each in one.versions} == {"sidecar"}
+    assert not problems(picture)
+    assert len(picture.calls) == 5
+
+
+def test_a_waypoint_lets_in_what_the_stack_allows(
+    run_program: Callable[..., RecordingEngine],
+) -> None:
+    """With deny by default: at the waypoint the callers, at the pods the waypoint."""
+    picture = of_stack(
+        run_program(
+            injection="ambient",
+            gatewayApiCrds="cluster",
+            waypoints=json.dumps([{}]),
+            trafficPlan=json.dumps({"reviews": {"to": {"v1": 90, "v3": 10}}}),
+            denyByDefault="true",
+            mtls="strict",
+        )
+    )
+
+    assert {each.waypoint for each in picture.services} == {"waypoint"}
+    assert {each.mtls for each in picture.services} == {"strict"}
+    assert all(each.is_closed for each in picture.services)
+    assert routes(picture, "reviews") == {"v1": ("90 %",), "v3": ("10 %",)}
+    assert not problems(picture)
+    assert not refusals(picture)
+
+
+def test_a_plan_of_the_gateway_api_is_drawn(run_program: Callable[..., RecordingEngine]) -> None:
+    """Its gateway too, with deny by default."""
+    picture = of_stack(
+        run_program(
+            routingApi="gateway-api",
+            gatewayApiCrds="cluster",
+            denyByDefault="true",
+            trafficPlan=json.dumps(
+                {"reviews": {"to": "v1", "mirror": {"to": "v2", "percent": 100}}}
+            ),
+        )
+    )
+
+    assert [(each.name, each.hosts) for each in picture.gateways] == [
+        ("istio-ingressgateway", ("bookinfo.test.localhost",))
+    ]
+    assert routes(picture, "reviews") == {"v1": (), "v2*": ("copy of all",)}
+    assert not refusals(picture)

@@ -1,0 +1,769 @@
+"""Ways to break a mesh: each is found by one check, which says what is wrong and what helps."""
+
+import base64
+import copy
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from meshctl.verify import (
+    certificates,
+    control_plane,
+    crds,
+    injectors,
+    istio_gateways,
+    mtls,
+    network_policies,
+    pods,
+    policies,
+    quotas,
+    routes,
+    service_entries,
+    service_ports,
+    webhooks,
+)
+from meshctl.verify.crds import SINCE
+from meshctl.verify.snapshot import Finding, Snapshot
+from tests.fakes.mesh import istio_object, running_mesh
+from traffic.certificates import make
+
+Manifest = dict[str, Any]
+Check = Callable[[Snapshot], Iterable[Finding]]
+
+
+def manifest(name: str, namespace: str = "shop", labels: Any = None, **parts: Any) -> Manifest:
+    """Return an object."""
+    return {"metadata": {"name": name, "namespace": namespace, "labels": labels or {}}, **parts}
+
+
+def root(days: int) -> str:
+    """Return a root certificate that ends in some days, in PEM."""
+    return make(name="a root", days=days, is_ca=True).certificate
+
+
+def published(certificate: str) -> Manifest:
+    """Return the ConfigMap with the mesh's root."""
+    return manifest("istio-ca-root-cert", "istio-system", data={"root-cert.pem": certificate})
+
+
+ROOT, OTHER_ROOT = root(3650), root(3650)
+READY = {"conditions": [{"type": "Ready", "status": "True"}]}
+SIDECAR = {
+    "name": "istio-proxy",
+    "image": "istio/proxyv2:1.30.8",
+    "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
+}
+
+
+def pod(name: str, namespace: str, labels: Manifest, container: Manifest = SIDECAR) -> Manifest:
+    """Return a ready pod, with a sidecar unless its container is another."""
+    made = manifest(name, namespace, labels, spec={"containers": [container]}, status=READY)
+    made["metadata"]["annotations"] = {"istio.io/rev": "default"}
+    return made
+
+
+def service(name: str, namespace: str, labels: Manifest, port: Manifest) -> Manifest:
+    """Return a Service with one port."""
+    return manifest(name, namespace, spec={"selector": labels, "ports": [port]})
+
+
+def webhook(name: str = "istio-sidecar-injector", revision: str = "", **parts: Any) -> Manifest:
+    """Return an injector's configuration, which injects namespaces with istio-injection."""
+    one = {
+        "clientConfig": {
+            "caBundle": base64.b64encode(ROOT.encode()).decode(),
+            "service": {"namespace": "istio-system", "name": f"istiod{revision}"},
+        },
+        "failurePolicy": "Fail",
+        "namespaceSelector": {
+            "matchExpressions": [
+                {"key": "istio-injection", "operator": "In", "values": ["enabled"]}
+            ]
+        },
+        **parts,
+    }
+    return {
+        "kind": "MutatingWebhookConfiguration",
+        "metadata": {"name": name},
+        "webhooks": [one],
+    }
+
+
+ISTIOD_POD = pod(
+    "istiod-1",
+    "istio-system",
+    {"app": "istiod"},
+    {"name": "discovery", "ports": [{"name": "webhook", "containerPort": 15017}]},
+)
+ISTIOD = manifest(
+    "istiod",
+    "istio-system",
+    spec={
+        "replicas": 1,
+        "selector": {"matchLabels": {"app": "istiod"}},
+        "template": {
+            "spec": {
+                "containers": [
+                    {
+                        "name": "discovery",
+                        "env": [{"name": "PILOT_CERT_PROVIDER", "value": "istiod"}],
+                    }
+                ]
+            }
+        },
+    },
+    status={"readyReplicas": 1},
+)
+CART = service("cart", "shop", {"app": "cart"}, {"name": "http", "port": 80})
+ROUTE = manifest(
+    "cart",
+    spec={
+        "hosts": ["cart"],
+        "gateways": ["front", "mesh"],
+        "http": [{"route": [{"destination": {"host": "cart", "subset": "v1"}}]}],
+    },
+)
+RULE = manifest(
+    "cart", spec={"host": "cart", "subsets": [{"name": "v1", "labels": {"version": "v1"}}]}
+)
+GATEWAY = manifest(
+    "front",
+    spec={
+        "selector": {"istio": "ingressgateway"},
+        "servers": [{"port": {"number": 443}, "tls": {"credentialName": "shop-tls"}}],
+    },
+)
+OUTSIDE = manifest("bank", spec={"hosts": ["bank.example.com"], "resolution": "DNS"})
+HEALTHY = Snapshot(
+    mesh=running_mesh(
+        istiods=(istio_object(version="1.30.8"),),
+        injectors=(istio_object("MutatingWebhookConfiguration", name="istio-sidecar-injector"),),
+        revision_by_namespace={"shop": "default"},
+    ),
+    namespaces=[
+        {"metadata": {"name": "shop", "labels": {"istio-injection": "enabled"}}},
+        {"metadata": {"name": "istio-system"}},
+    ],
+    deployments=[ISTIOD],
+    webhooks=[webhook()],
+    services=[
+        CART,
+        service("istiod", "istio-system", {"app": "istiod"}, {"name": "https", "port": 443}),
+    ],
+    pods=[
+        ISTIOD_POD,
+        pod("cart-1", "shop", {"app": "cart", "version": "v1"}),
+        pod("gateway-1", "istio-system", {"istio": "ingressgateway"}),
+    ],
+    root_certificates=published(ROOT),
+    virtual_services=[ROUTE],
+    destination_rules=[RULE],
+    gateways=[GATEWAY],
+    service_entries=[OUTSIDE],
+    secrets=frozenset({"istio-system/shop-tls"}),
+    istio_apis=frozenset(SINCE),
+)
+
+
+def checked(snapshot: Snapshot) -> list[Finding]:
+    """Run every check that needs no stack, and return what isn't well."""
+    checks: tuple[Check, ...] = (
+        control_plane.found,
+        control_plane.endpoints,
+        lambda found: crds.check(found, "update the CRDs"),
+        webhooks.check,
+        lambda found: injectors.check(found, None),
+        injectors.rivals,
+        injectors.labels,
+        network_policies.check,
+        lambda found: pods.sidecars(found, None),
+        quotas.check,
+        service_ports.check,
+        routes.check,
+        istio_gateways.check,
+        istio_gateways.secrets,
+        service_entries.check,
+        policies.check,
+        mtls.check,
+        pods.proxy_versions,
+        certificates.roots,
+    )
+    return [
+        finding
+        for check in checks
+        for finding in check(snapshot)
+        if finding.status in ("warning", "wrong")
+    ]
+
+
+def test_a_healthy_mesh_without_a_stack_has_nothing_wrong() -> None:
+    """Each way to break it below is the only difference from this one."""
+    assert checked(HEALTHY) == []
+
+
+def changed(original: Manifest, **spec: Any) -> Manifest:
+    """Return an object with other parts of its spec."""
+    made = copy.deepcopy(original)
+    made["spec"] |= spec
+    return made
+
+
+def to(destination: Manifest) -> list[Manifest]:
+    """Return the rules of a route with one destination."""
+    return [{"route": [{"destination": destination}]}]
+
+
+def policy(name: str, namespace: str, **spec: Any) -> Manifest:
+    """Return a policy."""
+    return manifest(name, namespace, spec=spec)
+
+
+def with_pod(new: Manifest) -> list[Any]:
+    """Return the healthy pods and another."""
+    return [*HEALTHY.pods, new]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Breakage:
+    """What differs from the healthy mesh, and what the only finding says of it."""
+
+    breaks: dict[str, Any]
+    check: str
+    subject: str
+    found: str
+    remedy: str
+    status: str = "wrong"
+
+
+NO_ISTIOD = running_mesh(
+    revision_by_namespace={"shop": "default"}, injectors=HEALTHY.mesh.injectors
+)
+BY_LABEL = {"matchLabels": {"app": "istiod"}}
+IN_15012 = {"ports": [{"port": 15012}]}
+IN_15017 = {"ports": [{"port": 15017}]}
+STRICT = policy("default", "shop", mtls={"mode": "STRICT"})
+OFF = policy("default", "istio-system", mtls={"mode": "DISABLE"})
+
+BREAKAGES: dict[str, Breakage] = {
+    "caBundle of another CA": Breakage(
+        breaks={"root_certificates": published(OTHER_ROOT)},
+        check="webhook",
+        subject="istio-sidecar-injector",
+        found="1 of 1 webhooks have a caBundle that isn't the mesh's root certificate",
+        remedy="kubectl rollout restart -n istio-system deployment/istiod",
+    ),
+    "failurePolicy Ignore": Breakage(
+        breaks={"webhooks": [webhook(failurePolicy="Ignore")]},
+        check="webhook",
+        subject="istio-sidecar-injector",
+        found="failurePolicy Ignore in 1 of 1 webhooks",
+        remedy="set failurePolicy to Fail",
+        status="warning",
+    ),
+    "two default revisions": Breakage(
+        breaks={
+            "webhooks": [webhook(), webhook("istio-sidecar-injector-old", revision="-old")],
+            "services": [
+                *HEALTHY.services,
+                service("istiod-old", "istio-system", {"app": "istiod"}, {"port": 443}),
+            ],
+        },
+        check="webhook",
+        subject="namespace shop",
+        found="2 injectors inject its pods, istio-sidecar-injector and istio-sidecar-injector-old",
+        remedy="kubectl delete mutatingwebhookconfiguration",
+    ),
+    "both injection labels": Breakage(
+        breaks={
+            "namespaces": [
+                {
+                    "metadata": {
+                        "name": "shop",
+                        "labels": {"istio-injection": "enabled", "istio.io/rev": "canary"},
+                    }
+                }
+            ]
+        },
+        check="namespace",
+        subject="shop",
+        found="has both istio-injection=enabled and istio.io/rev=canary",
+        remedy="kubectl label namespace shop istio-injection-",
+        status="warning",
+    ),
+    "no injector for the label": Breakage(
+        breaks={
+            "mesh": replace(HEALTHY.mesh, revision_by_namespace={"shop": "canary"}),
+            "pods": HEALTHY.pods,
+        },
+        check="webhook",
+        subject="injector canary",
+        found="no MutatingWebhookConfiguration for canary",
+        remedy="label the namespaces with an existing revision or tag (default)",
+    ),
+    "expired root": Breakage(
+        breaks={"root_certificates": published(root(-1)), "webhooks": []},
+        check="certificates",
+        subject="root certificate",
+        found="ended on ",
+        remedy="replace the mesh's CA (docs/security.md)",
+    ),
+    "root that ends soon": Breakage(
+        breaks={"root_certificates": published(root(9)), "webhooks": []},
+        check="certificates",
+        subject="root certificate",
+        found="ends on ",
+        remedy="replace the mesh's CA (docs/security.md)",
+        status="warning",
+    ),
+    "root that is no certificate": Breakage(
+        breaks={"root_certificates": published("nonsense"), "webhooks": []},
+        check="certificates",
+        subject="root certificate",
+        found="ConfigMap istio-ca-root-cert holds no certificate",
+        remedy="replace the mesh's CA",
+    ),
+    "istiod without pods": Breakage(
+        breaks={"deployments": [{**ISTIOD, "status": {}}]},
+        check="control plane",
+        subject="istio-system/istiod",
+        found="0 of 1 pods ready",
+        remedy="kubectl describe pods -n istio-system -l app=istiod",
+    ),
+    "istiod without endpoints": Breakage(
+        breaks={
+            "services": [
+                CART,
+                service("istiod", "istio-system", {"app": "other"}, {"name": "https", "port": 443}),
+            ]
+        },
+        check="control plane",
+        subject="Service istio-system/istiod",
+        found="has no endpoints: no ready pod has the labels app=other",
+        remedy="kubectl get pods -n istio-system --show-labels",
+    ),
+    "CRDs of an older release": Breakage(
+        breaks={
+            "istio_apis": frozenset(SINCE) - {"trafficextensions.extensions.istio.io/v1alpha1"}
+        },
+        check="crds",
+        subject="Istio's CRDs",
+        found="are of an older release than istiod 1.30.8: the cluster doesn't serve "
+        "trafficextensions.extensions.istio.io/v1alpha1",
+        remedy="update the CRDs",
+    ),
+    "NetworkPolicy before the webhook": Breakage(
+        breaks={
+            "network_policies": [
+                policy("shut", "istio-system", podSelector=BY_LABEL, ingress=[IN_15012])
+            ]
+        },
+        check="network policy",
+        subject="istio-system/shut",
+        found="keeps the API server from port 15017 of istio-system/istiod-1",
+        remedy="add an ingress rule for TCP port 15017",
+    ),
+    "NetworkPolicy that lets only pods to the webhook": Breakage(
+        breaks={
+            "network_policies": [
+                policy(
+                    "shut",
+                    "istio-system",
+                    podSelector=BY_LABEL,
+                    ingress=[IN_15012, {**IN_15017, "from": [{"namespaceSelector": {}}]}],
+                )
+            ]
+        },
+        check="network policy",
+        subject="istio-system/shut",
+        found="keeps the API server from port 15017",
+        remedy="without `from`, or from the API server's ipBlock",
+    ),
+    "NetworkPolicy before istiod": Breakage(
+        breaks={
+            "network_policies": [
+                policy(
+                    "shut",
+                    "istio-system",
+                    podSelector={},
+                    ingress=[IN_15017, {**IN_15012, "from": [{"podSelector": {}}]}],
+                )
+            ]
+        },
+        check="network policy",
+        subject="istio-system/shut",
+        found="keeps proxies in namespace shop from port 15012 of istio-system/istiod-1",
+        remedy="add an ingress rule for TCP port 15012",
+    ),
+    "NetworkPolicy that keeps sidecars in": Breakage(
+        breaks={
+            "network_policies": [
+                policy(
+                    "inside",
+                    "shop",
+                    podSelector={},
+                    policyTypes=["Egress"],
+                    egress=[{"ports": [{"port": 80}]}],
+                )
+            ]
+        },
+        check="network policy",
+        subject="shop/inside",
+        found="keeps the proxy of shop/cart-1 from port 15012 of istiod",
+        remedy="add an egress rule for TCP port 15012",
+    ),
+    "pod without sidecar": Breakage(
+        breaks={"pods": with_pod(pod("bare", "shop", {"app": "bare"}, {"name": "app"}))},
+        check="sidecar",
+        subject="shop/bare",
+        found="no istio-proxy: created before the namespace was labelled",
+        remedy="kubectl delete pod bare -n shop",
+    ),
+    "quota exceeded": Breakage(
+        breaks={
+            "deployments": [
+                ISTIOD,
+                manifest(
+                    "cart",
+                    spec={},
+                    status={
+                        "conditions": [
+                            {
+                                "type": "ReplicaFailure",
+                                "status": "True",
+                                "message": "pods is forbidden: exceeded quota: small",
+                            }
+                        ]
+                    },
+                ),
+            ]
+        },
+        check="quota",
+        subject="shop/cart",
+        found="its pods can't be created: pods is forbidden: exceeded quota: small",
+        remedy="kubectl describe resourcequota -n shop",
+    ),
+    "quota too small for a sidecar": Breakage(
+        breaks={
+            "resource_quotas": [
+                manifest(
+                    "small",
+                    status={"hard": {"requests.cpu": "1"}, "used": {"requests.cpu": "950m"}},
+                )
+            ]
+        },
+        check="quota",
+        subject="shop/small",
+        found="requests.cpu 950m of 1 used, a sidecar needs 100m",
+        remedy="sidecar.istio.io/proxyCPU",
+        status="warning",
+    ),
+    "port named wrong": Breakage(
+        breaks={
+            "services": [
+                service("cart", "shop", {"app": "cart"}, {"name": "htpp-web", "port": 80}),
+                HEALTHY.services[1],
+            ]
+        },
+        check="port",
+        subject="shop/cart",
+        found="'htpp-web' (port 80, did you mean http?)",
+        remedy="kubectl edit service cart -n shop",
+        status="warning",
+    ),
+    "appProtocol that Istio doesn't know": Breakage(
+        breaks={
+            "services": [
+                service(
+                    "cart",
+                    "shop",
+                    {"app": "cart"},
+                    {"name": "http", "appProtocol": "soap", "port": 80},
+                ),
+                HEALTHY.services[1],
+            ]
+        },
+        check="port",
+        subject="shop/cart",
+        found="Istio knows no protocol 'soap' (port 80)",
+        remedy="set its appProtocol",
+        status="warning",
+    ),
+    "host that doesn't exist": Breakage(
+        breaks={"virtual_services": [changed(ROUTE, http=to({"host": "basket"}))]},
+        check="route",
+        subject="shop/cart",
+        found="host basket.shop.svc.cluster.local is no Service and no ServiceEntry",
+        remedy="kubectl edit virtualservices.networking.istio.io cart -n shop",
+    ),
+    "mirror that doesn't exist": Breakage(
+        breaks={
+            "virtual_services": [
+                changed(
+                    ROUTE,
+                    http=[{**to({"host": "cart"})[0], "mirrors": [{"destination": {"host": "x"}}]}],
+                )
+            ]
+        },
+        check="route",
+        subject="shop/cart",
+        found="host x.shop.svc.cluster.local is no Service and no ServiceEntry",
+        remedy="NAME.NAMESPACE.svc.cluster.local",
+    ),
+    "Gateway that doesn't exist": Breakage(
+        breaks={"virtual_services": [changed(ROUTE, gateways=["back"])]},
+        check="route",
+        subject="shop/cart",
+        found="its Gateway shop/back doesn't exist",
+        remedy="they are: shop/front",
+    ),
+    "subset that isn't defined": Breakage(
+        breaks={
+            "virtual_services": [changed(ROUTE, http=to({"host": "cart", "subset": "v9"}))],
+        },
+        check="route",
+        subject="shop/cart",
+        found="no DestinationRule defines subset v9 of cart",
+        remedy="name one of v1",
+    ),
+    "subset without pods": Breakage(
+        breaks={
+            "destination_rules": [
+                changed(RULE, subsets=[{"name": "v1", "labels": {"version": "v7"}}])
+            ]
+        },
+        check="route",
+        subject="shop/cart",
+        found="no pod of cart is in subset v1 (version=v7)",
+        remedy="deploy it, or send the requests to another subset",
+    ),
+    "Gateway that selects no pod": Breakage(
+        breaks={"gateways": [changed(GATEWAY, selector={"istio": "gone"})]},
+        check="gateway",
+        subject="shop/front",
+        found="its selector istio=gone selects no pod",
+        remedy="kubectl edit gateways.networking.istio.io front -n shop",
+    ),
+    "TLS Secret that doesn't exist": Breakage(
+        breaks={"secrets": frozenset()},
+        check="gateway",
+        subject="shop/front",
+        found="there is no TLS Secret shop-tls in namespace istio-system",
+        remedy="kubectl create secret tls shop-tls -n istio-system",
+    ),
+    "TLS Secret in the wrong namespace": Breakage(
+        breaks={"secrets": frozenset({"shop/shop-tls"})},
+        check="gateway",
+        subject="shop/front",
+        found="it is in namespace shop, where no gateway reads it",
+        remedy="create it in namespace istio-system instead of shop",
+    ),
+    "ServiceEntries that contradict each other": Breakage(
+        breaks={
+            "service_entries": [
+                OUTSIDE,
+                manifest("bank2", spec={"hosts": ["bank.example.com"], "resolution": "STATIC"}),
+            ]
+        },
+        check="service entry",
+        subject="shop/bank2",
+        found="resolves bank.example.com by STATIC, and ServiceEntry shop/bank by DNS",
+        remedy="delete one, or limit where each is seen by exportTo",
+    ),
+    "ServiceEntry with a Service's host": Breakage(
+        breaks={
+            "service_entries": [
+                manifest("cart", spec={"hosts": ["cart.shop.svc.cluster.local"]}),
+            ]
+        },
+        check="service entry",
+        subject="shop/cart",
+        found="has the host of a Service, cart.shop.svc.cluster.local",
+        remedy="give it a host of its own",
+        status="warning",
+    ),
+    "AuthorizationPolicy that selects nothing": Breakage(
+        breaks={
+            "authorization_policies": [
+                policy("deny", "shop", selector={"matchLabels": {"app": "crat"}})
+            ]
+        },
+        check="policy",
+        subject="shop/deny",
+        found="AuthorizationPolicy applies to nothing: no pod has the labels app=crat",
+        remedy="kubectl edit authorizationpolicies.security.istio.io deny -n shop",
+        status="warning",
+    ),
+    "AuthorizationPolicy for a Service that is gone": Breakage(
+        breaks={
+            "authorization_policies": [
+                policy("deny", "shop", targetRefs=[{"kind": "Service", "name": "crat"}])
+            ]
+        },
+        check="policy",
+        subject="shop/deny",
+        found="there is no Service crat in its namespace",
+        remedy="kubectl edit authorizationpolicies.security.istio.io deny -n shop",
+        status="warning",
+    ),
+    "plain requests to strict mTLS": Breakage(
+        breaks={
+            "peer_authentications": [STRICT],
+            "destination_rules": [changed(RULE, trafficPolicy={"tls": {"mode": "DISABLE"}})],
+        },
+        check="mtls",
+        subject="shop/cart",
+        found="clients of cart send with TLS mode DISABLE, and its pods accept by "
+        "PeerAuthentication shop/default STRICT only",
+        remedy="take trafficPolicy.tls out of the DestinationRule",
+    ),
+    "mTLS to pods that don't speak it": Breakage(
+        breaks={
+            "peer_authentications": [OFF],
+            "destination_rules": [changed(RULE, trafficPolicy={"tls": {"mode": "ISTIO_MUTUAL"}})],
+        },
+        check="mtls",
+        subject="shop/cart",
+        found="PeerAuthentication istio-system/default DISABLE only",
+        remedy="take trafficPolicy.tls out of the DestinationRule",
+    ),
+    "proxy two minors behind": Breakage(
+        breaks={
+            "pods": with_pod(
+                pod("old", "shop", {}, {"name": "istio-proxy", "image": "istio/proxyv2:1.28.0"})
+            )
+        },
+        check="version",
+        subject="shop/old",
+        found="proxy 1.28.0, istiod 1.30.8",
+        remedy="kubectl delete pod old -n shop",
+    ),
+    "webhook of an istiod that is gone": Breakage(
+        breaks={
+            "webhooks": [
+                webhook(),
+                webhook(
+                    "old",
+                    revision="-old",
+                    namespaceSelector={"matchLabels": {"istio.io/rev": "old"}},
+                ),
+            ]
+        },
+        check="webhook",
+        subject="old",
+        found="no Service istio-system/istiod-old: left by an earlier installation",
+        remedy="kubectl delete mutatingwebhookconfiguration old",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BREAKAGES)
+def test_a_broken_mesh_has_one_finding(name: str) -> None:
+    """It names the object, the fact and the remedy, and nothing else is called wrong for it."""
+    breakage = BREAKAGES[name]
+
+    (finding,) = checked(replace(HEALTHY, **breakage.breaks))
+
+    assert (finding.check, finding.subject) == (breakage.check, breakage.subject)
+    assert finding.status == breakage.status
+    assert breakage.found in finding.found
+    assert breakage.remedy in finding.remedy
+
+
+def test_no_istiod_at_all_is_said_as_such() -> None:
+    """A context may be of a cluster without Istio."""
+    (finding,) = control_plane.found(replace(HEALTHY, mesh=NO_ISTIOD))
+
+    assert finding.found == "no namespace has a Deployment with the label app=istiod"
+
+
+@pytest.mark.parametrize(
+    "port",
+    [
+        {"name": "http", "port": 80},
+        {"name": "http2-web", "port": 80},
+        {"name": "grpc-web-x", "port": 80},
+        {"port": 80},
+        {"name": "x", "appProtocol": "kubernetes.io/h2c", "port": 80},
+        {"name": "x", "appProtocol": "HTTPS", "port": 80},
+        {"name": "dhcp", "protocol": "UDP", "port": 67},
+    ],
+)
+def test_a_port_that_istio_knows_is_right(port: Manifest) -> None:
+    """Also one that says nothing: most Services with a single port have no name for it."""
+    services = [service("cart", "shop", {"app": "cart"}, port)]
+
+    assert list(service_ports.check(replace(HEALTHY, services=services))) == []
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {},
+        {"ports": [{"port": "webhook"}, {"port": 15012}]},
+        {"ports": [{"port": 15000, "endPort": 15020}]},
+    ],
+)
+def test_a_network_policy_that_lets_both_in_is_right(rule: Manifest) -> None:
+    """By any port, by the port's name, or by a range."""
+    shut = policy("open", "istio-system", podSelector=BY_LABEL, ingress=[rule])
+
+    assert list(network_policies.check(replace(HEALTHY, network_policies=[shut]))) == []
+
+
+def test_the_innermost_peer_authentication_counts() -> None:
+    """A workload's wins over its namespace's, and that over the mesh's."""
+    own = policy(
+        "cart", "shop", selector={"matchLabels": {"app": "cart"}}, mtls={"mode": "DISABLE"}
+    )
+    plain = changed(RULE, trafficPolicy={"tls": {"mode": "DISABLE"}})
+    broken = replace(HEALTHY, peer_authentications=[OFF, STRICT], destination_rules=[plain])
+
+    assert [each.subject for each in mtls.check(broken)] == ["shop/cart"]
+    mended = replace(broken, peer_authentications=[OFF, STRICT, own])
+    assert list(mtls.check(mended)) == []
+
+
+def test_a_ca_bundle_of_another_provider_is_left_alone() -> None:
+    """Istiod's own certificate may be signed by another CA than the mesh's."""
+    other = copy.deepcopy(ISTIOD)
+    other["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"] = "custom"
+    snapshot = replace(HEALTHY, deployments=[other], root_certificates=published(OTHER_ROOT))
+
+    assert [each.status for each in webhooks.check(snapshot)] == ["ok"]
+
+
+def test_a_host_may_be_in_another_cluster() -> None:
+    """Istiod sends requests to the Services of all clusters of a mesh, and verify reads one."""
+    named = copy.deepcopy(ISTIOD)
+    named["spec"]["template"]["spec"]["containers"][0]["env"] += [
+        {"name": "CLUSTER_ID", "value": "west"}
+    ]
+    lost = changed(ROUTE, http=to({"host": "basket"}))
+
+    (finding,) = routes.check(replace(HEALTHY, deployments=[named], virtual_services=[lost]))
+
+    assert finding.status == "warning"
+    assert finding.found.endswith("unless another cluster of the mesh has it")
+
+
+def test_ambient_pods_speak_mutual_tls() -> None:
+    """Ztunnel does it for them: they need no proxy of their own."""
+    bare = [pod("cart-1", "shop", {"app": "cart"}, {"name": "app"})]
+    rule = changed(RULE, trafficPolicy={"tls": {"mode": "ISTIO_MUTUAL"}})
+    plain = replace(HEALTHY, pods=bare, destination_rules=[rule])
+    ambient = replace(plain, mesh=replace(HEALTHY.mesh, ambient_namespaces=frozenset({"shop"})))
+
+    assert [each.subject for each in mtls.check(plain)] == ["shop/cart"]
+    assert list(mtls.check(ambient)) == []
+
+
+def test_a_gateway_for_every_proxy_names_no_secrets_place() -> None:
+    """Its Secret may be beside any of them."""
+    gateway = changed(GATEWAY, selector={})
+
+    assert (
+        list(istio_gateways.secrets(replace(HEALTHY, gateways=[gateway], secrets=frozenset())))
+        == []
+    )
