@@ -333,7 +333,10 @@ class Sandbox:
         file = self.folder / "sandbox.json"
         made = json.loads(file.read_text()) if file.exists() else {}
         if "why_fake" not in made:
-            return f"sandbox {self.name} was made before its pods could be processes"
+            return (
+                f"sandbox {self.name} was made before they could be processes: run `make "
+                f"sandbox-down SANDBOX={self.name}` and `make up` for a new one"
+            )
         return made["why_fake"]
 
     def _why_fake(self) -> str | None:

@@ -37,7 +37,11 @@ def test_what_pods_shall_be_is_refused_early(
 @pytest.mark.parametrize(
     ("made", "why"),
     [
-        ({"network": "127.20.0.0/16"}, "sandbox mine was made before its pods could be processes"),
+        (
+            {"network": "127.20.0.0/16"},
+            "sandbox mine was made before they could be processes: run `make sandbox-down "
+            "SANDBOX=mine` and `make up` for a new one",
+        ),
         ({"pods": "fake", "why_fake": "PODS=fake"}, "PODS=fake"),
         ({"pods": "real", "why_fake": None}, None),
     ],
