@@ -69,6 +69,7 @@ class Sandbox:
 
         Raises ToolchainError or SandboxError.
         """
+        _wanted_pods()
         programs = toolchain.ensure(self.control_plane.families)
         with self._locked():
             began = time.monotonic()
@@ -332,14 +333,14 @@ class Sandbox:
         file = self.folder / "sandbox.json"
         made = json.loads(file.read_text()) if file.exists() else {}
         if "why_fake" not in made:
-            return f"sandbox {self.name} was made before its pods could be processes"
+            return (
+                f"sandbox {self.name} was made before they could be processes: run `make "
+                f"sandbox-down SANDBOX={self.name}` and `make up` for a new one"
+            )
         return made["why_fake"]
 
     def _why_fake(self) -> str | None:
-        wanted = os.environ.get("PODS", "fake")
-        if wanted not in ("real", "fake"):
-            raise SandboxError(f"PODS is real or fake: got {wanted!r}")
-        if wanted == "fake":
+        if _wanted_pods() == "fake":
             return "PODS=fake"
         if self.control_plane is not control_plane.TODAY:
             return f"Kubernetes {self.control_plane.version} has no means to select them"
@@ -349,7 +350,7 @@ class Sandbox:
             wheels.envoy_program()
             wheels.productpage_packages()
         except ToolchainError as error:
-            return str(error)
+            return str(error).splitlines()[0]
         return None
 
     def _start_node(self, programs: dict[str, Path]) -> None:
@@ -397,6 +398,14 @@ class Sandbox:
     def _locked(self) -> AbstractContextManager[None]:
         waiting = f"sandbox {self.name}: waiting for another command that uses it"
         return lock.held(self.folder / "lock", waiting)
+
+
+def _wanted_pods() -> str:
+    """Return what the pods of known images shall be: real (processes) or fake (objects only)."""
+    wanted = os.environ.get("PODS", "fake")
+    if wanted not in ("real", "fake"):
+        raise SandboxError(f"PODS is real or fake: got {wanted!r}")
+    return wanted
 
 
 def _kwokctl_configuration(arguments: Iterable[str]) -> dict[str, object]:

@@ -45,6 +45,8 @@ def traffic(
     if (bundle := gateway_api_crds.of(workspace.setting("istioVersion"))) is not None:
         download.get_gateway_api(bundle)
 
+    # The stage has its own servers and proxies.
+    os.environ["PODS"] = "fake"
     words = [sys.executable, "-m", "traffic.inside", sandbox.name]
     signal.signal(signal.SIGTERM, _interrupt)
     try:

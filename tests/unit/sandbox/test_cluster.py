@@ -1,11 +1,12 @@
 """A sandbox's folder."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from sandbox import cluster
-from sandbox.cluster import Sandbox
+from sandbox.cluster import Sandbox, SandboxError
 
 
 def test_no_other_user_reads_keys_or_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,3 +18,42 @@ def test_no_other_user_reads_keys_or_state(tmp_path: Path, monkeypatch: pytest.M
 
     assert sandbox.state.is_dir()
     assert sandbox.folder.stat().st_mode & 0o077 == 0
+
+
+def test_what_pods_shall_be_is_refused_early(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is downloaded, made or started."""
+    monkeypatch.setattr(cluster, "HOME", tmp_path)
+    monkeypatch.setattr(cluster.toolchain, "ensure", lambda *_: pytest.fail("it began"))
+    monkeypatch.setenv("PODS", "true")
+
+    with pytest.raises(SandboxError, match="PODS is real or fake: got 'true'"):
+        Sandbox("mine").up()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        (
+            {"network": "127.20.0.0/16"},
+            "sandbox mine was made before they could be processes: run `make sandbox-down "
+            "SANDBOX=mine` and `make up` for a new one",
+        ),
+        ({"pods": "fake", "why_fake": "PODS=fake"}, "PODS=fake"),
+        ({"pods": "real", "why_fake": None}, None),
+    ],
+)
+def test_a_sandbox_keeps_what_its_pods_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: dict[str, str | None], why: str | None
+) -> None:
+    """From its creation: another PODS of a later command changes nothing."""
+    monkeypatch.setattr(cluster, "HOME", tmp_path)
+    monkeypatch.setenv("PODS", "real")
+    sandbox = Sandbox("mine")
+    sandbox.folder.mkdir(parents=True)
+    (sandbox.folder / "sandbox.json").write_text(json.dumps(made))
+
+    assert sandbox.why_fake == why

@@ -1,0 +1,103 @@
+"""Bookinfo's page at the end of an `up`: its URL as this machine opens it, asked first."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from meshctl.commands import page
+from meshctl.workspace.stack import Workspace
+from sandbox.cluster import Sandbox
+
+URL = "http://bookinfo.dev.localhost/productpage"
+
+
+class Gateway(BaseHTTPRequestHandler):
+    """A gateway that knows one host."""
+
+    def do_GET(self) -> None:
+        """Answer 200 for the host, 404 for all others."""
+        self.send_response(200 if self.headers["Host"] == "bookinfo.dev.localhost" else 404)
+        self.end_headers()
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """Serve a gateway at a port of 127.0.0.1 that stands in for 80."""
+    with HTTPServer(("127.0.0.1", 0), Gateway) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield server.server_port
+        server.shutdown()
+
+
+@pytest.fixture
+def workspace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Workspace:
+    """Return a stack on a sandbox whose pods are processes."""
+    monkeypatch.setattr("sandbox.cluster.HOME", tmp_path)
+    monkeypatch.setattr(Workspace, "config", {})
+    monkeypatch.setattr(Workspace, "outputs", lambda _: {"bookinfoUrl": URL})
+    monkeypatch.setattr(Sandbox, "why_fake", None)
+    monkeypatch.setattr(page, "PATIENCE", 0.5)
+    return Workspace("dev", "default")
+
+
+def open_way(workspace: Workspace, local: int) -> None:
+    """Write where the gateway's port 80 is reached."""
+    assert workspace.sandbox is not None
+    workspace.sandbox.ways_in.parent.mkdir(parents=True)
+    workspace.sandbox.ways_in.write_text(json.dumps([{"port": 80, "local": local}]))
+
+
+def test_the_url_is_shown_once_it_answers(
+    workspace: Workspace, port: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the port that stands in for the Service's; the gateway sees the stack's own host."""
+    open_way(workspace, port)
+
+    page.show(workspace)
+
+    told = f"http://bookinfo.dev.localhost:{port}/productpage answers 200"
+    assert told in capsys.readouterr().err
+
+
+def test_what_else_it_answers_is_told(
+    workspace: Workspace,
+    port: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """And where to look for the reason."""
+    open_way(workspace, port)
+    other = {"bookinfoUrl": "http://other.localhost/productpage"}
+    monkeypatch.setattr(Workspace, "outputs", lambda _: other)
+
+    page.show(workspace)
+
+    told = f"http://other.localhost:{port}/productpage answers 404: look at `make verify`"
+    assert told in capsys.readouterr().err
+
+
+def test_a_sandbox_of_objects_says_why(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In one line: nobody opens a page that can't answer."""
+    monkeypatch.setattr(Sandbox, "why_fake", "user namespaces are not allowed here")
+
+    page.show(workspace)
+
+    told = f"nothing answers at {URL}: pods are only objects (user namespaces are not allowed here)"
+    assert told in capsys.readouterr().err
+
+
+def test_other_clusters_are_not_asked(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their address may lead through a DNS and networks that this machine isn't in."""
+    monkeypatch.setattr(Workspace, "config", {"mesh:context": "eu-1"})
+
+    page.show(workspace)
+
+    assert capsys.readouterr().err == ""
