@@ -10,7 +10,7 @@ run := $(venv)/python -m
 istio-1.0 := ../shared/istio/1.0.5
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview destroy dev dev-rm render tables timeline sidecar-diff verify topology release policy programs test unit \
+.PHONY: help up preview destroy dev dev-rm render tables timeline report sidecar-diff verify topology release policy programs test unit \
         check traffic bench faults sandbox-up sandbox-down sandbox-status sandbox-logs env lock sbom audit docs
 
 help: ## List these commands
@@ -40,6 +40,9 @@ tables: venv/ready ## Show the stack's services and pods
 
 timeline: venv/ready ## Show what the last `up` or `destroy` took its time for; OUT=FILE.svg draws it
 	@$(run) meshctl timeline $(if $(OUT),--out $(OUT))
+
+report: venv/ready ## Write one HTML page about the running mesh to OUT=FILE, report.html by default
+	@$(run) meshctl report $(OUT)
 
 sidecar-diff: venv/ready ## Show what a sidecar adds to a Deployment; SERVICE=reviews-v1 selects it
 	@$(run) meshctl sidecar-diff

@@ -243,6 +243,19 @@ def show_topology(
     topology.show(Workspace(stack, sandbox), source, out)
 
 
+@app.command("report")
+def write_report(
+    stack: Stack = "dev",
+    sandbox: SandboxName = "default",
+    out: Annotated[Path, typer.Argument(envvar="OUT", help="The HTML file.")] = Path("report.html"),
+) -> None:
+    """Write one HTML page about the running mesh: picture, checks, routes, policies, updates."""
+    # Jinja takes 0.1 s to import, in every command.
+    from meshctl.report.write import write  # noqa: PLC0415
+
+    write(Workspace(stack, sandbox), out)
+
+
 @app.command("sidecar-diff")
 def show_sidecar_diff(
     stack: Stack = "dev",

@@ -27,10 +27,7 @@ def show(workspace: Workspace, out: Path | None) -> None:
     if not timeline.bars:
         raise WorkspaceError(f"the last {kept.command} of stack {workspace.name} had no objects")
     if out:
-        # It takes 0.2 s to import, in every command.
-        from meshctl.timeline import drawing  # noqa: PLC0415
-
-        drawing.draw(out, timeline)
+        _draw(out, timeline)
         console.done("timeline", str(out))
     ended = "failed" if kept.kind == record.FAILED else "ended"
     at = datetime.fromisoformat(kept.ended_at).astimezone()
@@ -44,6 +41,21 @@ def show(workspace: Workspace, out: Path | None) -> None:
     output.print(_slowest(timeline))
     output.print("\nwhere the seconds of the longest chain went")
     output.print(_spent(timeline))
+
+
+def draw(workspace: Workspace, kept: record.Record, file: Path) -> bool:
+    """Draw an update into a file; return False if it had no objects."""
+    timeline = Timeline(kept, kept.waits_for or _dependencies(workspace))
+    if timeline.bars:
+        _draw(file, timeline)
+    return bool(timeline.bars)
+
+
+def _draw(file: Path, timeline: Timeline) -> None:
+    # It takes 0.2 s to import, in every command.
+    from meshctl.timeline import drawing  # noqa: PLC0415
+
+    drawing.draw(file, timeline)
 
 
 def _dependencies(workspace: Workspace) -> dict[str, list[str]]:

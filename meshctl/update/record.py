@@ -83,10 +83,15 @@ def read(folder: Path, kind: str) -> Record | None:
         return None
 
 
+def all_of(folder: Path) -> list[Record]:
+    """Read the last record of each kind, the newest first."""
+    found = (read(folder, kind) for kind in (*KINDS, FAILED))
+    return sorted(filter(None, found), key=lambda record: record.ended_at, reverse=True)
+
+
 def newest(folder: Path) -> Record | None:
     """Read the record of the last update, of whatever kind."""
-    found = (read(folder, kind) for kind in (*KINDS, FAILED))
-    return max(filter(None, found), key=lambda record: record.ended_at, default=None)
+    return next(iter(all_of(folder)), None)
 
 
 def dependencies(resources: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:

@@ -1,10 +1,15 @@
-"""`meshctl topology` on a real mesh: what istiod, the API server and the engine say is drawn."""
+"""`meshctl topology` and `meshctl report` on a real mesh: what is drawn and written of it."""
 
 import shlex
+import shutil
+import subprocess
 from pathlib import Path
+
+import pytest
 
 from .checkout import Checkout
 
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 JASON = 'm0c5 -->|"end-user=jason"| m0c5v2'
 
 
@@ -46,3 +51,38 @@ def test_a_preview_is_drawn_before_and_after(deployed: Checkout, tmp_path: Path)
     assert 'm1c5 -->|"90 %"| m1c5v0' in text
     assert "m0c5 --> m0c5v0" in text
     assert "linkStyle" in text
+
+
+def test_the_report_is_one_small_page(deployed: Checkout, tmp_path: Path) -> None:
+    """With the picture, the checks, the last update and its timeline; it loads nothing."""
+    file = tmp_path / "report.html"
+    deployed.mesh("report", str(file))
+    page = file.read_text()
+
+    assert file.stat().st_size < 1_000_000
+    assert "Nothing is wrong." in page
+    assert page.count("<svg") == 2
+    assert "Requests for reviews go to v1, v2 and v3 in turn." in page
+    assert "CustomResourceDefinition" in page
+    assert "<script" not in page
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium on PATH: apt-get install chromium")
+def test_a_browser_shows_the_report_as_it_is(deployed: Checkout, tmp_path: Path) -> None:
+    """And refuses nothing in it: all is in the file."""
+    file = tmp_path / "report.html"
+    deployed.mesh("report", str(file))
+    assert BROWSER is not None
+    shown = subprocess.run(
+        [
+            *(BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"),
+            *(f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", file.as_uri()),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert "Mesh of stack dev" in shown.stdout
+    assert "Content Security Policy" not in shown.stderr

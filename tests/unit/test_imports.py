@@ -30,6 +30,7 @@ FLOORS = (
     "meshctl.sidecar_diff",
     "meshctl.topology",
     "meshctl.verify",
+    "meshctl.report",
     "meshctl.pull_request",
     "meshctl.commands",
     "meshctl",

@@ -50,6 +50,7 @@ TOLD: Mapping[str, str] = {
     "meshctl preview": "tests/e2e/test_upgrades.py",
     "meshctl release": "tests/unit/sandbox/test_toolchain.py",
     "meshctl render": "tests/e2e/test_pull_request.py",
+    "meshctl report": "tests/e2e/test_topology.py",
     "meshctl sidecar-diff": "tests/e2e/test_sidecar_diff.py",
     "meshctl timeline": "tests/e2e/test_updates.py",
     "meshctl topology": "tests/e2e/test_topology.py",

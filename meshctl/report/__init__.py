@@ -1,0 +1,1 @@
+"""`make report`: one page about a stack's mesh, to send around; it needs no other file."""
