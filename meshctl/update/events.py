@@ -277,5 +277,9 @@ def _lines(file: Path) -> Iterator[list[str]]:
     unread = ""
     with file.open() as opened:
         while True:
+            # An update begins the file of its preview anew.
+            if file.stat().st_size < opened.tell():
+                opened.seek(0)
+                unread = ""
             *lines, unread = (unread + opened.read()).split("\n")
             yield lines

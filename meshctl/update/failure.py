@@ -77,7 +77,7 @@ class Failure:
         is_interrupted = self.update.is_interrupted
         told = [] if is_interrupted else [PREFIX.sub("", each.text) for each in self._errors()]
         pods = [reason.text for step in self._steps if (reason := self.watch.of(step.name))]
-        found = [*_shortened(list(dict.fromkeys([*told, *pods])))]
+        found = list(dict.fromkeys([*told, *pods]))
         if found or is_interrupted:
             return found
         return self._said_last()

@@ -118,3 +118,15 @@ def test_events_are_followed_as_they_are_written(tmp_path: Path) -> None:
 
     assert found.steps[0].ended is not None
     assert found.changes == {"create": 1}
+
+
+def test_an_update_writes_the_events_file_of_its_preview_anew(tmp_path: Path) -> None:
+    """They are shorter at first: nothing of them is missed."""
+    file, found, looks = tmp_path / "events.json", Update(), []
+    file.write_text(step(STARTED, CRD) + "\n" + step(DONE, CRD) + "\n")
+    with followed(file, found, lambda: looks.append(len(found.steps))):
+        while 1 not in looks:
+            time.sleep(0.01)
+        file.write_text(step(STARTED, ISTIOD) + "\n")
+
+    assert [each.urn for each in found.steps] == [CRD, ISTIOD]
