@@ -41,6 +41,12 @@ def recover(workspace: Workspace) -> list[dict[str, Any]]:
         and operation["resource"]["urn"] not in known
         and _exists(workspace, operation["resource"]["inputs"])
     ]
+    # What was being deleted may be gone, while the state has it: `up` wouldn't create it again.
+    deleted = [
+        operation["resource"]["urn"]
+        for operation in operations
+        if operation["type"] == "deleting" and operation["resource"]["urn"] in known
+    ]
     console.say(
         f"an update was interrupted while it changed {len(operations)} objects: "
         f"{len(made)} of them were created and are imported into the stack's state"
@@ -50,7 +56,8 @@ def recover(workspace: Workspace) -> list[dict[str, Any]]:
         *("pulumi", "stack", "import", "--stack", workspace.stack),
         standard_input=json.dumps(state),
     )
-    targets = [word for resource in made for word in ("--target", resource["urn"])]
+    urns = dict.fromkeys([*(resource["urn"] for resource in made), *deleted])
+    targets = [word for urn in urns for word in ("--target", urn)]
     if targets and workspace.pulumi("refresh", "--yes", "--skip-preview", *targets):
         raise WorkspaceError(
             "the objects of the interrupted update can't be refreshed: see Pulumi's errors above"

@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from meshctl.workspace import recovery
+from meshctl.workspace.stack import Workspace
 
 
 def test_a_killed_updates_lock_is_a_dead_ones(tmp_path: Path) -> None:
@@ -27,3 +28,24 @@ def test_a_killed_updates_lock_is_a_dead_ones(tmp_path: Path) -> None:
             pass
 
         assert recovery._is_locked_by_the_dead(tmp_path, "dev")
+
+
+def test_what_was_being_deleted_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be gone, while the state has it: the next `up` must create it again."""
+    urn = "urn:pulumi:dev::mesh::kubernetes:core/v1:Service::istio-system/istiod"
+    operation = {"type": "deleting", "resource": {"urn": urn, "inputs": {}}}
+    deployment = {"resources": [{"urn": urn}], "pending_operations": [operation]}
+    state = json.dumps({"deployment": deployment})
+    ran: list[tuple[str, ...]] = []
+
+    def pulumi(_: Workspace, *arguments: str) -> int:
+        ran.append(arguments)
+        return 0
+
+    monkeypatch.setattr(Workspace, "query", lambda *_, **__: state)
+    monkeypatch.setattr(Workspace, "pulumi", pulumi)
+    monkeypatch.setattr(recovery, "_is_locked_by_the_dead", lambda *_: False)
+
+    recovery.recover(Workspace("dev", "none"))
+
+    assert ran == [("refresh", "--yes", "--skip-preview", "--target", urn)]
