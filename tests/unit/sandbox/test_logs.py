@@ -21,5 +21,5 @@ def test_containers_of_pods_have_logs(tmp_path: Path, monkeypatch: pytest.Monkey
     said = CliRunner().invoke(app, ["logs", "--name", "mine"], env={"PROCESS": "reviews-v1"})
 
     assert said.output == (
-        "==> bookinfo_reviews-v1-1 istio-proxy <==\na line of bookinfo_reviews-v1-1\n"
+        "==> bookinfo_reviews-v1-1 istio-proxy <==\na line of bookinfo_reviews-v1-1\n\n"
     )
