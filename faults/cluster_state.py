@@ -21,8 +21,8 @@ OWN_OF_EACH_OBJECT = {
 CERTIFICATE = "-----BEGIN"
 OTHERS = Path(__file__).with_name("others.yaml")
 """Objects of another team, in a namespace of its own."""
-THEIRS = re.compile(r"\w+ shop(/| )")
-"""How the names of these objects begin."""
+THEIRS = re.compile(r"\w+ (shop/)?shop( |$)")
+"""How the names of these objects begin; a cluster adds others to each namespace."""
 
 State = Mapping[str, Any]
 
@@ -63,7 +63,7 @@ def _named(each: dict[str, Any]) -> tuple[str, str]:
     if each["kind"] == "Pod":
         containers = [f"{one['name']} {one['image']}" for one in each["spec"]["containers"]]
         return f"Pod {place}{metadata.get('generateName', metadata['name'])}", str(containers)
-    if each["kind"] == "Secret" and not THEIRS.match(f"Secret {place}"):
+    if each["kind"] == "Secret" and not THEIRS.match(f"Secret {place}{metadata['name']}"):
         each = {**each, "data": sorted(each.get("data") or ())}
     content = {key: value for key, value in each.items() if key != "status"}
     return f"{each['kind']} {place}{metadata['name']}", json.dumps(_stable(content), sort_keys=True)

@@ -1,5 +1,7 @@
 """Helm charts: the only place that creates a helm.v3.Chart, with its transformations."""
 
+import asyncio
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +30,7 @@ HOOK = "helm.sh/hook"
 DELETION = ("pre-delete", "post-delete")
 STARTED = "mesh.pulumi.com/started"
 """Label of a Deployment that was scaled up from 0 replicas: the generation that it had then."""
+PATIENCE = 120.0  # seconds; a chart of Istio takes one
 NO_TOKEN_SECRETS = (1, 24)
 """First Kubernetes version that creates no token Secret for a ServiceAccount."""
 
@@ -79,7 +82,19 @@ def make(name: str, args: ChartArgs, opts: pulumi.ResourceOptions) -> Chart:
     if apis.minor(args.kube_version) < NO_TOKEN_SECRETS:
         options.transformations.append(never_wait_for_token)
     chart = Chart(name, options, opts)
+    limit = asyncio.get_event_loop().call_later(PATIENCE, _give_up, name, args.path)
+    chart.resources.apply(lambda _made: limit.cancel())
     return chart
+
+
+def _give_up(name: str, path: Path) -> None:
+    pulumi.log.error(
+        f"the chart {name} in {path} isn't rendered after {PATIENCE:.0f} s, and helm has no limit: "
+        "a template of it may never end. If the folder isn't an unchanged release of Istio, get "
+        "one by `make release`"
+    )
+    # The thread that waits for helm never ends, and Python's own end waits for all threads.
+    asyncio.get_running_loop().call_later(1, os._exit, 1)  # once the engine has the message
 
 
 def deletion_hooks(

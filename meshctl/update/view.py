@@ -12,9 +12,7 @@ from meshctl.update.waiting import Watch
 AWAITED = 3.0  # seconds after which an operation counts as a wait
 STARTS_PODS = ("Deployment", "DaemonSet")
 NOTHING_YET = {
-    "{.webhooks[0].clientConfig.caBundle} selected nothing": (
-        "istiod hasn't written its certificate"
-    ),
+    "{.webhooks[0].clientConfig.caBundle} selected nothing": "istiod hasn't written its CA yet",
     "{.status.loadBalancer.ingress[0]} selected nothing": "it has no address yet",
 }
 """The plugin's words about what the program has it wait for (mesh/resources/), in plain ones."""

@@ -17,13 +17,10 @@ Rule = Mapping[str, Any]
 def check(snapshot: Snapshot) -> Iterator[Finding]:
     """Follow both ways to each istiod: into its pods, and out of the pods with a proxy."""
     for istiod in snapshot.mesh.istiods:
-        home = istiod.namespace or ""
-        app = {"app": "istiod"}
-        for pod in pods_with(app, home, snapshot.pods):
-            if not _is_of(pod, istiod.name):
-                continue
+        pods = pods_with({"app": "istiod"}, istiod.namespace or "", snapshot.pods)
+        # The pods of a Deployment have the same labels: one stands for all.
+        for pod in [each for each in pods if _is_of(each, istiod.name)][:1]:
             yield from _into(pod, snapshot)
-            break
     yield from _out(snapshot)
 
 

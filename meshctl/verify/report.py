@@ -9,8 +9,10 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from meshctl.verify.reader import Right
 from meshctl.verify.snapshot import Finding
 
+ROLE = "give this user the ClusterRole in docs/verify.md"
 MARKS = {
     "ok": "[green]✓[/]",
     "info": "·",
@@ -74,6 +76,17 @@ class Report:
         wrong = sum(each.status == "wrong" for each in self.findings)
         warnings = sum(each.status == "warning" for each in self.findings)
         out.print(f"\n{len(self.findings)} checks, {wrong} wrong, {warnings} warnings")
+
+
+def lacking(right: Right, names: str) -> Finding:
+    """Name a right that the user lacks, and the checks that can't be run without it."""
+    return Finding(
+        check=RIGHTS,
+        subject=str(right),
+        status="warning",
+        found=f"missing right; not checked without it: {names}",
+        remedy=ROLE,
+    )
 
 
 def _title(findings: list[Finding]) -> str:

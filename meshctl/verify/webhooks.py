@@ -37,7 +37,8 @@ UNREACHED = (
 )
 UNTRUSTED = (
     "the API server doesn't trust istiod's certificate: its caBundle isn't of the CA that istiod "
-    "has now; istiod writes it when it restarts: kubectl rollout restart deployment/istiod"
+    "has now; istiod writes it when it restarts: kubectl rollout restart deployment -l app=istiod "
+    "-n "
 )
 PROVIDER = "PILOT_CERT_PROVIDER"
 """A variable of istiod: the CA of its own certificate, `istiod` unless somebody set another."""
@@ -129,7 +130,7 @@ def dry_runs(
             if (status, found) == LET_IN:
                 remedy = bring_back
             elif status == "wrong" and "x509" in found:
-                remedy = UNTRUSTED
+                remedy = UNTRUSTED + namespace
             yield Finding(
                 check="webhook",
                 subject=f"{what} {name}",

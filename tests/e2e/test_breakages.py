@@ -119,7 +119,10 @@ def test_a_root_that_ended_and_an_istiod_that_is_down(deployed: Checkout, tmp_pa
     finally:
         deployed.shell(
             "kubectl scale deployment/istiod -n istio-system --replicas=1; "
-            "kubectl rollout status deployment/istiod -n istio-system --timeout 60s"
+            "kubectl rollout status deployment/istiod -n istio-system --timeout 60s; "
+            # One that istiod makes anew: else pods count as older than the mesh's root.
+            "kubectl delete configmap istio-ca-root-cert -n istio-system; "
+            "kubectl wait --for=create configmap/istio-ca-root-cert -n istio-system --timeout 60s"
         )
 
     assert has(found, "certificates", "root certificate", "ended on")

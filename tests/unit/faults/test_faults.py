@@ -112,6 +112,23 @@ def test_what_is_twice_missing_or_different_is_named(monkeypatch: pytest.MonkeyP
     ]
 
 
+def test_the_data_of_others_secrets_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the cluster and istiod add to their namespace doesn't, nor what the stack has."""
+
+    def secret(namespace: str, word: str) -> dict[str, Any]:
+        metadata = {"name": "shop", "namespace": namespace}
+        return {"kind": "Secret", "metadata": metadata, "data": {"word": word}}
+
+    root = {"kind": "ConfigMap", "metadata": {"name": "istio-ca-root-cert", "namespace": "shop"}}
+    before = _state(monkeypatch, secret("shop", "a"), secret("bookinfo", "a"))
+    after = _state(monkeypatch, secret("shop", "b"), secret("bookinfo", "b"), root)
+
+    theirs = [cluster_state.of_others(state) for state in (before, after)]
+
+    assert [len(state) for state in theirs] == [1, 1]
+    assert len(list(cluster_state.differences(theirs[0], theirs[1]))) == 2
+
+
 def _outcome(resource: int, *wrong: str, at: str = "Namespace::bookinfo") -> Outcome:
     point = Point(command="up", victim="engine", resource=resource, next="up")
     return Outcome(point=point, at=at, ended=resource, again=20, wrong=wrong)

@@ -1,7 +1,9 @@
 """What every chart's objects go through on their way to the engine."""
 
+import asyncio
 import copy
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pulumi
@@ -13,6 +15,13 @@ from tests.fakes.engine import RecordingEngine, run
 from tests.fakes.mesh import istio_object, running_mesh
 
 OPTIONS = pulumi.ResourceOptions()
+ARGS = chart.ChartArgs(
+    path=Path("charts/istiod"),
+    namespace="istio-system",
+    kube_version="1.36.0",
+    values={},
+    setting="values.istiod",
+)
 
 
 def service(**spec: Any) -> dict[str, Any]:
@@ -123,3 +132,37 @@ def test_what_has_no_pods_is_started(release_dir: Path, tmp_path: Path) -> None:
         # An update, also where the stack's state has a replica since an earlier time.
         assert found["metadata"]["labels"][STARTED] == "7"
         assert not engine.requests[f"Deployment/istio-system/{name}"].ignoreChanges
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_chart_that_is_never_rendered_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, *, ends: bool
+) -> None:
+    """Helm has no limit; one that is rendered in time is left alone."""
+
+    async def deploy() -> None:
+        rendered = asyncio.get_running_loop().create_future()
+        resources = pulumi.Output(set(), rendered, _true(), _false())
+        monkeypatch.setattr(chart, "Chart", lambda *_: SimpleNamespace(resources=resources))
+        chart.make("istiod", ARGS, OPTIONS)
+        if ends:
+            rendered.set_result({})
+            for _ in range(10):  # what waits for it comes first
+                await asyncio.sleep(0)
+        await asyncio.sleep(0.05)
+
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "error", said.append)
+    monkeypatch.setattr(chart, "PATIENCE", 0.02)
+    asyncio.run(deploy())
+
+    told = [line.partition(" after ")[0] for line in said]
+    assert told == ([] if ends else ["the chart istiod in charts/istiod isn't rendered"])
+
+
+async def _true() -> bool:
+    return True
+
+
+async def _false() -> bool:
+    return False

@@ -75,6 +75,7 @@ def weighted(subset: str, weight: int) -> dict[str, Any]:
     return {"destination": {"host": "reviews", "subset": subset}, "weight": weight}
 
 
+GATEWAY_API = "gateway.networking.k8s.io/v1"
 ALL = subsets("reviews", "v1", "v2", "v3")
 JASON = {"headers": {"end-user": {"exact": "jason"}}}
 
@@ -139,7 +140,7 @@ def test_the_gateway_api_says_the_same() -> None:
     route = obj(
         "HTTPRoute",
         "reviews",
-        api="gateway.networking.k8s.io/v1",
+        api=GATEWAY_API,
         spec={
             "parentRefs": [{"group": "", "kind": "Service", "name": "reviews"}],
             "rules": [
@@ -330,6 +331,55 @@ def test_a_waypoint_that_isnt_there_is_a_problem() -> None:
     assert named(picture, "details").waypoint == "w"
     assert named(picture, "details").versions[0].proxy.kind == "ztunnel"
     assert problems(picture)["details"] == ("no waypoint w",)
+
+
+@pytest.mark.parametrize(("ready", "said"), [(1, ()), (0, ("waypoint w: 0 of 1 ready",))])
+def test_a_running_waypoint_is_no_service(ready: int, said: tuple[str, ...]) -> None:
+    """Its Deployment and Service are of istiod; without ready pods its users have a problem."""
+    own = {"gateway.networking.k8s.io/gateway-name": "w"}
+    details = service("details")
+    details["metadata"]["labels"] = {"istio.io/use-waypoint": "w"}
+    picture = live(
+        obj("Gateway", "w", api=GATEWAY_API, spec={"gatewayClassName": "istio-waypoint"}),
+        *workload("w", own, ready=ready),
+        obj("Service", "w", spec={"selector": own}),
+        details,
+        *version("details"),
+        without_names=("details",),
+    )
+
+    assert {each.name: each.waypoint for each in picture.services} == {
+        "details": "w",
+        "productpage": "",
+        "ratings": "",
+        "reviews": "",
+    }
+    assert problems(picture) == ({"details": said} if said else {})
+
+
+def test_a_gateway_that_isnt_programmed_is_a_problem() -> None:
+    """One of the Gateway API says so itself; and its pods may not be ready."""
+    own = {"gateway.networking.k8s.io/gateway-name": "edge"}
+    gateway = obj("Gateway", "edge", api=GATEWAY_API, spec={"gatewayClassName": "istio"})
+    route = obj(
+        "HTTPRoute",
+        "pages",
+        api=GATEWAY_API,
+        spec={
+            "parentRefs": [{"name": "edge"}],
+            "hostnames": ["a.example.com"],
+            "rules": [{"backendRefs": [{"name": "productpage"}]}],
+        },
+    )
+    programmed = {**gateway, "status": {"conditions": [{"type": "Programmed", "status": "True"}]}}
+
+    early = live(gateway, route, obj("Service", "edge-istio", spec={"selector": own}))
+    late = live(programmed, route, *workload("edge-istio", own, ready=0))
+
+    assert problems(early) == {"edge": ("isn't programmed", "no Deployment")}
+    assert problems(late) == {"edge": ("0 of 1 ready",)}
+    assert ("a.example.com",) in {each.hosts for each in late.gateways}
+    assert "bookinfo/edge" in {call.caller for call in late.calls}
 
 
 def test_pods_that_opt_out_arent_wrong() -> None:

@@ -86,12 +86,12 @@ def test_a_wait_has_the_pods_words_or_the_plugins() -> None:
 
 
 def test_what_the_plugin_selects_is_said_in_plain_words() -> None:
-    """Its own name a JSONPath."""
+    """Its own words are a JSONPath."""
     words = "{.webhooks[0].clientConfig.caBundle} selected nothing"
     waits = said("info", words, INJECTOR, ephemeral=True)
     view = _view(update([step(STARTED, INJECTOR), waits]))
 
-    assert view.why(view.update.running[0]) == "istiod hasn't written its certificate"
+    assert view.why(view.update.running[0]) == "istiod hasn't written its CA yet"
 
 
 def test_an_estimate_is_made_from_the_last_update_of_the_same_kind() -> None:

@@ -566,6 +566,10 @@ def test_a_validator_answers_when_it_refuses(answer: Callable[[Any], Any], statu
             refusal("failed calling webhook: connection refused"),
             "the API server can't reach istiod",
         ),
+        (
+            refusal("failed calling webhook: x509: certificate signed by unknown authority"),
+            "the API server doesn't trust istiod's certificate",
+        ),
     ],
 )
 def test_a_validator_that_is_not_asked_is_no_firewall(
