@@ -1,4 +1,4 @@
-"""Bookinfo's page on a sandbox whose pods are processes: its URL, asked before it is shown."""
+"""Bookinfo's page at the end of an `up`: its URL, which a sandbox is asked for first."""
 
 import json
 import time
@@ -15,9 +15,12 @@ PAUSE = 0.2
 
 
 def show(workspace: Workspace) -> None:
-    """Print the page's URL once it answers, or why a sandbox doesn't serve the page."""
+    """Print the page's URL: on a sandbox once it answers, or with the reason why it doesn't."""
     url = workspace.outputs().get("bookinfoUrl")
-    if url is None or workspace.sandbox is None:
+    if url is None:
+        return
+    if workspace.sandbox is None:
+        console.say(f"Bookinfo: {url}, at the address of its gateway")
         return
     if workspace.sandbox.why_fake is not None:
         console.say(

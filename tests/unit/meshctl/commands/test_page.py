@@ -101,3 +101,15 @@ def test_other_clusters_are_not_asked(
     page.show(workspace)
 
     assert capsys.readouterr().err == ""
+
+
+def test_the_url_of_a_cluster_of_ones_own_is_shown(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not asked: this machine may have no way to it."""
+    monkeypatch.setattr(Workspace, "config", {"context": "prod"})
+    monkeypatch.setattr(Workspace, "sandbox", None)
+
+    page.show(workspace)
+
+    assert f"Bookinfo: {URL}, at the address of its gateway" in capsys.readouterr().err
