@@ -97,18 +97,7 @@ def test_other_clusters_are_not_asked(
 ) -> None:
     """Their address may lead through a DNS and networks that this machine isn't in."""
     monkeypatch.setattr(Workspace, "config", {"mesh:context": "eu-1"})
-
-    page.show(workspace)
-
-    assert capsys.readouterr().err == ""
-
-
-def test_the_url_of_a_cluster_of_ones_own_is_shown(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Not asked: this machine may have no way to it."""
-    monkeypatch.setattr(Workspace, "config", {"context": "prod"})
-    monkeypatch.setattr(Workspace, "sandbox", None)
+    monkeypatch.setattr(page, "_ask", lambda *_: pytest.fail("it is asked"))
 
     page.show(workspace)
 
