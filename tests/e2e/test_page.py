@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx2
 import psutil
@@ -13,6 +14,7 @@ from sandbox import processes
 from sandbox.cluster import Sandbox
 from sandbox.node import trial
 
+from . import browser
 from .checkout import Checkout
 from .istiod import eventually
 
@@ -59,14 +61,24 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
 
 def test_stars_change_with_who_is_signed_in(page: Checkout) -> None:
     """Jason gets reviews v3 with red stars, and everybody else v1 without stars."""
-    with _browser(page) as browser:
-        before = browser.get("/productpage").text
-        browser.post("/login", data={"username": "jason", "passwd": "any"})
-        after = browser.get("/productpage").text
+    with _browser(page) as visitor:
+        before = visitor.get("/productpage").text
+        visitor.post("/login", data={"username": "jason", "passwd": "any"})
+        after = visitor.get("/productpage").text
 
     assert "reviews v1 of the sandbox" in before
     assert "reviews v3 of the sandbox" in after
     assert ("text-red-500" in before, "text-red-500" in after) == (False, True)
+
+
+@browser.needed
+def test_a_browser_opens_the_page(page: Checkout, tmp_path: Path) -> None:
+    """By the URL that `up` shows: with its book, its details, and the reviews of v1."""
+    document, _ = browser.opened(_url(page), tmp_path)
+
+    assert "The Comedy of Errors" in document
+    assert "Book Details" in document
+    assert "reviews v1 of the sandbox" in document
 
 
 def test_only_allowed_services_are_answered(page: Checkout) -> None:
@@ -109,35 +121,39 @@ def test_a_killed_sidecar_is_restarted(page: Checkout) -> None:
         return sidecar["ready"] and sidecar["restartCount"] == 1
 
     eventually(restarted)
-    with _browser(page) as browser:
-        eventually(lambda: _answers(browser))
+    with _browser(page) as visitor:
+        eventually(lambda: _answers(visitor))
 
 
 def test_a_killed_node_leaves_nothing_and_comes_back(page: Checkout) -> None:
     """No process of its pods outlives it, and nothing listens; the next start brings all back."""
-    with _browser(page) as browser:
+    with _browser(page) as visitor:
         outer, *inner = _node(page)
         outer.kill()
         _, alive = psutil.wait_procs(inner, timeout=10)
         assert alive == []
         with pytest.raises(httpx2.ConnectError):
-            browser.get("/productpage")
+            visitor.get("/productpage")
 
         page.sandbox.up()
-        eventually(lambda: _answers(browser))
+        eventually(lambda: _answers(visitor))
 
 
-def _answers(browser: httpx2.Client) -> bool:
+def _answers(visitor: httpx2.Client) -> bool:
     try:
-        return browser.get("/productpage").status_code == 200
+        return visitor.get("/productpage").status_code == 200
     except httpx2.HTTPError:
         return False
 
 
-def _browser(page: Checkout) -> httpx2.Client:
+def _url(page: Checkout) -> str:
     said = page.mesh("tables")
     [url] = [word for word in said.split() if word.endswith("/productpage")]
-    port = url.removeprefix(PAGE).removesuffix("/productpage")
+    return url
+
+
+def _browser(page: Checkout) -> httpx2.Client:
+    port = _url(page).removeprefix(PAGE).removesuffix("/productpage")
     return httpx2.Client(
         base_url=f"http://127.0.0.1{port}",
         headers={"Host": PAGE.removeprefix("http://"), "Referer": "/productpage"},

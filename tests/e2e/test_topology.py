@@ -1,15 +1,11 @@
 """`meshctl topology` and `meshctl report` on a real mesh: what is drawn and written of it."""
 
 import shlex
-import shutil
-import subprocess
 from pathlib import Path
 
-import pytest
-
+from . import browser
 from .checkout import Checkout
 
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 JASON = 'm0c5 -->|"end-user=jason"| m0c5v2'
 
 
@@ -67,22 +63,13 @@ def test_the_report_is_one_small_page(deployed: Checkout, tmp_path: Path) -> Non
     assert "<script" not in page
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium on PATH: apt-get install chromium")
+@browser.needed
 def test_a_browser_shows_the_report_as_it_is(deployed: Checkout, tmp_path: Path) -> None:
     """And refuses nothing in it: all is in the file."""
     file = tmp_path / "report.html"
     deployed.mesh("report", str(file))
-    assert BROWSER is not None
-    shown = subprocess.run(
-        [
-            *(BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"),
-            *(f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", file.as_uri()),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
 
-    assert "Mesh of stack dev" in shown.stdout
-    assert "Content Security Policy" not in shown.stderr
+    document, complaints = browser.opened(file.as_uri(), tmp_path)
+
+    assert "Mesh of stack dev" in document
+    assert "Content Security Policy" not in complaints
