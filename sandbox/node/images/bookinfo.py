@@ -100,7 +100,7 @@ class Handler(BaseHTTPRequestHandler):
         return HTTPStatus.OK, {
             "id": str(product),
             "podname": os.environ.get("HOSTNAME"),
-            "clustername": os.environ.get("CLUSTER_NAME"),
+            "clustername": os.environ.get("CLUSTER_NAME", "sandbox"),
             "reviews": reviews,
         }
 
