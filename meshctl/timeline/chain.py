@@ -80,7 +80,10 @@ class Timeline:
         chain = self.chain
         if not chain:
             return {}
-        spent: dict[str, float] = {"before the first object": chain[0].begun}
+        first = self.bars[0].begun
+        spent: dict[str, float] = {"before the first object": first}
+        # It needs no other object, but Pulumi works on four for each processor at a time.
+        spent["waiting for its turn"] = chain[0].begun - first
         for bar in chain:
             spent[bar.phase] = spent.get(bar.phase, 0) + bar.seconds
         spent["between two objects"] = sum(bar.gap for bar in chain[1:])

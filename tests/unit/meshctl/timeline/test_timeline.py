@@ -69,11 +69,22 @@ def test_the_seconds_of_the_chain_are_those_of_the_update() -> None:
     """Nothing is counted twice, and nothing is lost."""
     assert _timeline("up", UP, 20).seconds == {
         "before the first object": 3,
+        "waiting for its turn": 0,
         "CRDs": 2,
         "core": 9.5,
         "between two objects": 1.5,
         "after the last object": 4,
     }
+
+
+def test_an_object_may_wait_for_its_turn() -> None:
+    """Pulumi works on few at a time: the time before is not all spent before the first object."""
+    other = CRD.replace("gateways", "sidecars")
+
+    spent = _timeline("up", {other: (1, 3), **UP}, 20).seconds
+
+    assert spent["before the first object"] == 1
+    assert spent["waiting for its turn"] == 2
 
 
 def test_a_drawing_has_every_object_and_nothing_from_elsewhere(tmp_path: Path) -> None:
