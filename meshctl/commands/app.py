@@ -139,8 +139,8 @@ def dev(
     developer.write_config(own, platform, domain)
     own = _ready(own.stack, sandbox)
     _up(own, *(arguments or ()), rules=rules, verbose=verbose)
-    url = developer.show_url(own)
     if comment:
+        url = own.outputs()["bookinfoUrl"]
         comment.write_text(review_comment.brought_up(own.stack, url))
 
 

@@ -67,15 +67,6 @@ def refuse_other_mesh(platform: Workspace) -> None:
             )
 
 
-def show_url(own: Workspace) -> str:
-    """Print and return the URL of the application."""
-    url = own.outputs()["bookinfoUrl"]
-    is_silent = own.sandbox is not None and own.sandbox.why_fake is not None
-    silent = " (a sandbox's pods are only objects: nothing answers there)" if is_silent else ""
-    console.say(f"{own.stack}'s Bookinfo: {url}{silent}")
-    return url
-
-
 def forget(own: Workspace) -> None:
     """Remove the config file of a stack that the backend doesn't have."""
     own.config_file.unlink()

@@ -175,16 +175,3 @@ def test_a_sandbox_with_another_stacks_istio_is_refused(
     assert isinstance(answer.exception, WorkspaceError)
     remedies = "  make destroy STACK=dev SANDBOX=default\n  make dev SANDBOX=team"
     assert str(answer.exception).endswith(remedies)
-
-
-@pytest.mark.parametrize("context", ["", "eu-1"])
-def test_the_url_of_a_sandbox_is_shown_as_what_it_is(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], context: str
-) -> None:
-    """Nothing answers there; the comment of a pull request has the URL alone."""
-    monkeypatch.setattr(Workspace, "config", {"mesh:context": context})
-    monkeypatch.setattr(Workspace, "outputs", lambda _: {"bookinfoUrl": URL})
-
-    assert developer.show_url(Workspace("ann", "default")) == URL
-
-    assert ("nothing answers there" in capsys.readouterr().err) == (not context)
