@@ -15,9 +15,10 @@ istio-1.0 := ../shared/istio/1.0.5
 
 help: ## List these commands
 	@sed -n 's/\$$\$$/$$/; s/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 23
-	@echo "  Options and defaults: STACK=dev, SANDBOX=default, ME=<your user name>; POLICY=policy checks rules; V=1 shows Pulumi's output."
+	@echo "  Options and defaults: STACK=dev, SANDBOX=default, ME=<your user name>; POLICY=policy checks rules; PODS=fake starts no pods' processes;"
+	@echo "  V=1 shows Pulumi's output."
 
-up: venv/ready ## Get missing programs, deploy the stack, show its services and pods
+up: venv/ready ## Get missing programs, deploy the stack, show its services, its pods and its page's URL
 	@$(run) meshctl up
 
 preview: venv/ready ## Show what `up` would change
