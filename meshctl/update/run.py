@@ -95,7 +95,7 @@ def _watched(
     """Run the command, show it, keep its record, and return its exit code."""
     folder = workspace.records
     # Where Pulumi asks before it changes something, the terminal is its own.
-    is_asked = sys.stdin.isatty() and not _has(arguments, UNASKED)
+    is_asked = sys.stdin.isatty() and not _is_set(arguments, UNASKED)
     log = None if is_asked else folder / f"{command}.log"
     update = Update(is_preview=_is_previewed(arguments))
     with ExitStack() as stack:
@@ -207,6 +207,12 @@ def _is_previewed(arguments: Sequence[str]) -> bool:
     """Return whether Pulumi previews the update first; the last option counts."""
     skips = [each for each in arguments if each.partition("=")[0] in ("--skip-preview", "-f")]
     return not skips or skips[-1].endswith("=false")
+
+
+def _is_set(arguments: Sequence[str], options: Sequence[str]) -> bool:
+    """Return whether one of some switches is on: `--yes=false` is off, and the last one counts."""
+    last = {each.partition("=")[0]: each for each in arguments}
+    return any(not last[each].endswith("=false") for each in options if each in last)
 
 
 def _has(arguments: Sequence[str], options: Sequence[str]) -> bool:

@@ -80,6 +80,32 @@ def test_a_failure_ends_the_command_with_pulumis_exit_code(
     assert (tmp_path / "updates" / "failed.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "is_asked"),
+    [
+        ((), True),
+        (("--skip-preview=false", "--policy-pack=policy"), True),
+        (("--yes=false",), True),
+        (("--yes",), False),
+        (("--skip-preview=false", "--yes"), False),
+    ],
+)
+def test_pulumi_asks_on_the_terminal_unless_the_answer_is_given(
+    up: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    arguments: tuple[str, ...],
+    *,
+    is_asked: bool,
+) -> None:
+    """Rules of one's own cluster bring a preview, and the question after it."""
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+
+    up(*arguments, events=CREATED)
+
+    assert (tmp_path / "updates" / "up.log").exists() is not is_asked
+
+
 @pytest.mark.parametrize("given", [("--event-log", "x"), ("--event-log=x",)])
 def test_a_persons_own_event_log_is_theirs(up: Run, given: tuple[str, ...]) -> None:
     """Pulumi writes one file: without it, nothing is watched."""
