@@ -46,6 +46,8 @@ class _Resource(msgspec.Struct):
 
 class _Step(msgspec.Struct):
     metadata: _Resource
+    is_planned: bool = msgspec.field(name="planning", default=False)
+    """Whether it is a preview's, which changes nothing."""
 
 
 class _Diagnostic(msgspec.Struct):
@@ -176,7 +178,7 @@ class Update:
             event = _DECODER.decode(line)
         except msgspec.DecodeError:
             return
-        if event.begun:
+        if event.begun and not event.begun.is_planned:
             self._begin(event.begun.metadata, at)
         if event.done or event.failed:
             self._end(event, at)
@@ -187,9 +189,6 @@ class Update:
             said = f"[{event.policy.level}]  {event.policy.policy}: {event.policy.message.strip()}"
             self._tell(Message(severity=severity, text=said))
         if event.summary and event.summary.is_preview:
-            # What follows is the update: it begins every resource again.
-            self.steps.clear()
-            self._open.clear()
             self.is_preview = False
         elif event.summary:
             self.changes = event.summary.changes or {}
@@ -207,7 +206,7 @@ class Update:
         assert ended is not None  # noqa: S101 - one of them is what it is called for
         step = self._open.pop(ended.metadata.urn, None)
         if step is None:
-            return  # a component tells its outputs twice
+            return  # a preview's, or the second time that a component tells its outputs
         step.ended, step.has_failed = at, event.failed is not None
 
     def _hear(self, said: _Diagnostic) -> None:
