@@ -172,7 +172,7 @@ class Update:
         """Whether the stack is created, rather than updated."""
         return any(urn_type(each.urn) == STACK and each.op == "create" for each in self.steps)
 
-    def add(self, line: str, at: float) -> None:
+    def add(self, line: str | bytes, at: float) -> None:
         """Take in the next event, unless it has another form: another Pulumi may write others."""
         try:
             event = _DECODER.decode(line)
@@ -271,14 +271,15 @@ def _follow(
             use()
 
 
-def _lines(file: Path) -> Iterator[list[str]]:
+def _lines(file: Path) -> Iterator[list[bytes]]:
     """Yield the lines that were written since the last time."""
-    unread = ""
-    with file.open() as opened:
+    unread = b""
+    # Not as text: what is written so far may end within a letter.
+    with file.open("rb") as opened:
         while True:
             # An update begins the file of its preview anew.
             if file.stat().st_size < opened.tell():
                 opened.seek(0)
-                unread = ""
-            *lines, unread = (unread + opened.read()).split("\n")
+                unread = b""
+            *lines, unread = (unread + opened.read()).split(b"\n")
             yield lines

@@ -1,11 +1,12 @@
 """A run of `pulumi up` or `pulumi destroy`: shown while it works, and kept when it has ended."""
 
+import codecs
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol, TextIO
+from typing import Any, BinaryIO, Protocol
 
 import typer
 
@@ -47,12 +48,14 @@ class PulumisOutput:
     """The display of Pulumi's own output, from the file that it is written to."""
 
     def __init__(self, log: Path | None) -> None:
-        self._log: TextIO | None = log.open() if log else None
+        # What is written so far may end within a letter: the rest comes with the next look.
+        self._log: BinaryIO | None = log.open("rb") if log else None
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
     def look(self) -> None:
         """Print what Pulumi has written; without a file, it prints that itself."""
         if self._log:
-            sys.stdout.write(self._log.read())
+            sys.stdout.write(self._decoder.decode(self._log.read()))
             sys.stdout.flush()
 
     def tell(self, text: str) -> None:

@@ -68,6 +68,21 @@ def test_pulumis_own_output_is_shown_to_who_asks_for_it(
     assert "Resources:" not in err
 
 
+def test_pulumis_output_is_shown_as_it_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Half a letter waits for its other half."""
+    log, frame = tmp_path / "up.log", "├─".encode()
+    log.write_bytes(frame[:1])
+    display = run.PulumisOutput(log)
+
+    display.look()
+    log.write_bytes(frame)
+    display.end()
+
+    assert capsys.readouterr().out == "├─"
+
+
 def test_a_failure_ends_the_command_with_pulumis_exit_code(
     up: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
