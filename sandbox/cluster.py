@@ -195,7 +195,7 @@ class Sandbox:
         return [component for component in self._kwok_components() if not component.pid]
 
     def _create(self, programs: dict[str, Path]) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self._make_folder()
         waiting = f"sandbox {self.name}: waiting until another sandbox is created"
         with lock.held(HOME / "create.lock", waiting):
             taken = [
@@ -266,12 +266,17 @@ class Sandbox:
 
     def keep_state(self) -> None:
         """Create the folder of the stacks' state, which needs no cluster."""
-        self.state.mkdir(parents=True, exist_ok=True)
-        # kwokctl lets the user's group read the keys, and Pulumi lets everybody read the state.
-        self.folder.chmod(0o700)
+        self._make_folder()
+        self.state.mkdir(exist_ok=True)
         if not self.passphrase_file.exists():
             self.passphrase_file.touch(mode=0o600)
             self.passphrase_file.write_text(secrets.token_urlsafe(24))
+
+    def _make_folder(self) -> None:
+        """Create the sandbox's folder, which only its user can enter."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        # kwokctl lets the user's group read the keys, and Pulumi lets everybody read the state.
+        self.folder.chmod(0o700)
 
     def _kwokctl(self, programs: dict[str, Path], *arguments: str) -> None:
         said = self.folder / "kwokctl.log"

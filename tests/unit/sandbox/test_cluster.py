@@ -1,6 +1,7 @@
 """A sandbox's folder."""
 
 import json
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,26 @@ def test_no_other_user_reads_keys_or_state(tmp_path: Path, monkeypatch: pytest.M
 
     assert sandbox.state.is_dir()
     assert sandbox.folder.stat().st_mode & 0o077 == 0
+
+
+def test_no_other_user_reads_keys_while_they_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder is closed before kwokctl writes the first one."""
+    monkeypatch.setattr(cluster, "HOME", tmp_path)
+    sandbox = Sandbox("mine")
+    sandbox.folder.mkdir(parents=True, mode=0o755)  # as the lock makes it
+    modes = []
+
+    def kwokctl(*_: object) -> None:
+        modes.append(sandbox.folder.stat().st_mode & 0o777)
+        raise SandboxError("seen")
+
+    monkeypatch.setattr(Sandbox, "_kwokctl", kwokctl)
+    with pytest.raises(SandboxError, match="seen"):
+        sandbox._create(defaultdict(Path))
+
+    assert modes == [0o700]
 
 
 def test_what_pods_shall_be_is_refused_early(
