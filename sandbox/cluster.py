@@ -362,7 +362,9 @@ class Sandbox:
         if self._node() is not None:
             return
         agent = programs["pilot-agent"]
-        with (self.folder / "node.log").open("a") as log:
+        file, ready = self.folder / "node.log", self.folder / "node.ready"
+        ready.unlink(missing_ok=True)
+        with file.open("a") as log:
             process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "sandbox.node", str(self.folder)),
@@ -377,6 +379,20 @@ class Sandbox:
                 start_new_session=True,
             )
         (self.folder / "node.pid").write_text(str(process.pid))
+        # Before it is ready, new pods would become fake ones; without it, no pod would start.
+        with console.alive(f"sandbox {self.name}: starting the node of its pods"):
+            for _ in range(300):
+                if ready.exists():
+                    return
+                if process.poll() is not None:
+                    break
+                time.sleep(0.1)
+        process.kill()
+        raise SandboxError(
+            f"sandbox {self.name}: the node of its pods can't be started: {_last_line(file)}\n"
+            f"Its log is {file}. For pods that are only objects, run `make sandbox-down "
+            f"SANDBOX={self.name}` and `make up PODS=fake`."
+        )
 
     def _node(self) -> psutil.Process | None:
         return processes.of_file(self.folder / "node.pid", self.folder)

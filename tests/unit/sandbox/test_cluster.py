@@ -78,3 +78,20 @@ def test_a_sandbox_keeps_what_its_pods_are(
     (sandbox.folder / "sandbox.json").write_text(json.dumps(made))
 
     assert sandbox.why_fake == why
+
+
+def test_a_node_that_does_not_start_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the last line of its log: an `up` would wait ten minutes for its pods."""
+    monkeypatch.setattr(cluster, "HOME", tmp_path)
+    for program in ("productpage_packages", "envoy_program"):
+        monkeypatch.setattr(cluster.wheels, program, Path)
+    sandbox = Sandbox("mine")
+    sandbox.keep_state()
+    (sandbox.folder / "node.ready").touch()  # of an earlier start
+
+    with pytest.raises(SandboxError, match=r"can't be started: .*kubeconfig") as refused:
+        sandbox._start_node({"pilot-agent": Path("pilot-agent")})
+
+    assert "`make sandbox-down SANDBOX=mine` and `make up PODS=fake`" in str(refused.value)
