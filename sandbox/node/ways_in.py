@@ -113,4 +113,7 @@ class WaysIn:
         ways = [{**key._asdict(), "local": local} for key, local in sorted(self._local.items())]
         text = json.dumps(ways)
         if not self._file.exists() or self._file.read_text() != text:
-            self._file.write_text(text)
+            # Renamed: `make up` reads it at the same time.
+            new = self._file.with_suffix(".new")
+            new.write_text(text)
+            new.replace(self._file)

@@ -157,3 +157,15 @@ def test_a_deleted_service_is_reached_no_more(tmp_path: Path, application: int) 
 
     assert json.loads((tmp_path / "ways").read_text()) == []
     assert is_closed(ADDRESS, 18084)
+
+
+def test_the_file_is_whole_for_who_reads_it_meanwhile(tmp_path: Path, application: int) -> None:
+    """It is replaced, not written anew: `make up` looks where the page is."""
+    ways_in = WaysIn(OpenDoor(), Relays(), tmp_path / "ways")  # ty: ignore[invalid-argument-type]
+    ways_in.mend([service(18085)], [pod(application)])
+
+    with (tmp_path / "ways").open() as read_meanwhile:
+        ways_in.mend([], [])
+        [way] = json.load(read_meanwhile)
+
+    assert way["port"] == 18085
