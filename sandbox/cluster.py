@@ -345,6 +345,11 @@ class Sandbox:
         return made["why_fake"]
 
     def _why_fake(self) -> str | None:
+        if "PODS" not in os.environ:
+            return (
+                f"sandbox {self.name} was made by another command than `make up`: run `make "
+                f"sandbox-down SANDBOX={self.name}` and `make up` for a new one"
+            )
         if _wanted_pods() == "fake":
             return "PODS=fake"
         if self.control_plane is not control_plane.TODAY:

@@ -95,3 +95,14 @@ def test_a_node_that_does_not_start_is_told(
         sandbox._start_node({"pilot-agent": Path("pilot-agent")})
 
     assert "`make sandbox-down SANDBOX=mine` and `make up PODS=fake`" in str(refused.value)
+
+
+def test_a_sandbox_of_another_command_says_how_to_get_processes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A preview makes one too, and nobody has written PODS=fake."""
+    monkeypatch.delenv("PODS", raising=False)
+    assert "`make sandbox-down SANDBOX=mine` and `make up`" in str(Sandbox("mine")._why_fake())
+
+    monkeypatch.setenv("PODS", "fake")
+    assert Sandbox("mine")._why_fake() == "PODS=fake"
