@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, TextIO
 
 import typer
 
@@ -19,7 +19,7 @@ from meshctl.update.live_table import LiveTable
 from meshctl.update.vain_wait import VainWait
 from meshctl.update.view import View
 from meshctl.update.waiting import Watch
-from meshctl.workspace.stack import Workspace
+from meshctl.workspace.stack import Workspace, WorkspaceError
 
 CONTINUE = ("--continue-on-error", "-C")
 """Pulumi's option to begin other objects after one has failed."""
@@ -104,7 +104,7 @@ def _watched(
     with ExitStack() as stack:
         file = Path(stack.enter_context(TemporaryDirectory(prefix="pulumi-events-")), "events.json")
         file.touch()
-        output = stack.enter_context(record.open_private(log)) if log else None
+        output = stack.enter_context(_opened(log)) if log else None
         watch = Watch.of_stack(workspace, update)
         view = View(
             update=update,
@@ -139,6 +139,17 @@ def _watched(
     return code
 
 
+def _opened(log: Path) -> TextIO:
+    """Open the file of Pulumi's output. Raises WorkspaceError when it can't be written."""
+    try:
+        return record.open_private(log)
+    except OSError as error:
+        raise WorkspaceError(
+            f"{log} can't be written: {error.strerror}; Pulumi's output goes there. To have it "
+            "elsewhere, set MESH_STATE to a folder that you may write to"
+        ) from error
+
+
 def _own(view: View) -> Display:
     return LiveTable(view) if console.is_terminal() else Lines(view)
 
@@ -171,10 +182,11 @@ def _keep(
     if update.steps:
         # What a destroy waited for isn't in the state any more.
         waits_for = record.dependencies(resources) if command == "destroy" else {}
-        record.write(
-            folder,
-            record.of(update, workspace.name, command, succeeded=succeeded, waits_for=waits_for),
-        )
+        kept = record.of(update, workspace.name, command, succeeded=succeeded, waits_for=waits_for)
+        try:
+            record.write(folder, kept)
+        except OSError as error:  # what the update has done is said in any case
+            console.say(f"no record of the update is kept: {error}")
 
 
 def _summary(update: Update) -> str:

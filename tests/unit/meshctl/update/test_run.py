@@ -1,5 +1,6 @@
 """A run shows the update or Pulumi's own output, keeps both, and ends as Pulumi does."""
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
@@ -8,7 +9,7 @@ import pytest
 import typer
 
 from meshctl.update import run
-from meshctl.workspace.stack import Workspace
+from meshctl.workspace.stack import Workspace, WorkspaceError
 
 from .streams import CRD, DETAILS, DONE, FAILED, STACK, STARTED, ended, step
 
@@ -93,6 +94,33 @@ def test_a_failure_ends_the_command_with_pulumis_exit_code(
     assert failed.value.exit_code == 255
     assert "failed  Deployment bookinfo-details-v1 (Bookinfo)" in capsys.readouterr().err
     assert (tmp_path / "updates" / "failed.json").exists()
+
+
+def test_a_log_that_cannot_be_written_is_told_before_anything_changes(
+    up: Run, tmp_path: Path
+) -> None:
+    """With the variable that sets another folder."""
+    (tmp_path / "updates").touch()  # no folder
+
+    with pytest.raises(WorkspaceError, match=r"up\.log can't be written: .* set MESH_STATE"):
+        up("--yes", events=CREATED)
+
+
+def test_a_full_disk_hides_no_failure(
+    up: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only the record is lost."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("meshctl.update.record.write", full)
+    with pytest.raises(typer.Exit):
+        up(events=BROKEN, code=255)
+
+    said = capsys.readouterr().err
+    assert "no record of the update is kept: [Errno 28] No space left on device" in said
+    assert "failed  Deployment bookinfo-details-v1 (Bookinfo)" in said
 
 
 @pytest.mark.parametrize(
