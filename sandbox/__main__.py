@@ -81,6 +81,7 @@ def programs(
     wanted = (*CLUSTER, PULUMI, *((HELM, PULUMI_NEWEST) if tests else ()), *older)
     kubernetes_plugin.find(tuple(dict.fromkeys(wanted)))
     wheels.envoy_program()
+    wheels.productpage_packages()
 
 
 def _tell_of_older(sandbox: Sandbox) -> None:

@@ -195,7 +195,7 @@ class Sandbox:
         return [component for component in self._kwok_components() if not component.pid]
 
     def _create(self, programs: dict[str, Path]) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self._make_folder()
         waiting = f"sandbox {self.name}: waiting until another sandbox is created"
         with lock.held(HOME / "create.lock", waiting):
             taken = [
@@ -266,12 +266,17 @@ class Sandbox:
 
     def keep_state(self) -> None:
         """Create the folder of the stacks' state, which needs no cluster."""
-        self.state.mkdir(parents=True, exist_ok=True)
-        # kwokctl lets the user's group read the keys, and Pulumi lets everybody read the state.
-        self.folder.chmod(0o700)
+        self._make_folder()
+        self.state.mkdir(exist_ok=True)
         if not self.passphrase_file.exists():
             self.passphrase_file.touch(mode=0o600)
             self.passphrase_file.write_text(secrets.token_urlsafe(24))
+
+    def _make_folder(self) -> None:
+        """Create the sandbox's folder, which only its user can enter."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        # kwokctl lets the user's group read the keys, and Pulumi lets everybody read the state.
+        self.folder.chmod(0o700)
 
     def _kwokctl(self, programs: dict[str, Path], *arguments: str) -> None:
         said = self.folder / "kwokctl.log"
@@ -340,6 +345,11 @@ class Sandbox:
         return made["why_fake"]
 
     def _why_fake(self) -> str | None:
+        if "PODS" not in os.environ:
+            return (
+                f"sandbox {self.name} was made by another command than `make up`: run `make "
+                f"sandbox-down SANDBOX={self.name}` and `make up` for a new one"
+            )
         if _wanted_pods() == "fake":
             return "PODS=fake"
         if self.control_plane is not control_plane.TODAY:
@@ -357,7 +367,9 @@ class Sandbox:
         if self._node() is not None:
             return
         agent = programs["pilot-agent"]
-        with (self.folder / "node.log").open("a") as log:
+        file, ready = self.folder / "node.log", self.folder / "node.ready"
+        ready.unlink(missing_ok=True)
+        with file.open("a") as log:
             process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "sandbox.node", str(self.folder)),
@@ -372,6 +384,20 @@ class Sandbox:
                 start_new_session=True,
             )
         (self.folder / "node.pid").write_text(str(process.pid))
+        # Before it is ready, new pods would become fake ones; without it, no pod would start.
+        with console.alive(f"sandbox {self.name}: starting the node of its pods"):
+            for _ in range(300):
+                if ready.exists():
+                    return
+                if process.poll() is not None:
+                    break
+                time.sleep(0.1)
+        process.kill()
+        raise SandboxError(
+            f"sandbox {self.name}: the node of its pods can't be started: {_last_line(file)}\n"
+            f"Its log is {file}. For pods that are only objects, run `make sandbox-down "
+            f"SANDBOX={self.name}` and `make up PODS=fake`."
+        )
 
     def _node(self) -> psutil.Process | None:
         return processes.of_file(self.folder / "node.pid", self.folder)

@@ -46,6 +46,8 @@ class _Resource(msgspec.Struct):
 
 class _Step(msgspec.Struct):
     metadata: _Resource
+    is_planned: bool = msgspec.field(name="planning", default=False)
+    """Whether it is a preview's, which changes nothing."""
 
 
 class _Diagnostic(msgspec.Struct):
@@ -170,13 +172,13 @@ class Update:
         """Whether the stack is created, rather than updated."""
         return any(urn_type(each.urn) == STACK and each.op == "create" for each in self.steps)
 
-    def add(self, line: str, at: float) -> None:
+    def add(self, line: str | bytes, at: float) -> None:
         """Take in the next event, unless it has another form: another Pulumi may write others."""
         try:
             event = _DECODER.decode(line)
         except msgspec.DecodeError:
             return
-        if event.begun:
+        if event.begun and not event.begun.is_planned:
             self._begin(event.begun.metadata, at)
         if event.done or event.failed:
             self._end(event, at)
@@ -187,9 +189,6 @@ class Update:
             said = f"[{event.policy.level}]  {event.policy.policy}: {event.policy.message.strip()}"
             self._tell(Message(severity=severity, text=said))
         if event.summary and event.summary.is_preview:
-            # What follows is the update: it begins every resource again.
-            self.steps.clear()
-            self._open.clear()
             self.is_preview = False
         elif event.summary:
             self.changes = event.summary.changes or {}
@@ -207,7 +206,7 @@ class Update:
         assert ended is not None  # noqa: S101 - one of them is what it is called for
         step = self._open.pop(ended.metadata.urn, None)
         if step is None:
-            return  # a component tells its outputs twice
+            return  # a preview's, or the second time that a component tells its outputs
         step.ended, step.has_failed = at, event.failed is not None
 
     def _hear(self, said: _Diagnostic) -> None:
@@ -272,14 +271,15 @@ def _follow(
             use()
 
 
-def _lines(file: Path) -> Iterator[list[str]]:
+def _lines(file: Path) -> Iterator[list[bytes]]:
     """Yield the lines that were written since the last time."""
-    unread = ""
-    with file.open() as opened:
+    unread = b""
+    # Not as text: what is written so far may end within a letter.
+    with file.open("rb") as opened:
         while True:
             # An update begins the file of its preview anew.
             if file.stat().st_size < opened.tell():
                 opened.seek(0)
-                unread = ""
-            *lines, unread = (unread + opened.read()).split("\n")
+                unread = b""
+            *lines, unread = (unread + opened.read()).split(b"\n")
             yield lines

@@ -1,11 +1,12 @@
 """A run of `pulumi up` or `pulumi destroy`: shown while it works, and kept when it has ended."""
 
+import codecs
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol, TextIO
+from typing import Any, BinaryIO, Protocol, TextIO
 
 import typer
 
@@ -18,7 +19,7 @@ from meshctl.update.live_table import LiveTable
 from meshctl.update.vain_wait import VainWait
 from meshctl.update.view import View
 from meshctl.update.waiting import Watch
-from meshctl.workspace.stack import Workspace
+from meshctl.workspace.stack import Workspace, WorkspaceError
 
 CONTINUE = ("--continue-on-error", "-C")
 """Pulumi's option to begin other objects after one has failed."""
@@ -47,12 +48,14 @@ class PulumisOutput:
     """The display of Pulumi's own output, from the file that it is written to."""
 
     def __init__(self, log: Path | None) -> None:
-        self._log: TextIO | None = log.open() if log else None
+        # What is written so far may end within a letter: the rest comes with the next look.
+        self._log: BinaryIO | None = log.open("rb") if log else None
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
     def look(self) -> None:
         """Print what Pulumi has written; without a file, it prints that itself."""
         if self._log:
-            sys.stdout.write(self._log.read())
+            sys.stdout.write(self._decoder.decode(self._log.read()))
             sys.stdout.flush()
 
     def tell(self, text: str) -> None:
@@ -95,13 +98,13 @@ def _watched(
     """Run the command, show it, keep its record, and return its exit code."""
     folder = workspace.records
     # Where Pulumi asks before it changes something, the terminal is its own.
-    is_asked = sys.stdin.isatty() and not _has(arguments, UNASKED)
+    is_asked = sys.stdin.isatty() and not _is_set(arguments, UNASKED)
     log = None if is_asked else folder / f"{command}.log"
     update = Update(is_preview=_is_previewed(arguments))
     with ExitStack() as stack:
         file = Path(stack.enter_context(TemporaryDirectory(prefix="pulumi-events-")), "events.json")
         file.touch()
-        output = stack.enter_context(record.open_private(log)) if log else None
+        output = stack.enter_context(_opened(log)) if log else None
         watch = Watch.of_stack(workspace, update)
         view = View(
             update=update,
@@ -136,6 +139,17 @@ def _watched(
     return code
 
 
+def _opened(log: Path) -> TextIO:
+    """Open the file of Pulumi's output. Raises WorkspaceError when it can't be written."""
+    try:
+        return record.open_private(log)
+    except OSError as error:
+        raise WorkspaceError(
+            f"{log} can't be written: {error.strerror}; Pulumi's output goes there. To have it "
+            "elsewhere, set MESH_STATE to a folder that you may write to"
+        ) from error
+
+
 def _own(view: View) -> Display:
     return LiveTable(view) if console.is_terminal() else Lines(view)
 
@@ -168,10 +182,11 @@ def _keep(
     if update.steps:
         # What a destroy waited for isn't in the state any more.
         waits_for = record.dependencies(resources) if command == "destroy" else {}
-        record.write(
-            folder,
-            record.of(update, workspace.name, command, succeeded=succeeded, waits_for=waits_for),
-        )
+        kept = record.of(update, workspace.name, command, succeeded=succeeded, waits_for=waits_for)
+        try:
+            record.write(folder, kept)
+        except OSError as error:  # what the update has done is said in any case
+            console.say(f"no record of the update is kept: {error}")
 
 
 def _summary(update: Update) -> str:
@@ -207,6 +222,12 @@ def _is_previewed(arguments: Sequence[str]) -> bool:
     """Return whether Pulumi previews the update first; the last option counts."""
     skips = [each for each in arguments if each.partition("=")[0] in ("--skip-preview", "-f")]
     return not skips or skips[-1].endswith("=false")
+
+
+def _is_set(arguments: Sequence[str], options: Sequence[str]) -> bool:
+    """Return whether one of some switches is on: `--yes=false` is off, and the last one counts."""
+    last = {each.partition("=")[0]: each for each in arguments}
+    return any(not last[each].endswith("=false") for each in options if each in last)
 
 
 def _has(arguments: Sequence[str], options: Sequence[str]) -> bool:

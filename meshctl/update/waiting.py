@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx2
 import pulumi
-from lightkube.core.exceptions import ApiError
+from lightkube.core.exceptions import ApiError, ConfigError
 
 from mesh.kubernetes import watch_list
 from mesh.kubernetes.client import checked, kubernetes_version, plain
@@ -27,6 +27,11 @@ from meshctl.workspace.stack import Workspace, WorkspaceError
 
 Manifest = Mapping[str, Any]
 
+NO_ANSWER = (
+    *(pulumi.RunError, WorkspaceError, ConfigError),
+    *(ApiError, httpx2.HTTPError, ValueError, OSError),
+)
+"""The errors of a cluster that can't be asked."""
 PAUSE = 2.0  # seconds between two looks at the cluster
 LOOKS = 2  # looks in which a problem must be seen: many pass by themselves
 USUAL = timedelta(seconds=60)  # within which a cloud usually gives an address
@@ -131,7 +136,7 @@ def _watch(watch: Watch, tell: Callable[[str], None], ended: threading.Event) ->
                     if watch.update.running:
                         for problem in watch.problems(look(client, watch.namespaces)):
                             tell(problem.paragraph)
-        except (pulumi.RunError, WorkspaceError, ApiError, httpx2.HTTPError, ValueError, OSError):
+        except NO_ANSWER:
             ended.wait(PAUSE)
 
 

@@ -52,7 +52,7 @@ class Node:
     _names: dict[str, str] = field(default_factory=dict)
     """The text of each namespace's hosts file."""
     _troubles: dict[str, str] = field(default_factory=dict)
-    """Why the network of a pod can't be made, by its uid."""
+    """What keeps a pod from running, by its uid."""
 
     def mend(self) -> bool:
         """Correct all differences once; return whether every pod is ready and none ends."""
@@ -66,11 +66,14 @@ class Node:
         for uid in set(self.pods) - set(marked):
             self.pods.pop(uid).kill()
         for uid, pod in marked.items():
-            self._name_services(str(pod.metadata.namespace), services)
-            if pod.metadata.deletionTimestamp is not None:
-                self._end(uid, pod)
-            else:
-                self._keep(uid, pod)
+            try:
+                self._name_services(str(pod.metadata.namespace), services)
+                if pod.metadata.deletionTimestamp is not None:
+                    self._end(uid, pod)
+                else:
+                    self._keep(uid, pod)
+            except ApiError as error:  # its namespace has no root certificate yet, say
+                self._trouble(uid, pod, "FailedSync", error)
         self.ways_in.mend(services, self.pods.values())
         return all(pod.is_ready for pod in self.pods.values())
 
@@ -84,9 +87,7 @@ class Node:
             try:
                 self.pods[uid] = RealPod(pod, self._address(pod), self._hosts(pod), self.around)
             except (PodError, OSError) as error:
-                if self._troubles.get(uid) != str(error):
-                    self._troubles[uid] = str(error)
-                    self._tell(pod, "Warning", "FailedCreatePodSandBox", str(error))
+                self._trouble(uid, pod, "FailedCreatePodSandBox", error)
                 return
         real = self.pods[uid]
         have = pod.to_dict().get("status") or {}
@@ -141,6 +142,12 @@ class Node:
             # Written in place: pods have this very file mounted.
             (self.around.folder / f"{namespace}.hosts").write_text(text)
             self._names[namespace] = text
+
+    def _trouble(self, uid: str, pod: Pod, reason: str, error: Exception) -> None:
+        """Tell what keeps a pod from running, unless it was told."""
+        if self._troubles.get(uid) != str(error):
+            self._troubles[uid] = str(error)
+            self._tell(pod, "Warning", reason, str(error))
 
     def _tell(self, pod: Pod, kind: str, reason: str, message: str) -> None:
         log.warning("pod %s/%s: %s", pod.metadata.namespace, pod.metadata.name, message)

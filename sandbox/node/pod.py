@@ -87,9 +87,8 @@ class RealPod:
         self._holder = self._hold(hosts)
         try:
             self._connect()
-        except (NetlinkError, OSError) as error:
-            self._holder.kill()
-            self._holder.wait()
+        except (NetlinkError, OSError, ValueError) as error:  # a network of IPv6, say
+            self.kill()
             raise PodError(f"its network can't be made: {error}") from error
 
     def see(self, pod: Pod) -> None:

@@ -31,8 +31,10 @@ class Porter:
             address = (wanted["address"], wanted["port"])
             try:
                 made = self._make(wanted["verb"], address)
-            except OSError as error:
-                channel.send(json.dumps({"error": error.strerror or str(error)}).encode())
+            # No request ends the porter: one may have no IP address, or a port above 65535.
+            except (OSError, ValueError, OverflowError) as error:
+                said = getattr(error, "strerror", None) or str(error)
+                channel.send(json.dumps({"error": said}).encode())
                 continue
             with made:
                 socket.send_fds(channel, [b"{}"], [made.fileno()])

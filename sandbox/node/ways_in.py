@@ -22,6 +22,8 @@ STATUS_PORT = 15021
 INSTEAD = 8000
 """What is added to a port of 127.0.0.1 that isn't free: 8080 stands in for 80."""
 TRIES = 20
+DIAL_SECONDS = 5.0
+"""The time in which a pod must take a connection."""
 
 
 class Key(NamedTuple):
@@ -73,12 +75,17 @@ class WaysIn:
 
     def _open(self, key: Key) -> None:
         def dial(_asked: tuple[str, int]) -> socket.socket:
-            service, port = self._wanted[key]
+            wanted = self._wanted.get(key)
+            if wanted is None:
+                raise OSError(f"service {key.namespace}/{key.service} is deleted")
+            service, port = wanted
             pods = [pod for pod in self._behind(service) if pod.is_ready]
             if not pods:
                 raise OSError(f"service {key.namespace}/{key.service} has no pod that is ready")
             pod = pods[next(self._turn) % len(pods)]
-            return socket.create_connection((pod.address, pod.port(port.targetPort or port.port)))
+            target = pod.port(port.targetPort or port.port)
+            # All relays share a few threads for this: a silent pod must not hold them.
+            return socket.create_connection((pod.address, target), timeout=DIAL_SECONDS)
 
         try:
             listening = self._door.listen(key.address, key.port)
@@ -113,4 +120,7 @@ class WaysIn:
         ways = [{**key._asdict(), "local": local} for key, local in sorted(self._local.items())]
         text = json.dumps(ways)
         if not self._file.exists() or self._file.read_text() != text:
-            self._file.write_text(text)
+            # Renamed: `make up` reads it at the same time.
+            new = self._file.with_suffix(".new")
+            new.write_text(text)
+            new.replace(self._file)

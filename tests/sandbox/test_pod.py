@@ -13,14 +13,15 @@ from sandbox.node import trial
 WHY_NOT = trial.why_not()
 pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
 SCRIPT = """
-import json, socket, sys, time
+import json, socket, subprocess, sys, time
 from ipaddress import IPv4Network
 from pathlib import Path
 from types import SimpleNamespace
+from lightkube.models.core_v1 import Container
 from lightkube.resources.core_v1 import Pod
 from sandbox.dataplane.proxy import Programs
 from sandbox.node import network
-from sandbox.node.pod import RealPod, Surroundings
+from sandbox.node.pod import PodError, RealPod, Surroundings
 from sandbox.node.relay import Relays
 
 folder = Path(sys.argv[1])
@@ -91,6 +92,14 @@ while not real.end(30):
     time.sleep(0.05)
 found["ends before it is killed"] = time.monotonic() - began < 20
 found["its network is left"] = Path(f"/proc/{holder}/ns/net").exists()
+pod.spec.initContainers.insert(0, Container(
+    name="istio-init", args=["istio-iptables", "-x", "10.0.0.0/8,fd00::/8"]))
+try:
+    RealPod(pod, "10.244.0.3", folder / "hosts", around)
+except PodError as error:
+    found["what it can't have"] = str(error)
+found["holders"] = subprocess.run(
+    ["ps", "-A", "-o", "args="], capture_output=True, text=True).stdout.count("sleep infinity")
 print(json.dumps(found))
 """
 
@@ -111,4 +120,6 @@ def test_a_pod_lives_and_ends(tmp_path: Path) -> None:
         "restarts": [1],
         "ends before it is killed": True,
         "its network is left": False,
+        "what it can't have": "its network can't be made: Expected 4 octets in 'fd00::'",
+        "holders": 0,
     }

@@ -1,6 +1,7 @@
 """A sandbox's folder."""
 
 import json
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,26 @@ def test_no_other_user_reads_keys_or_state(tmp_path: Path, monkeypatch: pytest.M
 
     assert sandbox.state.is_dir()
     assert sandbox.folder.stat().st_mode & 0o077 == 0
+
+
+def test_no_other_user_reads_keys_while_they_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder is closed before kwokctl writes the first one."""
+    monkeypatch.setattr(cluster, "HOME", tmp_path)
+    sandbox = Sandbox("mine")
+    sandbox.folder.mkdir(parents=True, mode=0o755)  # as the lock makes it
+    modes = []
+
+    def kwokctl(*_: object) -> None:
+        modes.append(sandbox.folder.stat().st_mode & 0o777)
+        raise SandboxError("seen")
+
+    monkeypatch.setattr(Sandbox, "_kwokctl", kwokctl)
+    with pytest.raises(SandboxError, match="seen"):
+        sandbox._create(defaultdict(Path))
+
+    assert modes == [0o700]
 
 
 def test_what_pods_shall_be_is_refused_early(
@@ -57,3 +78,31 @@ def test_a_sandbox_keeps_what_its_pods_are(
     (sandbox.folder / "sandbox.json").write_text(json.dumps(made))
 
     assert sandbox.why_fake == why
+
+
+def test_a_node_that_does_not_start_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the last line of its log: an `up` would wait ten minutes for its pods."""
+    monkeypatch.setattr(cluster, "HOME", tmp_path)
+    for program in ("productpage_packages", "envoy_program"):
+        monkeypatch.setattr(cluster.wheels, program, Path)
+    sandbox = Sandbox("mine")
+    sandbox.keep_state()
+    (sandbox.folder / "node.ready").touch()  # of an earlier start
+
+    with pytest.raises(SandboxError, match=r"can't be started: .*kubeconfig") as refused:
+        sandbox._start_node({"pilot-agent": Path("pilot-agent")})
+
+    assert "`make sandbox-down SANDBOX=mine` and `make up PODS=fake`" in str(refused.value)
+
+
+def test_a_sandbox_of_another_command_says_how_to_get_processes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A preview makes one too, and nobody has written PODS=fake."""
+    monkeypatch.delenv("PODS", raising=False)
+    assert "`make sandbox-down SANDBOX=mine` and `make up`" in str(Sandbox("mine")._why_fake())
+
+    monkeypatch.setenv("PODS", "fake")
+    assert Sandbox("mine")._why_fake() == "PODS=fake"

@@ -23,10 +23,13 @@ DETAILS = (
 )
 
 
-def step(kind: str, urn: str, op: str = "create", *, state: Any = None) -> str:
-    """Return the event of an operation's beginning, end or failure."""
+def step(
+    kind: str, urn: str, op: str = "create", *, state: Any = None, is_planned: bool = False
+) -> str:
+    """Return the event of an operation's beginning, end or failure, of a preview if planned."""
     which = "old" if op.startswith("delete") else "new"
-    return json.dumps({kind: {"metadata": {"urn": urn, "op": op, which: state}}})
+    metadata = {"urn": urn, "op": op, which: state}
+    return json.dumps({kind: {"metadata": metadata, **({"planning": True} if is_planned else {})}})
 
 
 def said(severity: str, message: str, urn: str = "", *, ephemeral: bool = False) -> str:

@@ -106,16 +106,20 @@ def test_the_first_update_is_a_creation() -> None:
 
 
 def test_events_are_followed_as_they_are_written(tmp_path: Path) -> None:
-    """Half a line waits for its other half, and the last line is read too."""
+    """Half a line, even half a letter, waits for its other half; the last line is read too."""
     file, found, looks = tmp_path / "events.json", Update(), []
     file.touch()
-    with followed(file, found, lambda: looks.append(len(found.steps))), file.open("w") as written:
-        written.write(step(STARTED, CRD) + "\n" + step(DONE, CRD)[:20])
+    warning = json.dumps({"diagnosticEvent": {"message": "é"}}, ensure_ascii=False).encode()
+    half = warning.index("é".encode()) + 1
+    with followed(file, found, lambda: looks.append(len(found.steps))), file.open("wb") as written:
+        written.write(step(STARTED, CRD).encode() + b"\n" + warning[:half])
         written.flush()
         while 1 not in looks:
             time.sleep(0.01)
-        written.write(step(DONE, CRD)[20:] + "\n" + ended(create=1) + "\n")
+        rest = [warning[half:].decode("latin-1"), step(DONE, CRD), ended(create=1), ""]
+        written.write("\n".join(rest).encode("latin-1"))
 
+    assert [each.text for each in found.messages] == ["é"]
     assert found.steps[0].ended is not None
     assert found.changes == {"create": 1}
 
@@ -123,10 +127,22 @@ def test_events_are_followed_as_they_are_written(tmp_path: Path) -> None:
 def test_an_update_writes_the_events_file_of_its_preview_anew(tmp_path: Path) -> None:
     """They are shorter at first: nothing of them is missed."""
     file, found, looks = tmp_path / "events.json", Update(), []
-    file.write_text(step(STARTED, CRD) + "\n" + step(DONE, CRD) + "\n")
-    with followed(file, found, lambda: looks.append(len(found.steps))):
+    preview = [step(kind, CRD, is_planned=True) for kind in (STARTED, DONE)]
+    file.write_text("\n".join([*preview, said("info", "rules are met"), ""]))
+    with followed(file, found, lambda: looks.append(len(found.messages))):
         while 1 not in looks:
             time.sleep(0.01)
         file.write_text(step(STARTED, ISTIOD) + "\n")
 
-    assert [each.urn for each in found.steps] == [CRD, ISTIOD]
+    assert [each.urn for each in found.steps] == [ISTIOD]
+
+
+def test_a_preview_changes_nothing() -> None:
+    """Its operations are none of the update's, which goes on being previewed until its own."""
+    found = Update(is_preview=True)
+    for kind in (STARTED, DONE):
+        found.add(step(kind, CRD, is_planned=True), 1)
+
+    assert (found.steps, found.is_preview) == ([], True)
+    found.add(step(STARTED, CRD), 2)
+    assert ([each.begun for each in found.steps], found.is_preview) == ([2], False)

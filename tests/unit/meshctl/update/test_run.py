@@ -1,5 +1,6 @@
 """A run shows the update or Pulumi's own output, keeps both, and ends as Pulumi does."""
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
@@ -8,7 +9,7 @@ import pytest
 import typer
 
 from meshctl.update import run
-from meshctl.workspace.stack import Workspace
+from meshctl.workspace.stack import Workspace, WorkspaceError
 
 from .streams import CRD, DETAILS, DONE, FAILED, STACK, STARTED, ended, step
 
@@ -68,6 +69,21 @@ def test_pulumis_own_output_is_shown_to_who_asks_for_it(
     assert "Resources:" not in err
 
 
+def test_pulumis_output_is_shown_as_it_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Half a letter waits for its other half."""
+    log, frame = tmp_path / "up.log", "├─".encode()
+    log.write_bytes(frame[:1])
+    display = run.PulumisOutput(log)
+
+    display.look()
+    log.write_bytes(frame)
+    display.end()
+
+    assert capsys.readouterr().out == "├─"
+
+
 def test_a_failure_ends_the_command_with_pulumis_exit_code(
     up: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -78,6 +94,59 @@ def test_a_failure_ends_the_command_with_pulumis_exit_code(
     assert failed.value.exit_code == 255
     assert "failed  Deployment bookinfo-details-v1 (Bookinfo)" in capsys.readouterr().err
     assert (tmp_path / "updates" / "failed.json").exists()
+
+
+def test_a_log_that_cannot_be_written_is_told_before_anything_changes(
+    up: Run, tmp_path: Path
+) -> None:
+    """With the variable that sets another folder."""
+    (tmp_path / "updates").touch()  # no folder
+
+    with pytest.raises(WorkspaceError, match=r"up\.log can't be written: .* set MESH_STATE"):
+        up("--yes", events=CREATED)
+
+
+def test_a_full_disk_hides_no_failure(
+    up: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only the record is lost."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("meshctl.update.record.write", full)
+    with pytest.raises(typer.Exit):
+        up(events=BROKEN, code=255)
+
+    said = capsys.readouterr().err
+    assert "no record of the update is kept: [Errno 28] No space left on device" in said
+    assert "failed  Deployment bookinfo-details-v1 (Bookinfo)" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_asked"),
+    [
+        ((), True),
+        (("--skip-preview=false", "--policy-pack=policy"), True),
+        (("--yes=false",), True),
+        (("--yes",), False),
+        (("--skip-preview=false", "--yes"), False),
+    ],
+)
+def test_pulumi_asks_on_the_terminal_unless_the_answer_is_given(
+    up: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    arguments: tuple[str, ...],
+    *,
+    is_asked: bool,
+) -> None:
+    """Rules of one's own cluster bring a preview, and the question after it."""
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+
+    up(*arguments, events=CREATED)
+
+    assert (tmp_path / "updates" / "up.log").exists() is not is_asked
 
 
 @pytest.mark.parametrize("given", [("--event-log", "x"), ("--event-log=x",)])

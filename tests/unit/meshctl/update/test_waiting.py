@@ -6,6 +6,7 @@ from typing import Any
 import httpx2
 import pulumi
 import pytest
+from lightkube.core.exceptions import ConfigError
 
 from mesh.kubernetes import watch_list
 from mesh.kubernetes.cluster import Cluster
@@ -197,14 +198,16 @@ def test_a_list_that_is_forbidden_leaves_the_others() -> None:
     assert (objects.pods, objects.warnings) == ([pods.PULL], [])
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("error", [pulumi.RunError, ConfigError])
 def test_a_cluster_that_cant_be_asked_is_left_to_the_update(
-    watch: Watch, monkeypatch: pytest.MonkeyPatch
+    watch: Watch, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     """Its own error is the one that a person needs."""
     monkeypatch.setattr(waiting, "PAUSE", 0.01)
 
     def gone(_: object) -> None:
-        raise pulumi.RunError("no context 'gone'")
+        raise error("no context 'gone'")
 
     monkeypatch.setattr(waiting, "plain", gone)
     monkeypatch.setattr(Workspace, "cluster", Cluster(context="gone"))

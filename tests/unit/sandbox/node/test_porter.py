@@ -62,3 +62,15 @@ def test_it_listens_on_loopback_only(door: Door) -> None:
 
     with pytest.raises(OSError, match=r"may not listen to 0\.0\.0\.0:18080"):
         door.listen("0.0.0.0", 18080)  # noqa: S104 - what must be refused
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "why"),
+    [("127.0.0.1", 65536, "0-65535"), ("None", 80, "'None' does not appear to be an IPv4")],
+)
+def test_no_request_ends_it(door: Door, address: str, port: int, why: str) -> None:
+    """As for a port that stands in for a high one: the next request is answered as ever."""
+    with pytest.raises(OSError, match=why):
+        door.listen(address, port)
+
+    door.listen("127.0.0.1", 0).close()

@@ -157,3 +157,28 @@ def test_a_deleted_service_is_reached_no_more(tmp_path: Path, application: int) 
 
     assert json.loads((tmp_path / "ways").read_text()) == []
     assert is_closed(ADDRESS, 18084)
+
+
+def test_the_file_is_whole_for_who_reads_it_meanwhile(tmp_path: Path, application: int) -> None:
+    """It is replaced, not written anew: `make up` looks where the page is."""
+    ways_in = WaysIn(OpenDoor(), Relays(), tmp_path / "ways")  # ty: ignore[invalid-argument-type]
+    ways_in.mend([service(18085)], [pod(application)])
+
+    with (tmp_path / "ways").open() as read_meanwhile:
+        ways_in.mend([], [])
+        [way] = json.load(read_meanwhile)
+
+    assert way["port"] == 18085
+
+
+def test_a_connection_that_a_deleted_service_has_taken_is_closed(tmp_path: Path) -> None:
+    """It came in just before the Service was gone."""
+    dials: list[Any] = []
+    relays: Any = SimpleNamespace(start=lambda _, dial: dials.append(dial) or (lambda: None))
+    ways_in = WaysIn(OpenDoor(), relays, tmp_path / "ways")  # ty: ignore[invalid-argument-type]
+    ways_in.mend([service(18086)], [pod(1)])
+
+    ways_in.mend([], [])
+
+    with pytest.raises(OSError, match="service istio-system/gateway is deleted"):
+        dials[0]((ADDRESS, 18086))
