@@ -767,3 +767,22 @@ def test_a_gateway_for_every_proxy_names_no_secrets_place() -> None:
         list(istio_gateways.secrets(replace(HEALTHY, gateways=[gateway], secrets=frozenset())))
         == []
     )
+
+
+def test_a_gateways_secret_may_be_named_with_its_namespace() -> None:
+    """Istio reads NAMESPACE/NAME too, if it is the namespace of the pods."""
+    tls = {"credentialName": "istio-system/shop-tls"}
+    gateway = changed(GATEWAY, servers=[{"port": {"number": 443}, "tls": tls}])
+    snapshot = replace(HEALTHY, gateways=[gateway])
+
+    assert istio_gateways.named_secrets([gateway], HEALTHY.pods) == {"istio-system/shop-tls"}
+    assert list(istio_gateways.secrets(snapshot)) == []
+    (finding,) = istio_gateways.secrets(replace(snapshot, secrets=frozenset()))
+    assert "no TLS Secret shop-tls in namespace istio-system" in finding.found
+
+
+def test_no_secret_is_asked_for_of_a_gateway_for_every_proxy() -> None:
+    """It would be asked for in each namespace of the cluster."""
+    gateway = changed(GATEWAY, selector={})
+
+    assert istio_gateways.named_secrets([gateway], HEALTHY.pods) == set()
