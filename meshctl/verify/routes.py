@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from mesh.istio import gateway_names
 from meshctl.verify.hosts import Destination, Hosts, destinations, full
 from meshctl.verify.selection import labels_of, pods_of
 from meshctl.verify.snapshot import Finding, Manifest, Snapshot, key, selector
@@ -38,7 +39,7 @@ def _gateways(route: Manifest, known: set[str]) -> Iterator[Finding]:
     for name in route["spec"].get("gateways") or ():
         if name == MESH:
             continue
-        named = name if "/" in name else f"{namespace}/{name}"
+        named = "/".join(gateway_names.full(name, namespace))
         if named not in known:
             yield _wrong(
                 route,

@@ -786,3 +786,13 @@ def test_no_secret_is_asked_for_of_a_gateway_for_every_proxy() -> None:
     gateway = changed(GATEWAY, selector={})
 
     assert istio_gateways.named_secrets([gateway], HEALTHY.pods) == set()
+
+
+@pytest.mark.parametrize("name", ["front", "./front", "shop/front", "front.shop", "front.shop.svc"])
+def test_a_gateway_has_each_name_that_istio_takes(name: str) -> None:
+    """Those without a slash are of early releases, and still work."""
+    route = changed(ROUTE, gateways=[name])
+
+    (finding,) = routes.check(replace(HEALTHY, virtual_services=[route]))
+
+    assert finding.status == "ok"
