@@ -746,6 +746,12 @@ def test_a_host_may_be_in_another_cluster() -> None:
 
     assert finding.status == "warning"
     assert finding.found.endswith("unless another cluster of the mesh has it")
+    bare = replace(HEALTHY, pods=[ISTIOD_POD])
+    assert [each.status for each in routes.check(bare)] == ["wrong"]
+    for deployments in ([named], []):  # without istiod this is another cluster's
+        (finding,) = routes.check(replace(bare, deployments=deployments))
+        assert finding.status == "warning"
+        assert finding.found.startswith("no pod of cart is in subset v1")
 
 
 def test_ambient_pods_speak_mutual_tls() -> None:
@@ -796,3 +802,23 @@ def test_a_gateway_has_each_name_that_istio_takes(name: str) -> None:
     (finding,) = routes.check(replace(HEALTHY, virtual_services=[route]))
 
     assert finding.status == "ok"
+
+
+STAYS = {"destination": {"host": "cart", "subset": "v1"}, "weight": 100}
+CANARY = {"destination": {"host": "cart", "subset": "v2"}, "weight": 0}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"virtual_services": [changed(ROUTE, http=[{"route": [STAYS, CANARY]}])]},
+        {"destination_rules": [changed(RULE, host="*.shop.svc.cluster.local")]},
+        {"destination_rules": [changed(RULE, host="*.local")]},
+        {"services": [manifest("cart", spec={"ports": []})], "pods": [ISTIOD_POD]},
+        {"services": [manifest("cart", spec={"externalName": "a.example.com"})]},
+    ],
+    ids=["canary without requests", "wildcard", "wide wildcard", "no selector", "ExternalName"],
+)
+def test_a_route_that_works_is_right(parts: dict[str, Any]) -> None:
+    """However its destination says which pods it means."""
+    assert [each.status for each in routes.check(replace(HEALTHY, **parts))] == ["ok"]
