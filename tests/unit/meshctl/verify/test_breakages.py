@@ -725,6 +725,22 @@ def test_the_innermost_peer_authentication_counts() -> None:
     assert list(mtls.check(mended)) == []
 
 
+@pytest.mark.parametrize("mode", ["STRICT", "UNSET"])
+def test_a_port_with_a_mode_of_its_own_is_left_alone(mode: str) -> None:
+    """A DestinationRule without TLS is right for it."""
+    own = policy(
+        "cart",
+        "shop",
+        selector={"matchLabels": {"app": "cart"}},
+        mtls={"mode": mode},
+        portLevelMtls={"8080": {"mode": "DISABLE"}},
+    )
+    plain = changed(RULE, trafficPolicy={"tls": {"mode": "DISABLE"}})
+    snapshot = replace(HEALTHY, peer_authentications=[STRICT, own], destination_rules=[plain])
+
+    assert list(mtls.check(snapshot)) == []
+
+
 def test_a_ca_bundle_of_another_provider_is_left_alone() -> None:
     """Istiod's own certificate may be signed by another CA than the mesh's."""
     other = copy.deepcopy(ISTIOD)
@@ -754,15 +770,23 @@ def test_a_host_may_be_in_another_cluster() -> None:
         assert finding.found.startswith("no pod of cart is in subset v1")
 
 
+APP = {"name": "app"}
+
+
 def test_ambient_pods_speak_mutual_tls() -> None:
     """Ztunnel does it for them: they need no proxy of their own."""
-    bare = [pod("cart-1", "shop", {"app": "cart"}, {"name": "app"})]
+    bare = [pod("cart-1", "shop", {"app": "cart"}, APP)]
     rule = changed(RULE, trafficPolicy={"tls": {"mode": "ISTIO_MUTUAL"}})
     plain = replace(HEALTHY, pods=bare, destination_rules=[rule])
     ambient = replace(plain, mesh=replace(HEALTHY.mesh, ambient_namespaces=frozenset({"shop"})))
 
     assert [each.subject for each in mtls.check(plain)] == ["shop/cart"]
     assert list(mtls.check(ambient)) == []
+    labels = {"app": "cart", "istio.io/dataplane-mode": "ambient"}
+    assert list(mtls.check(replace(plain, pods=[pod("cart-1", "shop", labels, APP)]))) == []
+    labels["istio.io/dataplane-mode"] = "none"
+    opted_out = replace(ambient, pods=[pod("cart-1", "shop", labels, APP)])
+    assert [each.subject for each in mtls.check(opted_out)] == ["shop/cart"]
 
 
 def test_a_gateway_for_every_proxy_names_no_secrets_place() -> None:
