@@ -63,13 +63,13 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
             for client in clients
             if (service := client.get("service"))
         } - services
-        lacking = sum(not client.get("caBundle") for client in clients)
-        istiods = {each.namespace for each in snapshot.mesh.istiods}
+        bundles = sum(bool(client.get("caBundle")) for client in clients)
+        # By a URL the API server may call one that any public CA signed.
+        lacking = any(client.get("service") and not client.get("caBundle") for client in clients)
         strange = [
             client
             for client in clients
-            if (client.get("service") or {}).get("namespace") in istiods
-            and not _is_trusted(client, snapshot)
+            if client.get("service") and not _is_trusted(client, snapshot)
         ]
         kind = webhook["kind"].lower()
         lenient = sum(
@@ -78,12 +78,13 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
             if webhook["kind"] == INJECTOR
         )
         status: Status = "wrong" if gone or lacking or strange else "ok"
-        found, remedy = f"{len(clients)} of {len(clients)} webhooks have a caBundle", ""
+        found, remedy = f"{bundles} of {len(clients)} webhooks have a caBundle", ""
+        if bundles < len(clients) and not lacking:
+            found += "; the others are called by their URL"
         if gone:
             found = f"no Service {', '.join(sorted(gone))}: left by an earlier installation"
             remedy = f"kubectl delete {kind} {name}"
         elif lacking:
-            found = f"{len(clients) - lacking} of {len(clients)} webhooks have a caBundle"
             service = next((each["service"] for each in clients if each.get("service")), {})
             remedy = (
                 "istiod writes the caBundle; read why it doesn't: kubectl logs "
@@ -187,9 +188,12 @@ def validate(client: Client, namespace: str, revision: str) -> Answer:
 
 def _is_trusted(client: Mapping[str, Any], snapshot: Snapshot) -> bool:
     """Return whether a caBundle has one of the mesh's roots; True where that can't be told."""
-    roots = roots_of(snapshot.root_certificates)
+    published = snapshot.root_certificates or {}
+    roots = roots_of(published)
     if not roots or not client.get("caBundle") or not _signs_for_itself(client, snapshot):
         return True
+    if client["service"]["namespace"] != published["metadata"].get("namespace"):
+        return True  # another mesh's, in the same cluster
     try:
         bundle = base64.b64decode(client["caBundle"]).decode(errors="replace")
     except binascii.Error:

@@ -846,3 +846,32 @@ CANARY = {"destination": {"host": "cart", "subset": "v2"}, "weight": 0}
 def test_a_route_that_works_is_right(parts: dict[str, Any]) -> None:
     """However its destination says which pods it means."""
     assert [each.status for each in routes.check(replace(HEALTHY, **parts))] == ["ok"]
+
+
+def test_a_root_that_has_ended_beside_another_is_a_warning() -> None:
+    """The roots of a changed CA stand together until every proxy has a new certificate."""
+    both = published(root(-1) + ROOT)
+
+    (finding,) = certificates.roots(replace(HEALTHY, root_certificates=both))
+
+    assert finding.status == "warning"
+    assert "is 2 certificates, and one ended on" in finding.found
+
+
+def test_a_ca_bundle_of_another_mesh_is_left_alone() -> None:
+    """A cluster may have several meshes: only one's root is read."""
+    elsewhere = published(OTHER_ROOT)
+    elsewhere["metadata"]["namespace"] = "a-mesh"
+    snapshot = replace(HEALTHY, root_certificates=elsewhere)
+
+    assert [each.status for each in webhooks.check(snapshot)] == ["ok"]
+
+
+def test_a_webhook_by_url_needs_no_ca_bundle() -> None:
+    """The API server trusts public CAs, too: a control plane may be outside the cluster."""
+    outside = webhook(clientConfig={"url": "https://istiod.example.com/inject"})
+
+    (finding,) = webhooks.check(replace(HEALTHY, webhooks=[outside]))
+
+    assert finding.status == "ok"
+    assert finding.found.endswith("the others are called by their URL")
