@@ -51,14 +51,14 @@ def _into(istiod: Manifest, snapshot: Snapshot) -> Iterator[Finding]:
             remedy=_allow("ingress", WEBHOOK, "without `from`, or from the API server's ipBlock"),
         )
     labels = {each["metadata"]["name"]: labels_of(each) for each in snapshot.namespaces}
+    to_xds = [rule for rule in rules if _has_port(rule, XDS, istiod)]
     shut = sorted(
-        namespace
-        for namespace in _namespaces_with_proxies(snapshot)
-        if not any(
-            _has_port(rule, XDS, istiod)
-            and _lets_in(rule.get("from"), namespace, labels, istiod, snapshot)
-            for rule in rules
-        )
+        {
+            pod["metadata"]["namespace"]
+            for pod in snapshot.pods
+            if proxy_of(pod["spec"])
+            and not any(_lets_in(rule.get("from"), pod, labels, istiod) for rule in to_xds)
+        }
     )
     if shut:
         yield Finding(
@@ -127,33 +127,24 @@ def _has_port(rule: Rule, number: int, pod: Manifest) -> bool:
 
 def _lets_in(
     peers: Sequence[Rule] | None,
-    namespace: str,
+    pod: Manifest,
     labels: Mapping[str, Mapping[str, str]],
     istiod: Manifest,
-    snapshot: Snapshot,
 ) -> bool:
-    """Return whether a rule's peers include the pods with a proxy of a namespace."""
-    proxied = [
-        pod
-        for pod in snapshot.pods
-        if pod["metadata"]["namespace"] == namespace and proxy_of(pod["spec"])
-    ]
+    """Return whether a rule's peers include a pod; `labels` are those of the namespaces."""
+    namespace = pod["metadata"]["namespace"]
     return not peers or any(
-        "ipBlock" in peer  # the pods' addresses may be in it
+        "ipBlock" in peer  # the pod's address may be in it
         or (
             (
                 matches(peer["namespaceSelector"], labels.get(namespace, {}))
                 if "namespaceSelector" in peer
                 else namespace == istiod["metadata"]["namespace"]
             )
-            and all(matches(peer.get("podSelector"), labels_of(pod)) for pod in proxied)
+            and matches(peer.get("podSelector"), labels_of(pod))
         )
         for peer in peers
     )
-
-
-def _namespaces_with_proxies(snapshot: Snapshot) -> set[str]:
-    return {pod["metadata"]["namespace"] for pod in snapshot.pods if proxy_of(pod["spec"])}
 
 
 def _allow(direction: str, port: int, peers: str) -> str:

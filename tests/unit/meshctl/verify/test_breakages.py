@@ -875,3 +875,21 @@ def test_a_webhook_by_url_needs_no_ca_bundle() -> None:
 
     assert finding.status == "ok"
     assert finding.found.endswith("the others are called by their URL")
+
+
+def test_pods_of_one_namespace_may_be_let_in_by_several_peers() -> None:
+    """Each of them by its own labels."""
+    peers = [
+        {"namespaceSelector": {}, "podSelector": {"matchLabels": labels}}
+        for labels in ({"app": "cart"}, {"app": "till"}, {"istio": "ingressgateway"})
+    ]
+    rules = [IN_15017, {**IN_15012, "from": peers}]
+    shut = policy("open", "istio-system", podSelector=BY_LABEL, ingress=rules)
+    snapshot = replace(
+        HEALTHY, network_policies=[shut], pods=with_pod(pod("till-1", "shop", {"app": "till"}))
+    )
+
+    assert list(network_policies.check(snapshot)) == []
+    unknown = replace(snapshot, pods=with_pod(pod("bank-1", "shop", {"app": "bank"})))
+    (finding,) = network_policies.check(unknown)
+    assert "keeps proxies in namespace shop from port 15012" in finding.found
