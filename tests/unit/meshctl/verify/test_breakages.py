@@ -688,6 +688,8 @@ def test_no_istiod_at_all_is_said_as_such() -> None:
         {"name": "x", "appProtocol": "kubernetes.io/h2c", "port": 80},
         {"name": "x", "appProtocol": "HTTPS", "port": 80},
         {"name": "dhcp", "protocol": "UDP", "port": 67},
+        {"name": "db", "port": 3306},
+        {"name": "status-port", "port": 15021},
     ],
 )
 def test_a_port_that_istio_knows_is_right(port: Manifest) -> None:
