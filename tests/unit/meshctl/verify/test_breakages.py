@@ -895,3 +895,24 @@ def test_pods_of_one_namespace_may_be_let_in_by_several_peers() -> None:
     unknown = replace(snapshot, pods=with_pod(pod("bank-1", "shop", {"app": "bank"})))
     (finding,) = network_policies.check(unknown)
     assert "keeps proxies in namespace shop from port 15012" in finding.found
+
+
+OUTSIDE_ISTIOD = manifest("istiod", "istio-system", spec={"ports": [{"port": 443}]})
+BY_URL = webhook(clientConfig={"url": "https://istiod.example.com/inject"})
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [{"services": [CART, OUTSIDE_ISTIOD]}, {"services": [CART], "webhooks": [BY_URL]}],
+    ids=["Service", "URL"],
+)
+def test_an_istiod_may_be_another_clusters(parts: dict[str, Any]) -> None:
+    """Then there is none here, and the versions of proxies can't be compared."""
+    remote = replace(HEALTHY, mesh=NO_ISTIOD, deployments=[], **parts)
+
+    (finding,) = control_plane.found(remote)
+    assert finding.status == "ok"
+    assert finding.found.startswith("is in another cluster")
+    assert checked(remote) == []
+    unasked = replace(remote, webhooks=[])
+    assert {each.status for each in pods.proxy_versions(unasked)} == {"wrong"}

@@ -55,7 +55,10 @@ WEBHOOK: Manifest = {
     ],
 }
 SERVICES: list[Manifest] = [
-    {"metadata": {"namespace": "istio-system", "name": "istiod"}, "spec": {"type": "ClusterIP"}},
+    {
+        "metadata": {"namespace": "istio-system", "name": "istiod"},
+        "spec": {"type": "ClusterIP", "selector": {"app": "istiod"}},
+    },
     {
         "metadata": {"namespace": "istio-system", "name": "istio-ingressgateway"},
         "spec": {"type": "LoadBalancer", "selector": {"istio": "ingressgateway"}},
