@@ -315,6 +315,24 @@ def test_a_policy_that_denies_wins_over_one_that_allows() -> None:
     assert refusals(picture) == {"productpage v1 > reviews": "no denies it"}
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"notRequestPrincipals": ["*"]},
+        {"ipBlocks": ["192.0.2.0/24"]},
+        {"remoteIpBlocks": ["192.0.2.0/24"], "namespaces": ["bookinfo"]},
+    ],
+)
+def test_a_policy_that_denies_some_tokens_or_addresses_refuses_nobody(
+    source: dict[str, Any],
+) -> None:
+    """Requests with a token, or from another address, are let in."""
+    rules = [{"from": [{"source": source}]}]
+    picture = live(security("AuthorizationPolicy", "some", action="DENY", rules=rules))
+
+    assert refusals(picture) == {}
+
+
 def test_a_waypoint_that_isnt_there_is_a_problem() -> None:
     """The label that names it stops all requests."""
     picture = live(
