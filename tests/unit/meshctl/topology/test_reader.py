@@ -465,3 +465,13 @@ def test_a_plan_of_the_gateway_api_is_drawn(run_program: Callable[..., Recording
     ]
     assert routes(picture, "reviews") == {"v1": (), "v2*": ("copy of all",)}
     assert not refusals(picture)
+
+
+def test_a_deployment_may_select_by_expressions() -> None:
+    """Kubernetes takes a selector without labels, too."""
+    *rest, deployment, sidecar = [*mesh(), *version("quotes", proxy="")]
+    expression = {"key": "app", "operator": "In", "values": ["quotes"]}
+    deployment["spec"]["selector"] = {"matchExpressions": [expression]}
+    objects = Objects(every=(*rest, deployment, sidecar, service("quotes")), is_live=True)
+
+    assert problems(reader.read(objects))["quotes v1"] == ("no sidecar",)

@@ -916,3 +916,13 @@ def test_an_istiod_may_be_another_clusters(parts: dict[str, Any]) -> None:
     assert checked(remote) == []
     unasked = replace(remote, webhooks=[])
     assert {each.status for each in pods.proxy_versions(unasked)} == {"wrong"}
+
+
+def test_a_deployment_may_select_by_expressions() -> None:
+    """Then there are no labels to ask kubectl for."""
+    expression = {"key": "app", "operator": "Exists"}
+    deployment = changed(ISTIOD, selector={"matchExpressions": [expression]}) | {"status": {}}
+
+    (finding,) = control_plane.found(replace(HEALTHY, deployments=[deployment]))
+
+    assert finding.remedy == "kubectl describe deployment istiod -n istio-system"
