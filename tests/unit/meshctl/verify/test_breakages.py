@@ -377,8 +377,9 @@ BREAKAGES: dict[str, Breakage] = {
         },
         check="network policy",
         subject="istio-system/shut",
-        found="keeps the API server from port 15017",
+        found="unless it comes through pods, such as those of konnectivity",
         remedy="without `from`, or from the API server's ipBlock",
+        status="warning",
     ),
     "NetworkPolicy before istiod": Breakage(
         breaks={
@@ -926,3 +927,20 @@ def test_a_deployment_may_select_by_expressions() -> None:
     (finding,) = control_plane.found(replace(HEALTHY, deployments=[deployment]))
 
     assert finding.remedy == "kubectl describe deployment istiod -n istio-system"
+
+
+SHUT_IN = policy("in", "shop", podSelector={}, policyTypes=["Egress"], egress=[])
+EARLY = replace(HEALTHY.mesh, istiods=(istio_object(name="istio-pilot", version="1.4.10"),))
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"network_policies": [changed(SHUT_IN, egress=[{"ports": [{"port": "tls-xds"}]}])]},
+        {"network_policies": [SHUT_IN], "mesh": EARLY},
+    ],
+    ids=["a port's name", "before istiod"],
+)
+def test_the_port_of_istiod_may_be_another(parts: dict[str, Any]) -> None:
+    """A name is of the pods that a rule leads to, and before 1.5 proxies asked at other ports."""
+    assert list(network_policies.check(replace(HEALTHY, **parts))) == []
