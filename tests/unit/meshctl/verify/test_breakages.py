@@ -944,3 +944,15 @@ EARLY = replace(HEALTHY.mesh, istiods=(istio_object(name="istio-pilot", version=
 def test_the_port_of_istiod_may_be_another(parts: dict[str, Any]) -> None:
     """A name is of the pods that a rule leads to, and before 1.5 proxies asked at other ports."""
     assert list(network_policies.check(replace(HEALTHY, **parts))) == []
+
+
+def test_a_quota_for_some_pods_only_is_left_alone() -> None:
+    """Which pods it counts depends on their class and their limits."""
+    full = {"hard": {"requests.cpu": "1"}, "used": {"requests.cpu": "1"}}
+    for_all = policy("cpu", "shop") | {"status": full}
+    scoped = policy("cpu", "shop", scopes=["BestEffort"]) | {"status": full}
+
+    assert [each.subject for each in quotas.check(replace(HEALTHY, resource_quotas=[for_all]))] == [
+        "shop/cpu"
+    ]
+    assert list(quotas.check(replace(HEALTHY, resource_quotas=[scoped]))) == []
