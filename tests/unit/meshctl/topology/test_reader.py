@@ -132,6 +132,17 @@ def test_a_header_with_a_credential_isnt_shown() -> None:
     assert routes(picture, "reviews") == {"v1": ("authorization=[secret]",)}
 
 
+def test_a_path_with_a_token_isnt_shown() -> None:
+    """Some services take it there."""
+    to = {"route": [weighted("v1", 100)]}
+    token = "eyJ" + "hbGciOi" + ".eyJ" + "zdWIiOi" + ".x"
+    hook = {"uri": {"prefix": f"/hooks/{token}"}}
+    rules = [{"match": [hook], **to}, {"match": [{"uri": {"exact": "/"}}], **to}]
+    route = networking("VirtualService", "reviews", hosts=["reviews"], http=rules)
+
+    assert routes(live(ALL, route), "reviews")["v1"] == ("/hooks/[secret]…", "/")
+
+
 def test_the_gateway_api_says_the_same() -> None:
     """Its backends are Services of one version, which aren't drawn as services."""
     backends = [{"name": "reviews-v1", "weight": 3}, {"name": "reviews-v2", "weight": 1}]
