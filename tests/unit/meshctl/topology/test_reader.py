@@ -486,3 +486,13 @@ def test_a_deployment_may_select_by_expressions() -> None:
     objects = Objects(every=(*rest, deployment, sidecar, service("quotes")), is_live=True)
 
     assert problems(reader.read(objects))["quotes v1"] == ("no sidecar",)
+
+
+def test_a_control_plane_before_istiod_is_drawn() -> None:
+    """Its Deployment has the label that verify looks for."""
+    pilot = istiod("1.0.5")
+    pilot["metadata"] |= {"name": "istio-pilot", "labels": {"app": "istio-pilot"}}
+
+    (plane,) = reader.read(Objects(every=(pilot,))).control_planes
+
+    assert (plane.name, plane.version) == ("istio-pilot", "1.0.5")
