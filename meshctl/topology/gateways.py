@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from mesh.istio import gateway_names
 from meshctl.topology import workloads
 from meshctl.topology.objects import (
     Manifest,
@@ -111,12 +112,8 @@ def _absent(namespace: str, name: str, problem: str, objects: Objects) -> Gatewa
 
 def _names(route: Manifest) -> list[tuple[str, str]]:
     """List the Gateways of a VirtualService, each by namespace and name."""
-    home = namespace_of(route)
     names = (each for each in route["spec"].get("gateways") or () if each != MESH)
-    return [
-        (place if slash else home, name if slash else place)
-        for place, slash, name in (each.partition("/") for each in names)
-    ]
+    return [gateway_names.full(name, namespace_of(route)) for name in names]
 
 
 def _of_kubernetes(found: Manifest, objects: Objects, namespace: str) -> Entry:

@@ -49,8 +49,12 @@ class Objects:
         return next((labels_of(each) for each in found), {})
 
     def pods_of(self, deployment: Manifest) -> list[Manifest]:
-        """List the pods that a Deployment's selector matches."""
-        selector = deployment["spec"]["selector"]["matchLabels"]
+        """List the pods that a Deployment's selector matches.
+
+        One with expressions only has pods with the labels of its template.
+        """
+        spec = deployment["spec"]
+        selector = spec["selector"].get("matchLabels") or labels_of(spec["template"])
         pods = self.of("Pod", namespace_of(deployment))
         return [pod for pod in pods if selects(selector, labels_of(pod))]
 

@@ -153,7 +153,9 @@ def _mirrors(rule: Rule, found: Rules) -> Iterator[tuple[str, str, float]]:
 def _who(rule: Rule, *, with_paths: bool) -> str:
     """Say which requests a rule is for; empty for all."""
     matches = rule.get("matches") or rule.get("match") or ()
-    said = [", ".join(_conditions(match, with_paths=with_paths)) for match in matches]
+    said = [
+        redaction.text(", ".join(_conditions(match, with_paths=with_paths))) for match in matches
+    ]
     return "" if not all(said) else " or ".join(dict.fromkeys(said))
 
 
@@ -175,7 +177,7 @@ def _conditions(match: Mapping[str, Any], *, with_paths: bool) -> Iterator[str]:
 
 def _shown(header: str, value: str) -> str:
     """Return a header's value, unless it is a credential."""
-    return redaction.SECRET if redaction.is_credential(header) else redaction.text(value)
+    return redaction.SECRET if redaction.is_credential(header) else value
 
 
 def _value(match: Mapping[str, str]) -> str:

@@ -12,6 +12,11 @@ from meshctl.topology.picture import ControlPlane, Mtls
 MESH_CONFIG = "istio"
 """Name of the ConfigMap with MeshConfig; with a revision, istio-<revision>."""
 
+BY_ACCOUNT = frozenset(
+    {"principals", "notPrincipals", "namespaces", "notNamespaces", "serviceAccounts"}
+)
+"""The fields of a policy's source that a caller's account is compared with."""
+
 MODES: Mapping[str, Mtls] = {
     "STRICT": "strict",
     "PERMISSIVE": "permissive",
@@ -118,8 +123,10 @@ def _rules(policy: Manifest) -> list[dict[str, Any]]:
 
 
 def _is_for_all(rule: Mapping[str, Any]) -> bool:
-    """Return whether a rule is for all requests of its callers."""
-    return not rule.get("to") and not rule.get("when")
+    """Return whether a rule is for all requests of its callers, whatever token or address."""
+    sources = [each.get("source") or {} for each in rule.get("from") or ()]
+    by_account = all(source.keys() <= BY_ACCOUNT for source in sources)
+    return by_account and not rule.get("to") and not rule.get("when")
 
 
 def _is_from(rule: Mapping[str, Any], caller: Account | None) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from mesh.istio import versions
+from mesh.istio.running_mesh import ISTIODS
 from mesh.settings.labels import AMBIENT, DATAPLANE_MODE, INJECT, INJECTION, REVISION
 from mesh.settings.revisions import DEFAULT
 from meshctl.sidecar_diff.live_pod import proxy_of
@@ -16,8 +17,6 @@ from meshctl.topology.objects import (
 )
 from meshctl.topology.picture import ControlPlane, Proxy, Version
 
-ISTIODS = ("istiod", "pilot")
-"""Values of the label `app` of control planes; the last one before Istio 1.5."""
 ISTIOD_CONTAINER = "discovery"
 
 

@@ -56,9 +56,15 @@ def roots(snapshot: Snapshot) -> Iterator[Finding]:
         yield _root("wrong", f"ConfigMap {CONFIG_MAP} {error}", snapshot)
         return
     end = min(ends)
-    if end < now:
-        found = f"ended on {end:%Y-%m-%d %H:%M} UTC: proxies refuse each other's certificates"
+    if max(ends) < now:
+        found = f"ended on {max(ends):%Y-%m-%d %H:%M} UTC: proxies refuse each other's certificates"
         yield _root("wrong", found, snapshot)
+    elif end < now:  # the others may be those that sign
+        found = (
+            f"is {len(ends)} certificates, and one ended on {end:%Y-%m-%d %H:%M} UTC: proxies "
+            "refuse what it signed"
+        )
+        yield _root("warning", found, snapshot)
     elif end < now + server_certificate.SOON:
         found = f"ends on {end:%Y-%m-%d %H:%M} UTC, within {server_certificate.SOON.days} days"
         yield _root("warning", found, snapshot)

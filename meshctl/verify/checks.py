@@ -47,13 +47,14 @@ class Check:
 def of(client: Client, settings: Settings | None) -> list[Check]:
     """List the checks of a stack's mesh, or without settings those of any mesh."""
     mesh = ("namespaces", "deployments")
+    istiod = (*mesh, "services", "webhooks")
     update = _crd_update(settings)
     stack = _of_stack(client, settings) if settings else {}
     return [
-        *stack.get("control plane", [_check("control plane", control_plane.found, *mesh)]),
+        *stack.get("control plane", [_check("control plane", control_plane.found, *istiod)]),
         _check("endpoints", control_plane.endpoints, "services", "pods", "webhooks"),
         _check("CRDs", lambda found: crds.check(found, update), *mesh),
-        _check("webhook", webhooks.check, *mesh, "services", "webhooks"),
+        _check("webhook", webhooks.check, *istiod),
         _check(
             "injector",
             lambda found: injectors.check(found, settings),
@@ -93,7 +94,7 @@ def of(client: Client, settings: Settings | None) -> list[Check]:
             *(*mesh, "destination_rules", "peer_authentications", "pods", "services"),
         ),
         *stack.get("gateways", []),
-        _check("version", pods.proxy_versions, *mesh, "pods", "webhooks"),
+        _check("version", pods.proxy_versions, *istiod, "pods"),
         _check("root certificate", certificates.roots, *mesh, "root_certificates"),
         *stack.get("end", []),
     ]

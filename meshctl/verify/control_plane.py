@@ -41,7 +41,14 @@ def found(snapshot: Snapshot) -> Iterator[Finding]:
             there[name],
             f"kubectl scale -n {istiod.namespace} deployment/{istiod.name} --replicas=1",
         )
-    if not snapshot.mesh.istiods:
+    if is_elsewhere(snapshot):
+        yield Finding(
+            check="control plane",
+            subject="istiod",
+            status="ok",
+            found="is in another cluster, and the webhooks here call it there",
+        )
+    elif not snapshot.mesh.istiods:
         yield Finding(
             check="control plane",
             subject="istiod",
@@ -49,6 +56,26 @@ def found(snapshot: Snapshot) -> Iterator[Finding]:
             found="no namespace has a Deployment with the label app=istiod",
             remedy="install Istio, or name the context of another cluster",
         )
+
+
+def is_elsewhere(snapshot: Snapshot) -> bool:
+    """Return whether the istiod is another cluster's: webhooks call a URL, or a podless Service."""
+    without_pods = {
+        key(service) for service in snapshot.services if not service["spec"].get("selector")
+    }
+    clients = [
+        each["clientConfig"]
+        for webhook in snapshot.webhooks
+        for each in webhook.get("webhooks") or ()
+    ]
+    return not snapshot.mesh.istiods and any(
+        client.get("url")
+        or (
+            (service := client.get("service"))
+            and f"{service['namespace']}/{service['name']}" in without_pods
+        )
+        for client in clients
+    )
 
 
 def endpoints(snapshot: Snapshot) -> Iterator[Finding]:

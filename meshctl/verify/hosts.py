@@ -19,7 +19,8 @@ class Hosts:
     entries: Sequence[str]
     """The hosts of the ServiceEntries, some with a wildcard."""
     is_whole: bool = True
-    """Whether these are all: istiod takes Services from other clusters of the mesh, too."""
+    """Whether these are all: istiod takes Services from other clusters of the mesh, too, and an
+    istiod that isn't seen may be in another one."""
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> "Hosts":
@@ -27,9 +28,11 @@ class Hosts:
         return cls(
             services={key(each): each for each in snapshot.services},
             entries=[
-                host for each in snapshot.service_entries for host in each["spec"].get("hosts", ())
+                host
+                for each in snapshot.service_entries
+                for host in each["spec"].get("hosts") or ()
             ],
-            is_whole=not any(map(_has_name, snapshot.deployments)),
+            is_whole=bool(names := _cluster_names(snapshot.deployments)) and names <= {UNNAMED},
         )
 
     def service(self, host: str, namespace: str) -> Manifest | None:
@@ -61,18 +64,30 @@ def destinations(virtual_service: Manifest) -> Iterator[Destination]:
     spec = virtual_service["spec"]
     for protocol in ("http", "tls", "tcp"):
         for rule in spec.get(protocol) or ():
-            targets = [*(rule.get("route") or ()), *(rule.get("mirrors") or ())]
+            routes = rule.get("route") or ()
+            # Of several, one without a weight gets no requests: a canary that hasn't begun.
+            asked = [each for each in routes if len(routes) == 1 or each.get("weight")]
+            targets = [*asked, *(rule.get("mirrors") or ())]
             yield from (each["destination"] for each in targets if "destination" in each)
             if mirror := rule.get("mirror"):
                 yield mirror
 
 
-def _has_name(deployment: Manifest) -> bool:
-    """Return whether it is an istiod whose cluster has a name of its own among others."""
-    template = deployment["spec"].get("template", {}).get("spec", {})
-    return any(
-        variable["name"] == CLUSTER and variable.get("value", UNNAMED) != UNNAMED
-        for container in template.get("containers", ())
+def _cluster_names(deployments: Sequence[Manifest]) -> set[str]:
+    """Return the names that istiods have for their cluster."""
+    return {
+        next(
+            (
+                variable.get("value", UNNAMED)
+                for variable in container.get("env") or ()
+                if variable["name"] == CLUSTER
+            ),
+            UNNAMED,
+        )
+        for deployment in deployments
+        for container in deployment["spec"]
+        .get("template", {})
+        .get("spec", {})
+        .get("containers", ())
         if container["name"] == "discovery"
-        for variable in container.get("env") or ()
-    )
+    }

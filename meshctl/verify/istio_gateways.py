@@ -13,8 +13,10 @@ def named_secrets(gateways: Sequence[Manifest], pods: Sequence[Manifest]) -> set
     return {
         f"{namespace}/{name}"
         for gateway in gateways
-        for name in _credentials(gateway)
-        for namespace in (gateway["metadata"]["namespace"], *_homes(gateway, pods))
+        if gateway["spec"].get("selector")  # else it is for every proxy, in any namespace
+        for homes in ([gateway["metadata"]["namespace"], *_homes(gateway, pods)],)
+        for credential in _credentials(gateway)
+        for namespace, name in (_place(credential, home) for home in homes)
     }
 
 
@@ -39,10 +41,11 @@ def secrets(snapshot: Snapshot) -> Iterator[Finding]:
     for gateway in snapshot.gateways:
         if not gateway["spec"].get("selector"):
             continue  # it is for every proxy: which of them is to serve it isn't said
-        for name in _credentials(gateway):
-            for home in _homes(gateway, snapshot.pods):
-                if f"{home}/{name}" not in snapshot.secrets:
-                    yield _missing(gateway, name, home, snapshot)
+        homes = _homes(gateway, snapshot.pods)
+        for credential in _credentials(gateway):
+            for namespace, name in dict.fromkeys(_place(credential, home) for home in homes):
+                if f"{namespace}/{name}" not in snapshot.secrets:
+                    yield _missing(gateway, name, namespace, snapshot)
 
 
 def _missing(gateway: Manifest, name: str, home: str, snapshot: Snapshot) -> Finding:
@@ -69,6 +72,12 @@ def _credentials(gateway: Manifest) -> list[str]:
         if name and "://" not in name
     ]
     return list(dict.fromkeys(names))
+
+
+def _place(credential: str, home: str) -> tuple[str, str]:
+    """Return a Secret's namespace and name; without a namespace it is beside the pods."""
+    namespace, _, name = credential.rpartition("/")
+    return namespace or home, name
 
 
 def _homes(gateway: Manifest, pods: Sequence[Manifest]) -> list[str]:

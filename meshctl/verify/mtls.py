@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from mesh.settings.labels import AMBIENT, DATAPLANE_MODE
 from meshctl.sidecar_diff.live_pod import proxy_of
 from meshctl.verify.hosts import Hosts
 from meshctl.verify.selection import labels_of, pods_of
@@ -23,13 +24,9 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
         if not sent or service is None:
             continue
         for pod in pods_of(service, snapshot.pods):
-            has_mtls = (
-                proxy_of(pod["spec"]) is not None
-                or pod["metadata"]["namespace"] in snapshot.mesh.ambient_namespaces
-            )
             mode, by = (
                 _mode(pod, snapshot.peer_authentications, roots)
-                if has_mtls
+                if proxy_of(pod["spec"]) or _is_ambient(pod, snapshot)
                 else ("DISABLE", "having no proxy")
             )
             refused = sent != MUTUAL if mode == "STRICT" else sent == MUTUAL and mode == "DISABLE"
@@ -47,19 +44,31 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
                 break
 
 
+def _is_ambient(pod: Manifest, snapshot: Snapshot) -> bool:
+    """Return whether ztunnel carries a pod's traffic; its own label wins over its namespace's."""
+    own = labels_of(pod).get(DATAPLANE_MODE)
+    return own == AMBIENT or (
+        not own and pod["metadata"]["namespace"] in snapshot.mesh.ambient_namespaces
+    )
+
+
 def _mode(pod: Manifest, policies: Sequence[Manifest], roots: set[str]) -> tuple[str, str]:
     """Return what a pod accepts, and the PeerAuthentication that says so.
 
-    Of its own, its namespace's and the mesh's the innermost wins.
+    Of its own, its namespace's and the mesh's the innermost wins. One that differs by port says
+    nothing of the host as a whole.
     """
     home = pod["metadata"]["namespace"]
     ranked: dict[int, Manifest] = {}
     for policy in policies:
         spec, namespace = policy.get("spec") or {}, policy["metadata"]["namespace"]
         labels = (spec.get("selector") or {}).get("matchLabels") or {}
+        is_own = labels and namespace == home and labels.items() <= labels_of(pod).items()
+        if is_own and spec.get("portLevelMtls"):
+            return "", ""
         if (spec.get("mtls") or {}).get("mode", "") in UNSET:
             continue
-        if labels and namespace == home and labels.items() <= labels_of(pod).items():
+        if is_own:
             ranked[0] = policy
         elif not labels and namespace == home:
             ranked[1] = policy

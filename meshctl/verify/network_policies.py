@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from mesh.istio import versions
 from meshctl.sidecar_diff.live_pod import proxy_of
 from meshctl.verify.selection import labels_of, matches, pods_with
 from meshctl.verify.snapshot import Finding, Manifest, Snapshot, key
@@ -21,7 +22,14 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
         # The pods of a Deployment have the same labels: one stands for all.
         for pod in [each for each in pods if _is_of(each, istiod.name)][:1]:
             yield from _into(pod, snapshot)
-    yield from _out(snapshot)
+    if not _is_early(snapshot):
+        yield from _out(snapshot)
+
+
+def _is_early(snapshot: Snapshot) -> bool:
+    """Return whether all control planes are of releases before istiod, which have other ports."""
+    running = [versions.parse(istiod.version or "") for istiod in snapshot.mesh.istiods]
+    return bool(running) and all(parsed and parsed < versions.ISTIOD for parsed in running)
 
 
 def _is_of(pod: Manifest, deployment: str) -> bool:
@@ -42,23 +50,28 @@ def _into(istiod: Manifest, snapshot: Snapshot) -> Iterator[Finding]:
         not rule.get("from") or any("ipBlock" in peer for peer in rule["from"])
         for rule in to_webhook
     ):
+        found = (
+            f"keeps the API server from port {WEBHOOK} of {key(istiod)}: no pod is injected, and "
+            "objects of Istio can't be changed"
+        )
+        if to_webhook:
+            found += ", unless it comes through pods, such as those of konnectivity"
         yield Finding(
             check=CHECK,
             subject=names,
-            status="wrong",
-            found=f"keeps the API server from port {WEBHOOK} of {key(istiod)}: no pod is injected, "
-            "and objects of Istio can't be changed",
+            status="warning" if to_webhook else "wrong",
+            found=found,
             remedy=_allow("ingress", WEBHOOK, "without `from`, or from the API server's ipBlock"),
         )
     labels = {each["metadata"]["name"]: labels_of(each) for each in snapshot.namespaces}
+    to_xds = [rule for rule in rules if _has_port(rule, XDS, istiod)]
     shut = sorted(
-        namespace
-        for namespace in _namespaces_with_proxies(snapshot)
-        if not any(
-            _has_port(rule, XDS, istiod)
-            and _lets_in(rule.get("from"), namespace, labels, istiod, snapshot)
-            for rule in rules
-        )
+        {
+            pod["metadata"]["namespace"]
+            for pod in snapshot.pods
+            if proxy_of(pod["spec"])
+            and not any(_lets_in(rule.get("from"), pod, labels, istiod) for rule in to_xds)
+        }
     )
     if shut:
         yield Finding(
@@ -80,7 +93,7 @@ def _out(snapshot: Snapshot) -> Iterator[Finding]:
             continue
         seen.add(names)
         rules = [rule for policy in policies for rule in policy["spec"].get("egress") or ()]
-        if not any(_has_port(rule, XDS, pod) for rule in rules):
+        if not any(_has_port(rule, XDS, pod) or _names_port(rule) for rule in rules):
             yield Finding(
                 check=CHECK,
                 subject=names,
@@ -125,35 +138,31 @@ def _has_port(rule: Rule, number: int, pod: Manifest) -> bool:
     )
 
 
+def _names_port(rule: Rule) -> bool:
+    """Return whether a rule has a port by its name: the pods that it leads to have its number."""
+    return any(isinstance(port.get("port"), str) for port in rule.get("ports") or ())
+
+
 def _lets_in(
     peers: Sequence[Rule] | None,
-    namespace: str,
+    pod: Manifest,
     labels: Mapping[str, Mapping[str, str]],
     istiod: Manifest,
-    snapshot: Snapshot,
 ) -> bool:
-    """Return whether a rule's peers include the pods with a proxy of a namespace."""
-    proxied = [
-        pod
-        for pod in snapshot.pods
-        if pod["metadata"]["namespace"] == namespace and proxy_of(pod["spec"])
-    ]
+    """Return whether a rule's peers include a pod; `labels` are those of the namespaces."""
+    namespace = pod["metadata"]["namespace"]
     return not peers or any(
-        "ipBlock" in peer  # the pods' addresses may be in it
+        "ipBlock" in peer  # the pod's address may be in it
         or (
             (
                 matches(peer["namespaceSelector"], labels.get(namespace, {}))
                 if "namespaceSelector" in peer
                 else namespace == istiod["metadata"]["namespace"]
             )
-            and all(matches(peer.get("podSelector"), labels_of(pod)) for pod in proxied)
+            and matches(peer.get("podSelector"), labels_of(pod))
         )
         for peer in peers
     )
-
-
-def _namespaces_with_proxies(snapshot: Snapshot) -> set[str]:
-    return {pod["metadata"]["namespace"] for pod in snapshot.pods if proxy_of(pod["spec"])}
 
 
 def _allow(direction: str, port: int, peers: str) -> str:

@@ -73,7 +73,7 @@ def read(reader: Reader, kubernetes: str, settings: Settings | None) -> Snapshot
     secrets = {
         name
         for name in sorted(istio_gateways.named_secrets(found["gateways"], found["pods"]))
-        if reader.one(SECRETS, *name.split("/"), accept=METADATA)
+        if reader.one(SECRETS, *name.rsplit("/", 1), accept=METADATA)
     }
     by_kind = {CONFIG_MAPS: "root_certificates", SECRETS: "secrets"}
     unread |= {by_kind[right.kind] for right in reader.lacking if right.kind in by_kind}

@@ -27,7 +27,9 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
                     remedy=_raise(namespace),
                 )
     for quota in snapshot.resource_quotas:
-        yield from _narrow(quota, snapshot)
+        spec = quota.get("spec") or {}
+        if not spec.get("scopes") and not spec.get("scopeSelector"):  # it counts every pod
+            yield from _narrow(quota, snapshot)
 
 
 def _narrow(quota: Manifest, snapshot: Snapshot) -> Iterator[Finding]:

@@ -52,24 +52,28 @@ class Reader:
     def every(self, kind: Kind) -> list[dict[str, Any]] | None:
         """List the objects of all namespaces; None if the user may not.
 
-        A kind that the cluster doesn't serve has no objects.
+        A kind that the cluster doesn't serve has no objects. A group's versions needn't have the
+        same kinds: CRDs may be of different releases.
         """
-        base = self._base(kind)
-        try:
-            return list(self._pages(f"{base}/{kind.plural}")) if base else []
-        except httpx2.HTTPStatusError as error:
-            if error.response.status_code != FORBIDDEN:
-                raise
-            self.lacking.add(Right(verb="list", kind=kind))
-            return None
+        for base in self._bases(kind):
+            try:
+                return list(self._pages(f"{base}/{kind.plural}"))
+            except httpx2.HTTPStatusError as error:
+                if error.response.status_code == FORBIDDEN:
+                    self.lacking.add(Right(verb="list", kind=kind))
+                    return None
+                if error.response.status_code != NOT_FOUND:
+                    raise
+        return []
 
     def one(
         self, kind: Kind, namespace: str, name: str, accept: str = "application/json"
     ) -> dict[str, Any] | None:
         """Return an object; None if there is none or the user may not read it."""
+        base, *_ = self._bases(kind)
         answer = ask(
             self.client,
-            f"{self._base(kind)}/namespaces/{namespace}/{kind.plural}/{name}",
+            f"{base}/namespaces/{namespace}/{kind.plural}/{name}",
             {"Accept": accept},
         )
         if answer.status_code == FORBIDDEN:
@@ -90,17 +94,19 @@ class Reader:
     def _pages(self, path: str) -> Iterator[dict[str, Any]]:
         query = f"?limit={PAGE}"
         while query:
-            page = checked(ask(self.client, path + query, {})).json()
+            answer = ask(self.client, path + query, {})
+            if answer.status_code == NOT_FOUND:
+                answer.raise_for_status()  # a path that isn't served is answered by plain text
+            page = checked(answer).json()
             yield from page.get("items") or ()
             rest = page.get("metadata", {}).get("continue")
             query = f"?limit={PAGE}&continue={rest}" if rest else ""
 
-    def _base(self, kind: Kind) -> str:
-        """Return the path of a kind's preferred API version; empty if none is served."""
+    def _bases(self, kind: Kind) -> list[str]:
+        """Return the paths of the API versions that a kind may have, the preferred one first."""
         if not kind.group:
-            return "/api/v1"
-        versions = self._versions(kind.group)
-        return f"/apis/{kind.group}/{versions[0]}" if versions else ""
+            return ["/api/v1"]
+        return [f"/apis/{kind.group}/{version}" for version in self._versions(kind.group)]
 
     def _versions(self, group: str) -> list[str]:
         """Return the versions that the cluster serves of an API group, the preferred one first."""

@@ -1,15 +1,18 @@
 """Checks of VirtualServices: the hosts, subsets and Gateways that they name exist."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from meshctl.verify.hosts import Destination, Hosts, destinations, full
+from mesh.istio import gateway_names
+from meshctl.verify.hosts import Destination, Hosts, covers, destinations, full
 from meshctl.verify.selection import labels_of, pods_of
 from meshctl.verify.snapshot import Finding, Manifest, Snapshot, key, selector
 
 CHECK = "route"
 MESH = "mesh"
 """The Gateway's name that stands for all sidecars."""
+Subsets = Mapping[str, Sequence[tuple[str, Mapping[str, str]]]]
+"""By a subset's name the hosts that have it, some with a wildcard, and the labels of its pods."""
 
 
 def check(snapshot: Snapshot) -> Iterator[Finding]:
@@ -38,7 +41,7 @@ def _gateways(route: Manifest, known: set[str]) -> Iterator[Finding]:
     for name in route["spec"].get("gateways") or ():
         if name == MESH:
             continue
-        named = name if "/" in name else f"{namespace}/{name}"
+        named = "/".join(gateway_names.full(name, namespace))
         if named not in known:
             yield _wrong(
                 route,
@@ -52,52 +55,67 @@ def _destination(
     route: Manifest,
     destination: Destination,
     hosts: Hosts,
-    subsets: dict[tuple[str, str], dict[str, str]],
+    subsets: Subsets,
     snapshot: Snapshot,
 ) -> Iterator[Finding]:
     namespace = route["metadata"]["namespace"]
     host, subset = destination["host"], destination.get("subset")
+    whole = full(host, namespace)
     if not hosts.knows(host, namespace):
         finding = _wrong(
             route,
-            f"host {full(host, namespace)} is no Service and no ServiceEntry: its requests get 503",
+            f"host {whole} is no Service and no ServiceEntry: its requests get 503",
             f"correct the host, as NAME.NAMESPACE.svc.cluster.local if the Service is in another "
             f"namespace: {_edit(route)}",
         )
-        elsewhere = f"{finding.found}, unless another cluster of the mesh has it"
-        yield finding if hosts.is_whole else replace(finding, status="warning", found=elsewhere)
+        yield _elsewhere(finding, hosts)
         return
-    service = hosts.service(host, namespace)
     if not subset:
         return
-    labels = subsets.get((full(host, namespace), subset))
-    if labels is None:
-        defined = sorted(name for of, name in subsets if of == full(host, namespace))
+    defined = [
+        (name, labels)
+        for name, ruled in subsets.items()
+        for pattern, labels in ruled
+        if covers(pattern, whole)
+    ]
+    chosen = [labels for name, labels in defined if name == subset]
+    service = hosts.service(host, namespace)
+    if not chosen:
+        names = ", ".join(sorted({name for name, _ in defined})) or "none"
         yield _wrong(
             route,
             f"no DestinationRule defines subset {subset} of {host}: its requests get 503",
-            f"define the subset, or name one of {', '.join(defined) or 'none'}: {_edit(route)}",
+            f"define the subset, or name one of {names}: {_edit(route)}",
         )
-    elif service is not None and not any(
-        labels.items() <= labels_of(pod).items() for pod in pods_of(service, snapshot.pods)
-    ):
-        yield _wrong(
-            route,
-            f"no pod of {host} is in subset {subset} ({selector(labels)}): its requests get 503",
-            f"deploy it, or send the requests to another subset: {_edit(route)}",
-        )
+    # Without a selector somebody else says what its endpoints are.
+    elif service and service["spec"].get("selector"):
+        there = [labels_of(pod) for pod in pods_of(service, snapshot.pods)]
+        if not any(labels.items() <= pod.items() for labels in chosen for pod in there):
+            finding = _wrong(
+                route,
+                f"no pod of {host} is in subset {subset} ({selector(chosen[0])}): its requests get "
+                "503",
+                f"deploy it, or send the requests to another subset: {_edit(route)}",
+            )
+            yield _elsewhere(finding, hosts)
 
 
-def _subsets(snapshot: Snapshot) -> dict[tuple[str, str], dict[str, str]]:
-    """Return the labels of each subset, by the full host and its name."""
-    return {
-        (full(rule["spec"]["host"], rule["metadata"]["namespace"]), subset["name"]): subset.get(
-            "labels"
-        )
-        or {}
-        for rule in snapshot.destination_rules
-        for subset in rule["spec"].get("subsets") or ()
-    }
+def _elsewhere(finding: Finding, hosts: Hosts) -> Finding:
+    """Return a finding, as a warning only where another cluster may have what is missed."""
+    if hosts.is_whole:
+        return finding
+    found = f"{finding.found}, unless another cluster of the mesh has it"
+    return replace(finding, status="warning", found=found)
+
+
+def _subsets(snapshot: Snapshot) -> Subsets:
+    """Return by each subset's name the hosts that have it, and the labels of its pods."""
+    found: dict[str, list[tuple[str, Mapping[str, str]]]] = {}
+    for rule in snapshot.destination_rules:
+        host = full(rule["spec"]["host"], rule["metadata"]["namespace"])
+        for subset in rule["spec"].get("subsets") or ():
+            found.setdefault(subset["name"], []).append((host, subset.get("labels") or {}))
+    return found
 
 
 def _each_once(route: Manifest) -> list[Destination]:

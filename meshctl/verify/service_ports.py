@@ -13,6 +13,10 @@ PROTOCOLS = (
 """The protocols that Istio knows (istio's pkg/config/protocol/instance.go), in its order here."""
 KUBERNETES = ("kubernetes.io/h2c", "kubernetes.io/ws", "kubernetes.io/wss")
 """Values of appProtocol that Kubernetes defines."""
+TCP = (25, 53, 3306, 27017)
+"""Ports that Istio takes for TCP whatever they are named (istio's pkg/config/kube)."""
+STATUS = 15021
+"""The port of a gateway's own readiness, which Istio's charts name status-port."""
 
 
 def check(snapshot: Snapshot) -> Iterator[Finding]:
@@ -42,6 +46,8 @@ def _unknown(port: dict[str, Any]) -> str:
     known = said.partition("-")[0].lower() in PROTOCOLS or said.lower().startswith("grpc-web")
     # Without a name it says nothing, as most Services with a single port.
     if not said or known or said in KUBERNETES or port.get("protocol", "TCP") != "TCP":
+        return ""
+    if port["port"] in (*TCP, STATUS):
         return ""
     near = difflib.get_close_matches(said.partition("-")[0].lower(), PROTOCOLS, n=1, cutoff=0.75)
     meant = f", did you mean {near[0]}?" if near else ""

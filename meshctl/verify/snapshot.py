@@ -57,8 +57,13 @@ def rollout(check: str, subject: str, deployment: Manifest, started_by: str) -> 
     """Compare a Deployment's ready pods with its replicas."""
     wanted = deployment["spec"].get("replicas", 1)
     ready = deployment.get("status", {}).get("readyReplicas", 0)
-    pods = selector(deployment["spec"]["selector"]["matchLabels"])
-    remedy = f"kubectl describe pods -n {deployment['metadata']['namespace']} -l {pods}"
+    name, namespace = deployment["metadata"]["name"], deployment["metadata"]["namespace"]
+    labels = deployment["spec"]["selector"].get("matchLabels")
+    remedy = (
+        f"kubectl describe pods -n {namespace} -l {selector(labels)}"
+        if labels
+        else f"kubectl describe deployment {name} -n {namespace}"
+    )
     if wanted == 0:
         remedy = f"start Deployments that are scaled to 0: {started_by}"
     is_ready = 0 < wanted <= ready

@@ -132,6 +132,17 @@ def test_a_header_with_a_credential_isnt_shown() -> None:
     assert routes(picture, "reviews") == {"v1": ("authorization=[secret]",)}
 
 
+def test_a_path_with_a_token_isnt_shown() -> None:
+    """Some services take it there."""
+    to = {"route": [weighted("v1", 100)]}
+    token = "eyJ" + "hbGciOi" + ".eyJ" + "zdWIiOi" + ".x"
+    hook = {"uri": {"prefix": f"/hooks/{token}"}}
+    rules = [{"match": [hook], **to}, {"match": [{"uri": {"exact": "/"}}], **to}]
+    route = networking("VirtualService", "reviews", hosts=["reviews"], http=rules)
+
+    assert routes(live(ALL, route), "reviews")["v1"] == ("/hooks/[secret]…", "/")
+
+
 def test_the_gateway_api_says_the_same() -> None:
     """Its backends are Services of one version, which aren't drawn as services."""
     backends = [{"name": "reviews-v1", "weight": 3}, {"name": "reviews-v2", "weight": 1}]
@@ -315,6 +326,24 @@ def test_a_policy_that_denies_wins_over_one_that_allows() -> None:
     assert refusals(picture) == {"productpage v1 > reviews": "no denies it"}
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"notRequestPrincipals": ["*"]},
+        {"ipBlocks": ["192.0.2.0/24"]},
+        {"remoteIpBlocks": ["192.0.2.0/24"], "namespaces": ["bookinfo"]},
+    ],
+)
+def test_a_policy_that_denies_some_tokens_or_addresses_refuses_nobody(
+    source: dict[str, Any],
+) -> None:
+    """Requests with a token, or from another address, are let in."""
+    rules = [{"from": [{"source": source}]}]
+    picture = live(security("AuthorizationPolicy", "some", action="DENY", rules=rules))
+
+    assert refusals(picture) == {}
+
+
 def test_a_waypoint_that_isnt_there_is_a_problem() -> None:
     """The label that names it stops all requests."""
     picture = live(
@@ -447,3 +476,23 @@ def test_a_plan_of_the_gateway_api_is_drawn(run_program: Callable[..., Recording
     ]
     assert routes(picture, "reviews") == {"v1": (), "v2*": ("copy of all",)}
     assert not refusals(picture)
+
+
+def test_a_deployment_may_select_by_expressions() -> None:
+    """Kubernetes takes a selector without labels, too."""
+    *rest, deployment, sidecar = [*mesh(), *version("quotes", proxy="")]
+    expression = {"key": "app", "operator": "In", "values": ["quotes"]}
+    deployment["spec"]["selector"] = {"matchExpressions": [expression]}
+    objects = Objects(every=(*rest, deployment, sidecar, service("quotes")), is_live=True)
+
+    assert problems(reader.read(objects))["quotes v1"] == ("no sidecar",)
+
+
+def test_a_control_plane_before_istiod_is_drawn() -> None:
+    """Its Deployment has the label that verify looks for."""
+    pilot = istiod("1.0.5")
+    pilot["metadata"] |= {"name": "istio-pilot", "labels": {"app": "istio-pilot"}}
+
+    (plane,) = reader.read(Objects(every=(pilot,))).control_planes
+
+    assert (plane.name, plane.version) == ("istio-pilot", "1.0.5")

@@ -377,8 +377,9 @@ BREAKAGES: dict[str, Breakage] = {
         },
         check="network policy",
         subject="istio-system/shut",
-        found="keeps the API server from port 15017",
+        found="unless it comes through pods, such as those of konnectivity",
         remedy="without `from`, or from the API server's ipBlock",
+        status="warning",
     ),
     "NetworkPolicy before istiod": Breakage(
         breaks={
@@ -688,6 +689,8 @@ def test_no_istiod_at_all_is_said_as_such() -> None:
         {"name": "x", "appProtocol": "kubernetes.io/h2c", "port": 80},
         {"name": "x", "appProtocol": "HTTPS", "port": 80},
         {"name": "dhcp", "protocol": "UDP", "port": 67},
+        {"name": "db", "port": 3306},
+        {"name": "status-port", "port": 15021},
     ],
 )
 def test_a_port_that_istio_knows_is_right(port: Manifest) -> None:
@@ -725,6 +728,22 @@ def test_the_innermost_peer_authentication_counts() -> None:
     assert list(mtls.check(mended)) == []
 
 
+@pytest.mark.parametrize("mode", ["STRICT", "UNSET"])
+def test_a_port_with_a_mode_of_its_own_is_left_alone(mode: str) -> None:
+    """A DestinationRule without TLS is right for it."""
+    own = policy(
+        "cart",
+        "shop",
+        selector={"matchLabels": {"app": "cart"}},
+        mtls={"mode": mode},
+        portLevelMtls={"8080": {"mode": "DISABLE"}},
+    )
+    plain = changed(RULE, trafficPolicy={"tls": {"mode": "DISABLE"}})
+    snapshot = replace(HEALTHY, peer_authentications=[STRICT, own], destination_rules=[plain])
+
+    assert list(mtls.check(snapshot)) == []
+
+
 def test_a_ca_bundle_of_another_provider_is_left_alone() -> None:
     """Istiod's own certificate may be signed by another CA than the mesh's."""
     other = copy.deepcopy(ISTIOD)
@@ -746,17 +765,31 @@ def test_a_host_may_be_in_another_cluster() -> None:
 
     assert finding.status == "warning"
     assert finding.found.endswith("unless another cluster of the mesh has it")
+    bare = replace(HEALTHY, pods=[ISTIOD_POD])
+    assert [each.status for each in routes.check(bare)] == ["wrong"]
+    for deployments in ([named], []):  # without istiod this is another cluster's
+        (finding,) = routes.check(replace(bare, deployments=deployments))
+        assert finding.status == "warning"
+        assert finding.found.startswith("no pod of cart is in subset v1")
+
+
+APP = {"name": "app"}
 
 
 def test_ambient_pods_speak_mutual_tls() -> None:
     """Ztunnel does it for them: they need no proxy of their own."""
-    bare = [pod("cart-1", "shop", {"app": "cart"}, {"name": "app"})]
+    bare = [pod("cart-1", "shop", {"app": "cart"}, APP)]
     rule = changed(RULE, trafficPolicy={"tls": {"mode": "ISTIO_MUTUAL"}})
     plain = replace(HEALTHY, pods=bare, destination_rules=[rule])
     ambient = replace(plain, mesh=replace(HEALTHY.mesh, ambient_namespaces=frozenset({"shop"})))
 
     assert [each.subject for each in mtls.check(plain)] == ["shop/cart"]
     assert list(mtls.check(ambient)) == []
+    labels = {"app": "cart", "istio.io/dataplane-mode": "ambient"}
+    assert list(mtls.check(replace(plain, pods=[pod("cart-1", "shop", labels, APP)]))) == []
+    labels["istio.io/dataplane-mode"] = "none"
+    opted_out = replace(ambient, pods=[pod("cart-1", "shop", labels, APP)])
+    assert [each.subject for each in mtls.check(opted_out)] == ["shop/cart"]
 
 
 def test_a_gateway_for_every_proxy_names_no_secrets_place() -> None:
@@ -767,3 +800,159 @@ def test_a_gateway_for_every_proxy_names_no_secrets_place() -> None:
         list(istio_gateways.secrets(replace(HEALTHY, gateways=[gateway], secrets=frozenset())))
         == []
     )
+
+
+def test_a_gateways_secret_may_be_named_with_its_namespace() -> None:
+    """Istio reads NAMESPACE/NAME too, if it is the namespace of the pods."""
+    tls = {"credentialName": "istio-system/shop-tls"}
+    gateway = changed(GATEWAY, servers=[{"port": {"number": 443}, "tls": tls}])
+    snapshot = replace(HEALTHY, gateways=[gateway])
+
+    assert istio_gateways.named_secrets([gateway], HEALTHY.pods) == {"istio-system/shop-tls"}
+    assert list(istio_gateways.secrets(snapshot)) == []
+    (finding,) = istio_gateways.secrets(replace(snapshot, secrets=frozenset()))
+    assert "no TLS Secret shop-tls in namespace istio-system" in finding.found
+
+
+def test_no_secret_is_asked_for_of_a_gateway_for_every_proxy() -> None:
+    """It would be asked for in each namespace of the cluster."""
+    gateway = changed(GATEWAY, selector={})
+
+    assert istio_gateways.named_secrets([gateway], HEALTHY.pods) == set()
+
+
+@pytest.mark.parametrize("name", ["front", "./front", "shop/front", "front.shop", "front.shop.svc"])
+def test_a_gateway_has_each_name_that_istio_takes(name: str) -> None:
+    """Those without a slash are of early releases, and still work."""
+    route = changed(ROUTE, gateways=[name])
+
+    (finding,) = routes.check(replace(HEALTHY, virtual_services=[route]))
+
+    assert finding.status == "ok"
+
+
+STAYS = {"destination": {"host": "cart", "subset": "v1"}, "weight": 100}
+CANARY = {"destination": {"host": "cart", "subset": "v2"}, "weight": 0}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"virtual_services": [changed(ROUTE, http=[{"route": [STAYS, CANARY]}])]},
+        {"destination_rules": [changed(RULE, host="*.shop.svc.cluster.local")]},
+        {"destination_rules": [changed(RULE, host="*.local")]},
+        {"services": [manifest("cart", spec={"ports": []})], "pods": [ISTIOD_POD]},
+        {"services": [manifest("cart", spec={"externalName": "a.example.com"})]},
+    ],
+    ids=["canary without requests", "wildcard", "wide wildcard", "no selector", "ExternalName"],
+)
+def test_a_route_that_works_is_right(parts: dict[str, Any]) -> None:
+    """However its destination says which pods it means."""
+    assert [each.status for each in routes.check(replace(HEALTHY, **parts))] == ["ok"]
+
+
+def test_a_root_that_has_ended_beside_another_is_a_warning() -> None:
+    """The roots of a changed CA stand together until every proxy has a new certificate."""
+    both = published(root(-1) + ROOT)
+
+    (finding,) = certificates.roots(replace(HEALTHY, root_certificates=both))
+
+    assert finding.status == "warning"
+    assert "is 2 certificates, and one ended on" in finding.found
+
+
+def test_a_ca_bundle_of_another_mesh_is_left_alone() -> None:
+    """A cluster may have several meshes: only one's root is read."""
+    elsewhere = published(OTHER_ROOT)
+    elsewhere["metadata"]["namespace"] = "a-mesh"
+    snapshot = replace(HEALTHY, root_certificates=elsewhere)
+
+    assert [each.status for each in webhooks.check(snapshot)] == ["ok"]
+
+
+def test_a_webhook_by_url_needs_no_ca_bundle() -> None:
+    """The API server trusts public CAs, too: a control plane may be outside the cluster."""
+    outside = webhook(clientConfig={"url": "https://istiod.example.com/inject"})
+
+    (finding,) = webhooks.check(replace(HEALTHY, webhooks=[outside]))
+
+    assert finding.status == "ok"
+    assert finding.found.endswith("the others are called by their URL")
+
+
+def test_pods_of_one_namespace_may_be_let_in_by_several_peers() -> None:
+    """Each of them by its own labels."""
+    peers = [
+        {"namespaceSelector": {}, "podSelector": {"matchLabels": labels}}
+        for labels in ({"app": "cart"}, {"app": "till"}, {"istio": "ingressgateway"})
+    ]
+    rules = [IN_15017, {**IN_15012, "from": peers}]
+    shut = policy("open", "istio-system", podSelector=BY_LABEL, ingress=rules)
+    snapshot = replace(
+        HEALTHY, network_policies=[shut], pods=with_pod(pod("till-1", "shop", {"app": "till"}))
+    )
+
+    assert list(network_policies.check(snapshot)) == []
+    unknown = replace(snapshot, pods=with_pod(pod("bank-1", "shop", {"app": "bank"})))
+    (finding,) = network_policies.check(unknown)
+    assert "keeps proxies in namespace shop from port 15012" in finding.found
+
+
+OUTSIDE_ISTIOD = manifest("istiod", "istio-system", spec={"ports": [{"port": 443}]})
+BY_URL = webhook(clientConfig={"url": "https://istiod.example.com/inject"})
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [{"services": [CART, OUTSIDE_ISTIOD]}, {"services": [CART], "webhooks": [BY_URL]}],
+    ids=["Service", "URL"],
+)
+def test_an_istiod_may_be_another_clusters(parts: dict[str, Any]) -> None:
+    """Then there is none here, and the versions of proxies can't be compared."""
+    remote = replace(HEALTHY, mesh=NO_ISTIOD, deployments=[], **parts)
+
+    (finding,) = control_plane.found(remote)
+    assert finding.status == "ok"
+    assert finding.found.startswith("is in another cluster")
+    assert checked(remote) == []
+    unasked = replace(remote, webhooks=[])
+    assert {each.status for each in pods.proxy_versions(unasked)} == {"wrong"}
+
+
+def test_a_deployment_may_select_by_expressions() -> None:
+    """Then there are no labels to ask kubectl for."""
+    expression = {"key": "app", "operator": "Exists"}
+    deployment = changed(ISTIOD, selector={"matchExpressions": [expression]}) | {"status": {}}
+
+    (finding,) = control_plane.found(replace(HEALTHY, deployments=[deployment]))
+
+    assert finding.remedy == "kubectl describe deployment istiod -n istio-system"
+
+
+SHUT_IN = policy("in", "shop", podSelector={}, policyTypes=["Egress"], egress=[])
+EARLY = replace(HEALTHY.mesh, istiods=(istio_object(name="istio-pilot", version="1.4.10"),))
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"network_policies": [changed(SHUT_IN, egress=[{"ports": [{"port": "tls-xds"}]}])]},
+        {"network_policies": [SHUT_IN], "mesh": EARLY},
+    ],
+    ids=["a port's name", "before istiod"],
+)
+def test_the_port_of_istiod_may_be_another(parts: dict[str, Any]) -> None:
+    """A name is of the pods that a rule leads to, and before 1.5 proxies asked at other ports."""
+    assert list(network_policies.check(replace(HEALTHY, **parts))) == []
+
+
+def test_a_quota_for_some_pods_only_is_left_alone() -> None:
+    """Which pods it counts depends on their class and their limits."""
+    full = {"hard": {"requests.cpu": "1"}, "used": {"requests.cpu": "1"}}
+    for_all = policy("cpu", "shop") | {"status": full}
+    scoped = policy("cpu", "shop", scopes=["BestEffort"]) | {"status": full}
+
+    assert [each.subject for each in quotas.check(replace(HEALTHY, resource_quotas=[for_all]))] == [
+        "shop/cpu"
+    ]
+    assert list(quotas.check(replace(HEALTHY, resource_quotas=[scoped]))) == []

@@ -31,6 +31,10 @@ ANSWERS: dict[str, Answer] = {
         200,
         {"items": [{"metadata": {"name": "two"}}], "metadata": {}},
     ),
+    "/apis/networking.istio.io/v1beta1/sidecars?limit=500": (
+        200,
+        {"items": [{"metadata": {"name": "three"}}], "metadata": {}},
+    ),
     "/api/v1/pods?limit=500": (403, {"message": "pods is forbidden", "code": 403}),
     "/api/v1/namespaces/shop/secrets/mine": (200, {"metadata": {"name": "mine"}}),
     "/api/v1/namespaces/shop/secrets/yours": (403, {"message": "forbidden", "code": 403}),
@@ -69,6 +73,14 @@ def test_all_pages_of_the_preferred_version_are_read(reader: Reader) -> None:
 def test_a_kind_that_is_not_served_has_no_objects(reader: Reader) -> None:
     """As Istio's kinds on a cluster without Istio."""
     assert reader.every(Kind(group="security.istio.io", plural="authorizationpolicies")) == []
+
+
+def test_a_kind_that_only_an_older_version_serves_is_read(reader: Reader) -> None:
+    """CRDs of a half-finished upgrade have other versions than the group's preferred one."""
+    sidecars = reader.every(Kind(group="networking.istio.io", plural="sidecars"))
+
+    assert [each["metadata"]["name"] for each in sidecars or ()] == ["three"]
+    assert reader.every(Kind(group="networking.istio.io", plural="serviceentries")) == []
 
 
 def test_a_right_that_is_missing_is_noted(reader: Reader) -> None:

@@ -55,7 +55,10 @@ WEBHOOK: Manifest = {
     ],
 }
 SERVICES: list[Manifest] = [
-    {"metadata": {"namespace": "istio-system", "name": "istiod"}, "spec": {"type": "ClusterIP"}},
+    {
+        "metadata": {"namespace": "istio-system", "name": "istiod"},
+        "spec": {"type": "ClusterIP", "selector": {"app": "istiod"}},
+    },
     {
         "metadata": {"namespace": "istio-system", "name": "istio-ingressgateway"},
         "spec": {"type": "LoadBalancer", "selector": {"istio": "ingressgateway"}},
@@ -556,6 +559,30 @@ def test_an_injector_answers_when_it_injects(answer: Callable[[Any], Any], statu
 def test_a_validator_answers_when_it_refuses(answer: Callable[[Any], Any], status: str) -> None:
     """What it lets in was never shown to it."""
     assert webhooks.validate(FakeClient(answer), "istio-system", "default")[0] == status
+
+
+def served_in(*versions: str) -> Callable[[Any], Any]:
+    """Deny a route in an API version that is served, and answer others as an API server does."""
+
+    def answer(route: Any) -> Any:
+        if type(route)._api_info.resource.version in versions:
+            return refusal('admission webhook "validation.istio.io" denied the request')(route)
+        request = httpx2.Request("POST", "http://test")
+        raise httpx2.HTTPStatusError(
+            "not found", request=request, response=httpx2.Response(404, request=request)
+        )
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("versions", "status"), [(["v1", "v1alpha3"], "ok"), (["v1alpha3"], "ok"), ([], "warning")]
+)
+def test_a_validator_of_any_release_is_tested(versions: list[str], status: str) -> None:
+    """Istio before 1.22 has no VirtualService of version v1."""
+    client = FakeClient(served_in(*versions))
+
+    assert webhooks.validate(client, "istio-system", "default")[0] == status
 
 
 @pytest.mark.parametrize(
