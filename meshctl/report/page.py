@@ -9,13 +9,14 @@ from jinja2 import Environment, StrictUndefined
 
 from meshctl.topology.picture import ControlPlane
 from meshctl.update import phases, record
-from meshctl.update.events import is_object, urn_type
+from meshctl.update.events import KEEP, is_object, urn_type
 from meshctl.update.record import Kept, Record
+from meshctl.verify.report import RIGHTS
 from meshctl.verify.snapshot import Finding
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 MARKS = {"ok": "✓", "info": "·", "warning": "!", "wrong": "✗"}
-UNCHANGED = ("same", "read", "refresh")
+UNCHANGED = ("same", "read", "refresh", KEEP)
 SHOWN = 40  # objects of one update
 
 
@@ -58,7 +59,11 @@ def render(report: Report) -> str:
     template = environment.from_string(TEMPLATE.read_text())
     counts = [each.status for each in report.findings]
     return template.render(
-        report=report, marks=MARKS, wrong=counts.count("wrong"), warnings=counts.count("warning")
+        report=report,
+        marks=MARKS,
+        wrong=counts.count("wrong"),
+        warnings=counts.count("warning"),
+        is_whole=not any(each.check == RIGHTS for each in report.findings),
     )
 
 
@@ -79,4 +84,4 @@ def change(kept: Record) -> Change:
 def _named(step: Kept) -> str:
     kind = urn_type(step.urn).rpartition(":")[2]
     how = "failed" if step.failed else phases.WORDS.get(step.op, step.op)
-    return f"{kind} {step.name} {how}"
+    return f"{kind} {step.name} {'may be half done' if step.ended is None else how}"

@@ -81,6 +81,10 @@ def test_what_is_wrong_is_said_first() -> None:
 
     assert "Nothing is wrong." in page.render(REPORT)
     text = page.render(dataclasses.replace(REPORT, findings=[wrong, warning]))
+    unread = Finding(check="rights", subject="s", status="warning", found="f", remedy="r")
+    partly = page.render(dataclasses.replace(REPORT, findings=[unread]))
+    assert "Nothing that could be read is wrong." in partly
+    assert "Nothing is wrong." not in partly
     assert "1 of 2 checks found something wrong." in text
     assert "1 warnings." in text
 
@@ -94,6 +98,7 @@ def test_an_update_lists_the_objects_that_it_changed() -> None:
     ]
     steps += [
         Kept(urn=urn, op="same", name="bookinfo/same", begun=0, ended=1, failed=False),
+        Kept(urn=urn, op="keep", name="bookinfo/kept", begun=0, ended=1, failed=False),
         Kept(
             urn="urn:pulumi:dev::istio::mesh:Bookinfo::b",
             op="create",
@@ -117,3 +122,19 @@ def test_an_update_lists_the_objects_that_it_changed() -> None:
     assert change.objects[0] == "Service bookinfo/s0 updated"
     assert (len(change.objects), change.more) == (page.SHOWN, 2)
     assert "after 12 s: 42 objects changed" in change.title
+
+
+def test_an_operation_that_was_broken_off_is_not_called_done() -> None:
+    """As after Ctrl-C; nobody knows how far it came."""
+    urn = "urn:pulumi:dev::istio::mesh:Bookinfo$kubernetes:core/v1:Service::x"
+    broken = Kept(urn=urn, op="create", name="bookinfo/x", begun=0, ended=None, failed=False)
+    kept = Record(
+        stack="dev",
+        command="up",
+        kind="failed",
+        seconds=3.0,
+        ended_at="2026-11-27T10:00:00.000+00:00",
+        steps=[broken],
+    )
+
+    assert page.change(kept).objects == ("Service bookinfo/x may be half done",)
