@@ -1,11 +1,13 @@
 """A process of the Kubernetes plugin, called directly: for its version, and to render charts."""
 
 import contextlib
+import os
 import subprocess
-import threading
+import tempfile
+import time
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import grpc
 from google.protobuf import empty_pb2, json_format, struct_pb2
@@ -15,6 +17,8 @@ from sandbox.cache import ToolchainError
 
 START_SECONDS = 30
 """The time that a plugin may take until it prints its port: a cold disk is slow."""
+PAUSE = 0.02  # seconds
+MAX_BYTES = 100_000  # of its output that are read
 HELM_TEMPLATE = "kubernetes:helm:template"
 """The plugin's function by which helm.v3.Chart renders a chart."""
 
@@ -69,41 +73,39 @@ def run(program: Path) -> Generator[Process]:
 
     Raises PluginError when it doesn't start.
     """
-    try:
-        process = subprocess.Popen(
-            [program],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-    except OSError as error:
-        raise PluginError(error.strerror or str(error)) from error
-    try:
-        address = f"127.0.0.1:{_port(process)}"
-        # As the engine does: a rendered chart may be larger than gRPC's default of 4 MB.
-        options = [("grpc.max_receive_message_length", -1), ("grpc.enable_http_proxy", 0)]
-        with grpc.insecure_channel(address, options=options) as channel:
-            yield Process(provider_pb2_grpc.ResourceProviderStub(channel))
-    finally:
-        process.kill()
-        process.communicate()
+    # Files, because nobody reads what it writes while it works: a pipe that is full would stop it.
+    with tempfile.TemporaryFile("w+") as said, tempfile.TemporaryFile("w+") as errors:
+        try:
+            process = subprocess.Popen(
+                [program], stdin=subprocess.DEVNULL, stdout=said, stderr=errors, text=True
+            )
+        except OSError as error:
+            raise PluginError(error.strerror or str(error)) from error
+        try:
+            address = f"127.0.0.1:{_port(process, said, errors)}"
+            # As the engine does: a rendered chart may be larger than gRPC's default of 4 MB.
+            options = [("grpc.max_receive_message_length", -1), ("grpc.enable_http_proxy", 0)]
+            with grpc.insecure_channel(address, options=options) as channel:
+                yield Process(provider_pb2_grpc.ResourceProviderStub(channel))
+        finally:
+            process.kill()
+            process.wait()
 
 
-def _port(process: subprocess.Popen[str]) -> int:
+def _port(process: subprocess.Popen[str], said: IO[str], errors: IO[str]) -> int:
     """Wait until the plugin prints the port on which it listens, and return the port."""
-    late = threading.Timer(START_SECONDS, process.kill)
-    late.start()
-    try:
-        assert process.stdout is not None  # noqa: S101 - it is a pipe
-        line = process.stdout.readline().strip()
-    finally:
-        late.cancel()
+    late = time.monotonic() + START_SECONDS
+    while "\n" not in (text := _read(said)) and process.poll() is None and time.monotonic() < late:
+        time.sleep(PAUSE)
+    line = text.partition("\n")[0].strip()
     if not line.isdigit():
-        process.kill()
-        _, errors = process.communicate()
-        raise PluginError(errors.strip()[-300:] or line or "it printed no port")
+        raise PluginError(_read(errors).strip()[-300:] or line or "it printed no port")
     return int(line)
+
+
+def _read(file: IO[str]) -> str:
+    """Read what the process has written; reading at the file's position would move the writer's."""
+    return os.pread(file.fileno(), MAX_BYTES, 0).decode(errors="replace")
 
 
 def _said(error: grpc.RpcError) -> str:

@@ -1,6 +1,7 @@
 """The Kubernetes plugin: which one is used, and what Pulumi is told about it."""
 
 import contextlib
+import time
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
@@ -153,3 +154,48 @@ def test_the_network_is_not_asked_when_one_is_built(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(httpx2, "head", lambda *_, **__: pytest.fail("the network was asked"))
 
     assert not kubernetes_plugin._can_be_downloaded()
+
+
+def program(folder: Path, *lines: str) -> Path:
+    """Write a program of a shell's lines."""
+    file = folder / "plugin"
+    file.write_text("\n".join(["#!/bin/sh", *lines]))
+    file.chmod(0o755)
+    return file
+
+
+def test_a_plugin_that_writes_much_is_not_stopped(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Helm warns of each chart: after some hundred the plugin waited for ever for a reader."""
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    wrote = tmp_path / "wrote"
+    much = "head -c 1000000 /dev/zero >&2"
+
+    with plugin_process.run(program(tmp_path, "echo 1", much, much, f"touch {wrote}", "sleep 60")):
+        late = time.monotonic() + 10
+        while not wrote.exists() and time.monotonic() < late:
+            time.sleep(0.01)
+
+    assert wrote.exists()
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["echo broken >&2", "exit 1"], "broken"),
+        (["echo hello"], "hello"),
+        (["exit 0"], "it printed no port"),
+    ],
+)
+def test_a_plugin_without_a_port_is_one_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lines: list[str], said: str
+) -> None:
+    """In its own words, if it has any."""
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+
+    with (
+        pytest.raises(plugin_process.PluginError, match=said),
+        plugin_process.run(program(tmp_path, *lines)),
+    ):
+        pass
