@@ -2,7 +2,7 @@
 STACK ?= dev
 SANDBOX ?= default
 PYTHON ?= python3
-up dev sandbox-up: export PODS := $(or $(PODS),real)
+up preview dev env sandbox-up: export PODS := $(or $(PODS),real)
 export STACK SANDBOX OUT FROM SERVICE POLICY POLICY_CONFIG ME V
 
 venv := venv/bin
@@ -40,10 +40,10 @@ tables: venv/ready ## Show the stack's services and pods
 	@$(run) meshctl tables
 
 timeline: venv/ready ## Show what the last `up` or `destroy` took its time for; OUT=FILE.svg draws it
-	@$(run) meshctl timeline $(if $(OUT),--out $(OUT))
+	@$(run) meshctl timeline $(if $(OUT),--out "$(OUT)")
 
 report: venv/ready ## Write one HTML page about the running mesh to OUT=FILE, report.html by default
-	@$(run) meshctl report $(OUT)
+	@$(run) meshctl report $(if $(OUT),"$(OUT)")
 
 sidecar-diff: venv/ready ## Show what a sidecar adds to a Deployment; SERVICE=reviews-v1 selects it
 	@$(run) meshctl sidecar-diff

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from mesh.istio.retired_hosts import SHUT_DOWN, named_in
@@ -36,8 +37,7 @@ def _images(objects: Sequence[Object]) -> Iterator[tuple[Object, str, str]]:
     for each in objects:
         named = metadata(each, "name") or ""
         if kind(each) == ("", "ConfigMap") and named.startswith(INJECTOR):
-            values = json.loads((each.get("data") or {}).get("values") or "{}")
-            for name, image in _injected(values.get("global") or {}):
+            for name, image in _injected(_values(each).get("global") or {}):
                 yield each, name, image
     for pod in pods(objects):
         if image := pod.meta("annotations").get(PROXY_IMAGE):
@@ -46,6 +46,14 @@ def _images(objects: Sequence[Object]) -> Iterator[tuple[Object, str, str]]:
             image = container.get("image") or ""
             if image != INJECTED_IMAGE:
                 yield pod.owner, container.get("name") or "", image
+
+
+def _values(injector: Object) -> Mapping[str, Any]:
+    """Return the values of an injector; none if a preview doesn't know them yet."""
+    text = (injector.get("data") or {}).get("values") or "{}"
+    with suppress(TypeError, ValueError):
+        return json.loads(text)
+    return {}
 
 
 def _injected(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

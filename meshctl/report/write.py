@@ -26,6 +26,7 @@ def write(workspace: Workspace, file: Path) -> None:
     checked = run.look(run.of_stack(workspace))
     with console.alive("reading the mesh"), connect(workspace.cluster) as client:
         objects = cluster.read(client, settings.istio_namespace)
+        kubernetes = kubernetes_version(workspace.cluster)
     picture = reader.read(objects, settings.bookinfo_namespace)
     kept = record.all_of(workspace.records)
     report = page.Report(
@@ -33,7 +34,7 @@ def write(workspace: Workspace, file: Path) -> None:
         context=workspace.cluster.context,
         made_at=datetime.now(UTC),
         versions={
-            "Kubernetes": kubernetes_version(workspace.cluster),
+            "Kubernetes": kubernetes,
             "Pulumi's Python SDK": SDK_VERSION,
             "Pulumi's Kubernetes plugin": workspace.plugin.version,
         },

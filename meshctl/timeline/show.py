@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.table import Table
 
 import console
-from meshctl.timeline.chain import Timeline
+from meshctl.timeline.chain import Bar, Timeline
 from meshctl.update import phases, record
 from meshctl.workspace.stack import Workspace, WorkspaceError
 
@@ -74,10 +74,16 @@ def _slowest(timeline: Timeline) -> Table:
             f"{bar.begun:.1f}",
             CHAIN if bar in timeline.chain else "",
             bar.name,
-            "failed" if bar.step.failed else phases.WORDS.get(bar.step.op, bar.step.op),
+            _how(bar),
             bar.after.name if bar.after else "",
         )
     return table
+
+
+def _how(bar: Bar) -> str:
+    if bar.step.failed:
+        return "failed"
+    return "broken off" if bar.step.ended is None else phases.WORDS.get(bar.step.op, bar.step.op)
 
 
 def _spent(timeline: Timeline) -> Table:

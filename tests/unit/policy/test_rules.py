@@ -106,6 +106,16 @@ def test_an_injected_image_is_found_in_the_injector() -> None:
     ]
 
 
+@pytest.mark.parametrize("values", ["04da6b54-80e4-46f7-96ec-b56ff0331ba9", "", None])
+def test_an_injector_whose_values_are_unknown_is_left_alone(values: str | None) -> None:
+    """A preview may not know them yet, and another tool may write them otherwise."""
+    named = {"name": "istio-sidecar-injector"}
+
+    assert (
+        _broken(PINNED, _object("v1", "ConfigMap", metadata=named, data={"values": values})) == []
+    )
+
+
 def test_an_image_that_a_pod_asks_for() -> None:
     """An annotation names another image of its proxy."""
     pod = {"annotations": {"sidecar.istio.io/proxyImage": "example.com/proxyv2"}}
