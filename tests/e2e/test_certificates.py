@@ -99,7 +99,7 @@ def _authority(folder: Path) -> dict[str, str]:
     """Make a root that signs by itself."""
     if shutil.which("openssl") is None:
         pytest.skip("no openssl to make a CA with")
-    options = "-nodes -newkey rsa:2048 -days 2 -addext basicConstraints=critical,CA:true"
+    options = "-nodes -newkey rsa:2048 -days 400 -addext basicConstraints=critical,CA:true"
     files = "-keyout ca-key.pem -out ca-cert.pem -subj /CN=new"
     words = ["openssl", "req", "-x509", *options.split(), *files.split()]
     subprocess.run(words, cwd=folder, check=True, capture_output=True)
