@@ -12,6 +12,7 @@ from sandbox.cluster import Sandbox
 from tests.fakes.engine import find_release
 
 from .checkout import Checkout
+from .istiod import eventually
 
 NEWEST = "1.31.0-rc.0"
 ELSEWHERE = {"app", "cluster", "https", "waypoints"}
@@ -34,6 +35,11 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     sandbox.down()
 
 
+def _settles(checkout: Checkout) -> None:
+    """See that nothing is left to change, once autoscalers have set what is theirs."""
+    eventually(lambda: checkout.changes("--refresh") == {})
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_comes_is_upgraded_and_goes(empty: Checkout, name: str) -> None:
     """Nothing is left to change after `up`, and Istio's next minor replaces nothing."""
@@ -43,14 +49,14 @@ def test_an_example_comes_is_upgraded_and_goes(empty: Checkout, name: str) -> No
 
     with empty.configured(**settings):
         empty.mesh("up")
-        assert empty.changes("--refresh") == {}
+        _settles(empty)
 
     newer = {"istioVersion": NEWEST, "releaseDir": str(find_release(NEWEST))}
     with empty.configured(**settings, **newer):
         said = empty.mesh("up")
         assert re.search(r"^ +~ ?\d+ updated$", said, re.MULTILINE)
         assert not re.search(r"^ +(\+-|-) ?\d+ (replaced|deleted)$", said, re.MULTILINE)
-        assert empty.changes("--refresh") == {}
+        _settles(empty)
         empty.mesh("destroy")
 
     assert empty.kubectl("get", "crds")["items"] == []
