@@ -20,6 +20,7 @@ BY_MESHCTL = "plain Pulumi; tests/e2e runs it through meshctl"
 
 TOLD: Mapping[str, str] = {
     "bench": "compares times, for docs/performance.md",
+    "bench growth": "compares times, for docs/performance.md",
     "bench stacks": "compares times, for docs/performance.md",
     "crane": "asks a registry in the network",
     "detect-secrets": "a tool for contributors; .pre-commit-config.yaml runs it",
