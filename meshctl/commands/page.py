@@ -14,11 +14,8 @@ PATIENCE = 15.0
 PAUSE = 0.2
 
 
-def show(workspace: Workspace) -> None:
+def show(workspace: Workspace, url: str) -> None:
     """Print the page's URL: on a sandbox once it answers, or with the reason why it doesn't."""
-    url = workspace.outputs().get("bookinfoUrl")
-    if url is None:
-        return
     if workspace.sandbox is None:
         console.say(f"Bookinfo: {url}, at the address of its gateway")
         return

@@ -17,4 +17,5 @@ def show(workspace: Workspace) -> None:
         ours = [row for name in outputs["namespaces"] for row in rows if row.split()[0] == name]
         sys.stdout.write("\n".join(["", header, *ours, ""]))
     sys.stdout.flush()
-    page.show(workspace)
+    if url := outputs.get("bookinfoUrl"):
+        page.show(workspace, url)

@@ -38,7 +38,6 @@ def workspace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Workspace:
     """Return a stack on a sandbox whose pods are processes."""
     monkeypatch.setattr("sandbox.cluster.HOME", tmp_path)
     monkeypatch.setattr(Workspace, "config", {})
-    monkeypatch.setattr(Workspace, "outputs", lambda _: {"bookinfoUrl": URL})
     monkeypatch.setattr(Sandbox, "why_fake", None)
     monkeypatch.setattr(page, "PATIENCE", 0.5)
     return Workspace("dev", "default")
@@ -57,7 +56,7 @@ def test_the_url_is_shown_once_it_answers(
     """With the port that stands in for the Service's; the gateway sees the stack's own host."""
     open_way(workspace, port)
 
-    page.show(workspace)
+    page.show(workspace, URL)
 
     told = f"http://bookinfo.dev.localhost:{port}/productpage answers 200"
     assert told in capsys.readouterr().err
@@ -66,15 +65,12 @@ def test_the_url_is_shown_once_it_answers(
 def test_what_else_it_answers_is_told(
     workspace: Workspace,
     port: int,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """And where to look for the reason."""
     open_way(workspace, port)
-    other = {"bookinfoUrl": "http://other.localhost/productpage"}
-    monkeypatch.setattr(Workspace, "outputs", lambda _: other)
 
-    page.show(workspace)
+    page.show(workspace, "http://other.localhost/productpage")
 
     told = f"http://other.localhost:{port}/productpage answers 404: look at `make verify`"
     assert told in capsys.readouterr().err
@@ -86,7 +82,7 @@ def test_a_sandbox_of_objects_says_why(
     """In one line: nobody opens a page that can't answer."""
     monkeypatch.setattr(Sandbox, "why_fake", "user namespaces are not allowed here")
 
-    page.show(workspace)
+    page.show(workspace, URL)
 
     told = f"nothing answers at {URL}: pods are only objects (user namespaces are not allowed here)"
     assert told in capsys.readouterr().err
@@ -99,6 +95,6 @@ def test_other_clusters_are_not_asked(
     monkeypatch.setattr(Workspace, "config", {"mesh:context": "eu-1"})
     monkeypatch.setattr(page, "_ask", lambda *_: pytest.fail("it is asked"))
 
-    page.show(workspace)
+    page.show(workspace, URL)
 
     assert f"Bookinfo: {URL}, at the address of its gateway" in capsys.readouterr().err
