@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from pygal import XY, Config, HorizontalBar
 from pygal.graph.base import BaseGraph
 from pygal.style import Style
+
+from meshctl.timeline.drawing import without_script
 
 GREY = "#768390"
 COLOURS = ("#3f7fd4", "#d9822b", "#3a9d6b", "#b5559b", "#8b6fd6")
@@ -40,16 +41,8 @@ def lines(file: Path, title: str, axis: str, values: Mapping[str, Points]) -> No
 
 
 def _write(chart: BaseGraph, file: Path) -> None:
-    chart.add_xml_filter(_without_script)
+    chart.add_xml_filter(without_script)
     chart.render_to_file(str(file))
-
-
-def _without_script(root: Any) -> Any:
-    """Return the picture without pygal's script: a page on GitHub doesn't run it."""
-    for parent in root.iter():
-        for script in parent.findall("script"):
-            parent.remove(script)
-    return root
 
 
 def _config(title: str, height: int) -> Config:

@@ -39,11 +39,11 @@ def draw(file: Path, timeline: Timeline) -> None:
     chart.add("on the longest chain", [bar.seconds if bar in chain else None for bar in bars])
     chart.add("others", [None if bar in chain else bar.seconds for bar in bars])
     chart.add(None, [None if bar.step.urn in late else _text(bar, whole) for bar in bars])
-    chart.add_xml_filter(_still)
+    chart.add_xml_filter(without_script)
     chart.render_to_file(str(file))
 
 
-def _still(root: Any) -> Any:
+def without_script(root: Any) -> Any:
     """Return the picture without pygal's script and its data: a page on GitHub runs none."""
     for parent in list(root.iter()):
         for name in ("script", "desc"):
