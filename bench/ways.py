@@ -116,7 +116,7 @@ def _helm_uninstall(run: Run) -> None:
 
 def _plain(run: Run, *arguments: str) -> None:
     # Without what the make commands set for speed.
-    ours = {*FOLDER_BACKEND, "GOGC"}
+    ours = {*FOLDER_BACKEND, "GOGC", "PULUMI_PARALLEL"}
     plain = {key: value for key, value in run.environment.items() if key not in ours}
     command = ("pulumi", "--cwd", str(PLAIN), *arguments, "--stack", PLAIN_STACK)
     cost, _ = measured(command, plain)
