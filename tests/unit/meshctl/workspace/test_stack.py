@@ -256,3 +256,16 @@ def test_only_a_sandboxs_state_is_compressed(
 
     switches = {name for name in environment if name.startswith("PULUMI_DIY_BACKEND_")}
     assert switches == (set() if context else FOLDER_BACKEND.keys())
+
+
+def test_the_users_own_number_of_objects_at_a_time_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Pulumi works on 32 at a time, unless PULUMI_PARALLEL says another number."""
+    monkeypatch.setattr(Workspace, "environment", {})
+    monkeypatch.delenv("PULUMI_PARALLEL", raising=False)
+    workspace = Workspace("dev", "default")
+    assert workspace.full_environment["PULUMI_PARALLEL"] == "32"
+
+    monkeypatch.setenv("PULUMI_PARALLEL", "4")
+    assert workspace.full_environment["PULUMI_PARALLEL"] == "4"
