@@ -253,7 +253,7 @@ class Settings(Model):
 
     def value(self, key: str) -> Any:
         """Return the value of a setting, by its key in Pulumi.yaml."""
-        return next(getattr(self, n) for n in type(self).model_fields if to_camel(n) == key)
+        return getattr(self, FIELDS[key])
 
     @property
     def root_namespace(self) -> str:
@@ -358,6 +358,8 @@ class Settings(Model):
         return tuple(dict.fromkeys((*whole, *of_agents)))
 
 
+FIELDS = {to_camel(name): name for name in Settings.model_fields}
+"""The field of each setting, by its key in Pulumi.yaml."""
 FACTS = facts_of(Settings)
 """The facts of each setting, by its key in Pulumi.yaml."""
 SECRETS = frozenset(key for key, facts in FACTS.items() if facts.is_secret)

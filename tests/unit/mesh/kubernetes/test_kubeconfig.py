@@ -9,7 +9,6 @@ import subprocess
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import httpx2
@@ -20,6 +19,7 @@ from lightkube.core.exceptions import ConfigError
 
 from mesh.kubernetes import client, cluster, kubeconfig
 from mesh.kubernetes.cluster import Cluster
+from tests.fakes.http_server import running
 
 Write = Callable[..., Path]
 
@@ -228,11 +228,10 @@ def tls(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     subprocess.run(["openssl", *what, *named], check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Version) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Version)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    with running(server):
         yield f"https://127.0.0.1:{server.server_port}", certificate
-        server.shutdown()
 
 
 class Version(BaseHTTPRequestHandler):
