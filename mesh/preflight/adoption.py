@@ -52,7 +52,8 @@ def warn_of_istioctl(running: RunningMesh) -> None:
     if any(ISTIOCTL in istiod.managers and running.owner(istiod) for istiod in running.istiods):
         pulumi.log.warn(
             "istioctl still owns fields of adopted objects, and may have created others: "
-            "`python -m meshctl handover` lists them, and with --yes takes them over"
+            f"`venv/bin/python -m meshctl handover --stack {pulumi.get_stack()}` lists them, and "
+            "takes them over with --yes"
         )
 
 

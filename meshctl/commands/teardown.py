@@ -30,7 +30,8 @@ def check(workspace: Workspace) -> None:
     if wanted and any(name.endswith(ISTIO) for name in outputs.get("keptOnDestroy", ())):
         raise WorkspaceError(
             f"stack {workspace.stack} has deleteCrds in its config, but its state still says to "
-            "keep the CRDs: run `make up` to update the state, then `make destroy`"
+            f"keep the CRDs: run {workspace.make('up')} to update the state, then "
+            f"{workspace.make('destroy')}"
         )
 
 

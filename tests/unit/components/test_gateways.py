@@ -338,7 +338,7 @@ def test_a_bundle_that_is_not_on_disk_is_one_command_away(
         gateway_api_crds.find(config.read_settings())
 
     assert f"no folder {tmp_path}/releases/gateway-api-1.5.1" in str(caught.value)
-    assert "`make release`" in str(caught.value)
+    assert "`make release STACK=test`" in str(caught.value)
 
 
 def test_a_bundle_without_the_crds_is_refused(

@@ -118,8 +118,8 @@ def test_the_tables_of_a_stack_that_was_never_up(monkeypatch: pytest.MonkeyPatch
     """Say so, and what helps, before any program is asked."""
     monkeypatch.setattr(Workspace, "config", {})
 
-    with pytest.raises(WorkspaceError, match="stack dev isn't deployed: run `make up`"):
-        tables.show(Workspace("dev", "a-sandbox-that-never-was"))
+    with pytest.raises(WorkspaceError, match="isn't deployed: run `make up STACK=a SANDBOX=b`"):
+        tables.show(Workspace("a", "b"))
 
 
 @pytest.mark.parametrize("stack", ["prod", "acme/prod", "acme/mesh/prod"])
