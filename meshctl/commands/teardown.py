@@ -89,7 +89,8 @@ def _warn_of_users(workspace: Workspace, own: Collection[str]) -> None:
     users = sorted(pod for pod in pods if pod.partition("/")[0] not in own)
     if users:
         console.say(
-            f"this mesh has pods of others, which will lose their istiod: {shortened(users, SHOWN)}"
+            "other teams' pods in this mesh will lose their istiod (docs/destroy.md): "
+            f"{shortened(users, SHOWN)}"
         )
 
 

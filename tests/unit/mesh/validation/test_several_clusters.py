@@ -273,7 +273,7 @@ def cacerts(root: str) -> str:
         (contract(istioNamespace="mesh"), "has its istiod in namespace mesh, and must have"),
         (contract(rootCertificates=[]), "has the root certificate none, this stack has"),
         (contract(rootCertificates=["f" * 64]), "has the root certificate ffffffffffff, this"),
-        (contract(access=None), "is a cluster that lets no other in: pulumi config set --path"),
+        (contract(access=None), "is a cluster that has no clusterAccess for others: pulumi"),
         (contract(controlPlane="east"), "is a cluster that this one's istiod is to serve: pulumi"),
         (contract(network="a"), "is in network a, this one in none: set network in all clusters"),
     ],

@@ -221,7 +221,7 @@ def test_a_destroy_names_the_pods_of_others_in_the_mesh(
 
     teardown.check(Workspace("prod", "default"))
 
-    assert "pods of others, which will lose their istiod: shop/a\n" in capsys.readouterr().err
+    assert "will lose their istiod (docs/destroy.md): shop/a\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("kubernetes", "named"), [("1.15.12", True), ("1.36.0", False)])
