@@ -161,7 +161,8 @@ def named(context: str, kubeconfig: Path | None) -> Cluster:
         raise pulumi.RunError(
             f"{kubeconfig} has relative paths for context {context!r}, {', '.join(relative)}: "
             "kubectl reads them relative to the file, Pulumi's plugin relative to the project. "
-            "Write a kubeconfig without paths into a file that only you can read, and set kubeconfig "
-            f"to that: kubectl --kubeconfig {shlex.quote(str(kubeconfig))} config view --raw --flatten"
+            "Write a kubeconfig without paths into a file that only you can read, and set "
+            f"kubeconfig to that: kubectl --kubeconfig {shlex.quote(str(kubeconfig))} config view "
+            "--raw --flatten"
         )
     return target
