@@ -17,8 +17,8 @@ def check(
 ) -> None:
     """Refuse objects that the stack doesn't own, unless `adopt` is set and they can be adopted."""
     refuse(
-        f"{cluster} has namespaces that stack {ownership.stack()} wants, which a Pulumi program "
-        "made and no stack has marked",
+        f"{cluster} has namespaces that stack {ownership.stack()} would create: a Pulumi program "
+        "made them, and they don't say which stack",
         _unmarked(running, settings),
     )
     foreign = list(_foreign(running, settings))

@@ -355,18 +355,18 @@ def test_a_choice_is_one_of_those_there_are(
         ),
         (
             {"denyByDefault": "true", "meshConfig": '{"enableAutoMtls": false}'},
-            "mesh:meshConfig.enableAutoMtls: must be on for mesh:denyByDefault",
+            "mesh:meshConfig.enableAutoMtls: must be true with mesh:denyByDefault",
         ),
         (
             {"mtls": "strict", "meshConfig": '{"enableAutoMtls": false}'},
-            "mesh:meshConfig.enableAutoMtls: must be on",
+            "mesh:meshConfig.enableAutoMtls: must be true",
         ),
         (
             {
                 "mtlsByNamespace": '{"bookinfo": "strict"}',
                 "meshConfig": '{"enableAutoMtls": false}',
             },
-            "mesh:meshConfig.enableAutoMtls: must be on",
+            "mesh:meshConfig.enableAutoMtls: must be true",
         ),
         (
             {"addons": '["kiali"]'},

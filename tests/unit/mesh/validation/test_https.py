@@ -82,7 +82,7 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     "UDP": (given({**port(), "protocol": "UDP"}, HTTP), "ports[0].protocol: must be TCP with tls"),
     "Bookinfo passed through": (
         given(PASS, gatewayCertificates="{}"),
-        "gateways[0].ports: must hold one of http, http2 or grpc, or one with tls",
+        "gateways[0].ports: must have a port for HTTP",
     ),
     "a redirect from HTTPS": (
         given(HTTP, {**port(), "httpsRedirect": True}),

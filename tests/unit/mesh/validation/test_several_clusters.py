@@ -103,7 +103,7 @@ def refusal(configure: Configure, **overrides: str) -> str:
             {"remoteControlPlane": {"cluster": "west", "address": "https://a"}},
             "remoteControlPlane.address: must be an IP address, or a host name in lower case",
         ),
-        ({**SERVED, "remoteControlPlane": {"cluster": "west"}}, "must have one of stack and addr"),
+        ({**SERVED, "remoteControlPlane": {"cluster": "west"}}, "must have either stack or addr"),
         (
             {**SERVED, "remoteControlPlane": {"cluster": "east", "stack": "w"}},
             "remoteControlPlane.cluster: is this cluster itself (mesh:clusterName)",
