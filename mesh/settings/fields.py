@@ -119,7 +119,9 @@ def _path(value: Path) -> Path:
         value.expanduser().exists()
     except (OSError, RuntimeError) as error:  # such as a name that is too long, or ~nobody
         reason = error.strerror if isinstance(error, OSError) else error
-        raise ValueError(f"must be a path that can be looked up: {reason}") from error
+        raise ValueError(
+            f"must be the path of a file or folder, and this can't be one: {reason}"
+        ) from error
     return value
 
 

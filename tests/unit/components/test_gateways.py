@@ -338,7 +338,7 @@ def test_a_bundle_that_is_not_on_disk_is_one_command_away(
         gateway_api_crds.find(config.read_settings())
 
     assert f"no folder {tmp_path}/releases/gateway-api-1.5.1" in str(caught.value)
-    assert "`make release`" in str(caught.value)
+    assert "`make release STACK=test`" in str(caught.value)
 
 
 def test_a_bundle_without_the_crds_is_refused(
@@ -437,7 +437,7 @@ def test_an_istio_whose_gateway_api_is_unknown_is_refused(configure: Configure) 
             "gateways[0].values.service.type: is the gateway's own field serviceType: set that, "
             "and drop this, got 'None'",
         ),
-        ({"direction": "egress"}, "gateways: must hold an ingress gateway"),
+        ({"direction": "egress"}, "gateways: must have an ingress gateway"),
         (
             {"ports": [{"name": "http2", "port": 80, "nodePort": 80}]},
             "gateways[0].ports[0].nodePort: must be in 30000 to 32767; for a cluster with another "
@@ -521,7 +521,7 @@ def test_bookinfos_way_in_speaks_http(configure: Configure) -> None:
 
     message = refusal(configure, [{"ports": ports}])
 
-    assert "mesh:gateways[0].ports: must hold one of http, http2 or grpc" in message
+    assert "mesh:gateways[0].ports: must have a port for HTTP" in message
     assert "got ['https']" in message
 
 

@@ -71,7 +71,7 @@ def test_what_else_it_answers_is_told(
 
     page.show(workspace, "http://other.localhost/productpage")
 
-    told = f"http://other.localhost:{port}/productpage answers 404: look at `make verify`"
+    told = f"http://other.localhost:{port}/productpage answers 404: `make verify` may find"
     assert told in capsys.readouterr().err
 
 
