@@ -41,8 +41,8 @@ def connect(cluster: Cluster) -> Generator[Client]:
         reason = str(error)
         if error.response.status_code == httpx2.codes.UNAUTHORIZED:
             reason += (
-                " (the kubeconfig's token or certificate has ended, or isn't this cluster's: log "
-                "in again)"
+                " (the kubeconfig's token or certificate isn't valid now, or isn't this cluster's: "
+                "log in again; is this machine's clock right, by `date -u`?)"
             )
         raise pulumi.RunError(
             f"{cluster} refuses the check: {reason}; nothing was changed"

@@ -83,13 +83,13 @@ def test_a_certificate_out_of_its_time_asks_for_the_clock(
     assert f"this machine's clock says {datetime.now():%Y}-" in said
 
 
-def test_credentials_that_have_ended_are_called_so(tmp_path: Path) -> None:
+def test_credentials_that_are_refused_may_be_out_of_their_time(tmp_path: Path) -> None:
     """The API server itself says only that they are refused."""
     answer = {"kind": "Status", "code": 401, "message": "Unauthorized"}
     with serving(lambda _: (401, answer)) as url:
         said = _refused(cluster_at(url, tmp_path))
 
-    assert "Unauthorized (the kubeconfig's token or certificate has ended" in said
+    assert "Unauthorized (the kubeconfig's token or certificate isn't valid now" in said
 
 
 def _refused(target: Cluster) -> str:
