@@ -462,6 +462,32 @@ def test_an_istio_whose_gateway_api_is_unknown_is_refused(configure: Configure) 
             "gateways[0].loadBalancer.ip: an address is an IP, such as 192.0.2.10",
         ),
         (
+            {"loadBalancer": {"ip": "fe80::1%eth0"}},
+            "gateways[0].loadBalancer.ip: an address can't have a zone, which only one machine",
+        ),
+        *(
+            (
+                {"loadBalancer": {"sourceRanges": [network]}},
+                "gateways[0].loadBalancer.sourceRanges[0]: a source range is a network with the "
+                "length of its prefix",
+            )
+            for network in ("192.0.2.1", "10.0.0.0/255.0.0.0")
+        ),
+        (
+            {"loadBalancer": {"class": "`id`"}},
+            "gateways[0].loadBalancer.class: a load balancer's class is up to 63 letters, digits",
+        ),
+        (
+            {"autoscaling": {"targetCPUUtilizationPercentage": 2**63}},
+            "gateways[0].autoscaling.targetCPUUtilizationPercentage: must be less than or equal to "
+            "2147483647",
+        ),
+        (
+            {"annotations": {"team": "a\x07"}},
+            "gateways[0].annotations.team: an annotation can't have control characters, such as "
+            "'\\x07'",
+        ),
+        (
             {"replicas": 2**31},
             "gateways[0].replicas: must be less than or equal to 2147483647, got 2147483648",
         ),

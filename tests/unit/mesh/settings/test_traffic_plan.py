@@ -234,6 +234,14 @@ def test_what_istio_refuses_is_no_duration(duration: str) -> None:
         parse({"ratings": {"delay": {"percent": 1, "fixedDelay": duration}}})
 
 
+@pytest.mark.parametrize("service", ["all", "reviews"])
+def test_a_part_that_says_nothing_changes_nothing(configure: Configure, service: str) -> None:
+    """As a service whose last field was removed by `pulumi config rm --path`."""
+    configure(trafficPlan=json.dumps({service: {}}))
+
+    assert config.read_settings().traffic_plan[service].to is None
+
+
 def test_a_plan_says_nothing_of_what_it_does_not_name() -> None:
     """Such a service has no route of its own."""
     plan = parse({"reviews": {"to": "v1"}})
