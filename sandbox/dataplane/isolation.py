@@ -14,8 +14,6 @@ NAMESPACES = (
     # When the first process ends, for any reason, all others end.
     *("--pid", "--fork", "--kill-child", "--mount-proc"),
 )
-PODS = "10.0.0.1/8"
-"""The loopback device's second network, which makes the fake pods' addresses local."""
 
 
 def why_not(more: Sequence[str] = ()) -> str | None:
@@ -36,9 +34,3 @@ def why_not(more: Sequence[str] = ()) -> str | None:
 def command(words: Sequence[str]) -> list[str]:
     """Return a command that runs another one isolated, and that ends with its parent."""
     return ["setpriv", "--pdeathsig", "KILL", *NAMESPACES, *words]
-
-
-def set_up() -> None:
-    """Set up the network's addresses; call it first, inside the network."""
-    for change in (("link", "set", "lo", "up"), ("address", "add", PODS, "dev", "lo")):
-        subprocess.run(["ip", *change], check=True)

@@ -80,7 +80,7 @@ class RealPod:
             for spec in (*self._sidecars, *pod.spec.containers)
         }
         self._is_initialized = False
-        self._proxy = Proxy(pod, self._folder / proxy.CONTAINER, 0)
+        self._proxy = Proxy(pod, self._folder / proxy.CONTAINER)
         self._refreshed = time.monotonic()
         self._kill_at: float | None = None
         self._stop_relay: Callable[[], None] | None = None
