@@ -88,7 +88,8 @@ class Proxy:
             "ENVOY_PROMETHEUS_PORT": str(self._metrics_port),
             # Don't ask for the cloud's metadata: there is no cloud.
             "CLOUD_PLATFORM": "none",
-            "PATH": os.environ["PATH"],
+            # `kubectl exec` runs pilot-agent by its name.
+            "PATH": f"{programs.pilot_agent.parent}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(self.folder),
         }
         if not intercepts:

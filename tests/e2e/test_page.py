@@ -96,7 +96,7 @@ def test_only_allowed_services_are_answered(page: Checkout) -> None:
 
 def test_plain_text_is_refused_by_each(page: Checkout) -> None:
     """Who has no sidecar, as the node itself, gets no answer from a pod's address."""
-    node = next(p for p in _node(page) if "sandbox.node.inside" in p.cmdline())
+    node = next(p for p in _node(page) if "sandbox.node.kubelet" in p.cmdline())
     statuses = {
         name: _enter(node, f"http://{pod['status']['podIP']}:9080/health")
         for name, pod in _pods(page).items()

@@ -21,7 +21,7 @@ from lightkube.models.core_v1 import Container
 from lightkube.resources.core_v1 import Pod
 from sandbox.dataplane.proxy import Programs
 from sandbox.node import network
-from sandbox.node.pod import PodError, RealPod, Surroundings
+from sandbox.node.pod import PodError, RealPod, Runtime
 from sandbox.node.relay import Relays
 
 folder = Path(sys.argv[1])
@@ -40,13 +40,13 @@ def connect(address, port):
 
 config = SimpleNamespace(data={"root-cert.pem": "a root"})
 token = SimpleNamespace(status=SimpleNamespace(token="a token"))
-around = Surroundings(
+runtime = Runtime(
     client=SimpleNamespace(get=lambda *_, **__: config, create=lambda *_, **__: token),
     programs=Programs(pilot_agent=agent, envoy=agent, bootstrap=folder / "bootstrap"),
     packages=folder,
     folder=folder,
     services=IPv4Network("127.20.0.0/16"),
-    door=SimpleNamespace(connect=connect),
+    sockets=SimpleNamespace(connect=connect),
     relays=Relays(),
     wake=lambda: None,
 )
@@ -61,7 +61,7 @@ pod = Pod.from_dict({
         "containers": [{"name": "details", "image": "istio/examples-bookinfo-details-v1:1"}],
     },
 })
-real = RealPod(pod, "10.244.0.2", folder / "hosts", around)
+real = RealPod(pod, "10.244.0.2", folder / "hosts", runtime)
 
 def until(condition):
     deadline = time.monotonic() + 20
@@ -95,7 +95,7 @@ found["its network is left"] = Path(f"/proc/{holder}/ns/net").exists()
 pod.spec.initContainers.insert(0, Container(
     name="istio-init", args=["istio-iptables", "-x", "10.0.0.0/8,fd00::/8"]))
 try:
-    RealPod(pod, "10.244.0.3", folder / "hosts", around)
+    RealPod(pod, "10.244.0.3", folder / "hosts", runtime)
 except PodError as error:
     found["what it can't have"] = str(error)
 found["holders"] = subprocess.run(
