@@ -138,12 +138,13 @@ async def _send_log(
         raise RefusedError(f"the logs of a sandbox's pods have no times: got {', '.join(timed)}")
     if not found.file.exists():
         raise RefusedError("there is no log: the container wasn't started, or not twice")
-    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n")
     left = int(query["limitBytes"][0]) if "limitBytes" in query else None
+    tail = int(query["tailLines"][0]) if "tailLines" in query else None
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n")
     is_gone = asyncio.create_task(reader.read(1))
     with found.file.open("rb") as file:
-        if "tailLines" in query:
-            file.seek(_start_of_tail(file, int(query["tailLines"][0])))
+        if tail is not None:
+            file.seek(_start_of_tail(file, tail))
         while left is None or left > 0:
             goes_on = found.goes_on()
             chunk = file.read(CHUNK_BYTES if left is None else min(left, CHUNK_BYTES))
