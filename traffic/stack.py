@@ -108,7 +108,7 @@ class Stack:
         """Return the target of requests from outside: the gateway's way in."""
         return Target(
             address="127.0.0.1",
-            port=self._way_in(443 if tls else 80),
+            port=self._local_port(443 if tls else 80),
             host=host,
             path=path,
             headers=dict(headers),
@@ -171,9 +171,9 @@ class Stack:
         found = self.client.list(Deployment, namespace=ISTIO_NAMESPACE, labels={"app": "istiod"})
         return sorted(str(istiod.metadata.name) for istiod in found)
 
-    def _way_in(self, port: int) -> int:
-        ways = json.loads(self._sandbox.ways_in.read_text())
-        return next(way["local"] for way in ways if way["port"] == port)
+    def _local_port(self, port: int) -> int:
+        ports = json.loads(self._sandbox.local_ports.read_text())
+        return next(each["local"] for each in ports if each["port"] == port)
 
     def _ending(self) -> bool:
         pods = self.client.list(Pod, namespace="*")

@@ -14,6 +14,8 @@ NAMESPACES = (
     # When the first process ends, for any reason, all others end.
     *("--pid", "--fork", "--kill-child", "--mount-proc"),
 )
+TRIAL_SECONDS = 10.0
+"""The time in which a machine must show that it allows namespaces."""
 
 
 def why_not(more: Sequence[str] = ()) -> str | None:
@@ -24,11 +26,21 @@ def why_not(more: Sequence[str] = ()) -> str | None:
     missing = [program for program in (*PROGRAMS, *more) if shutil.which(program) is None]
     if missing:
         return f"{' and '.join(missing)} not on PATH"
-    answer = subprocess.run(
-        [*NAMESPACES, "ip", "link", "set", "lo", "up"], capture_output=True, text=True, check=False
-    )
-    said = answer.stderr.strip().splitlines() or [f"it ended with {answer.returncode}"]
-    return f"user namespaces are not allowed here: {said[0]}" if answer.returncode else None
+    said = failure([*NAMESPACES, "ip", "link", "set", "lo", "up"])
+    return f"user namespaces are not allowed here: {said[0]}" if said else None
+
+
+def failure(words: Sequence[str]) -> list[str]:
+    """Return the lines that a command failed with, or none if it didn't fail."""
+    try:
+        answer = subprocess.run(
+            words, capture_output=True, text=True, check=False, timeout=TRIAL_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        return [f"`{words[0]}` didn't end within {TRIAL_SECONDS:.0f} s"]
+    if answer.returncode == 0:
+        return []
+    return answer.stderr.strip().splitlines() or [f"it ended with {answer.returncode}"]
 
 
 def command(words: Sequence[str]) -> list[str]:

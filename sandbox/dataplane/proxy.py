@@ -48,7 +48,8 @@ class Proxy:
             "PROXY_CONFIG": json.dumps(self._proxy_config(environment, programs)),
             # Don't ask for the cloud's metadata: there is no cloud.
             "CLOUD_PLATFORM": "none",
-            "PATH": os.environ["PATH"],
+            # `kubectl exec` runs pilot-agent by its name.
+            "PATH": f"{programs.pilot_agent.parent}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(self.folder),
         }
         self.refresh(client)

@@ -54,11 +54,11 @@ class Keeper:
     client: lightkube.Client
     injectors: Servers
 
-    def mend(self) -> bool:
+    def reconcile(self) -> bool:
         """Correct all differences once; return whether every injector is ready."""
         self._give_addresses()
         self._give_volumes()
-        return self.injectors.mend()
+        return self.injectors.reconcile()
 
     def _give_addresses(self) -> None:
         for service in self.client.list(Service, namespace="*"):
@@ -137,7 +137,7 @@ def main(folder: Path, binary: Path) -> None:
             wake.clear()
             all_ready = False
             try:
-                all_ready = keeper.mend()
+                all_ready = keeper.reconcile()
             except (ApiError, httpx2.HTTPError) as error:
                 log.warning("a request to the API server failed: %r", error)
             wake.wait(RESYNC_SECONDS if all_ready else PROBE_SECONDS)

@@ -88,7 +88,7 @@ class Servers:
     """An event that is set when a process ended, so that its pods become not Ready at once."""
     running: dict[Key, Server] = field(default_factory=dict)
 
-    def mend(self) -> bool:
+    def reconcile(self) -> bool:
         """Start, restart and end processes as needed; return whether every one is ready."""
         deployments = {
             (d.metadata.namespace, d.metadata.name): d

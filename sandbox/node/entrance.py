@@ -7,12 +7,12 @@ import psutil
 from sandbox import processes
 from sandbox.dataplane.proxy import CONTAINER
 
-NODE = "sandbox.node.inside"
+KUBELET = "sandbox.node.kubelet"
 
 
 def to_node(folder: Path) -> list[str]:
     """Return the beginning of a command that runs the rest where no sidecar is."""
-    return _enter(next(each for each in of_node(folder) if NODE in each.cmdline()))
+    return _enter(next(each for each in of_node(folder) if KUBELET in each.cmdline()))
 
 
 def to_pod(folder: Path, namespace: str, name: str) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from lightkube.models.core_v1 import Container as ContainerSpec
 from lightkube.resources.core_v1 import Pod
 
 from sandbox.node.container import Container, End, now
@@ -11,18 +12,23 @@ from sandbox.node.container import Container, End, now
 def of(
     pod: Pod,
     address: str,
+    host: str,
     sidecars: Sequence[Container],
     containers: Sequence[Container],
     *,
     is_initialized: bool,
 ) -> dict[str, Any]:
-    """Return the status of a pod with these native sidecars and containers."""
+    """Return the status of a pod with these native sidecars and containers.
+
+    `host` is its node's address.
+    """
     unready = [each.name for each in (*sidecars, *containers) if not each.ready]
     unstarted = [] if is_initialized else [each.name for each in sidecars if not each.has_started]
     done = [c.name for c in pod.spec.initContainers or [] if c.restartPolicy != "Always"]
     return {
-        "phase": "Running" if any(each.started for each in containers) else "Pending",
-        "hostIP": address,
+        "phase": "Running" if any(each.started or each.last for each in containers) else "Pending",
+        "hostIP": host,
+        "hostIPs": [{"ip": host}],
         "podIP": address,
         "podIPs": [{"ip": address}],
         "startTime": pod.metadata.creationTimestamp.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -32,6 +38,32 @@ def of(
             *(_container(each) for each in sidecars),
         ],
         "containerStatuses": [_container(each) for each in containers],
+    }
+
+
+def creating(pod: Pod, host: str, why: str) -> dict[str, Any]:
+    """Return the status of a pod whose containers can't be created yet."""
+    waiting = {"waiting": {"reason": "ContainerCreating", "message": why}}
+    sidecars, containers = pod.spec.initContainers or [], pod.spec.containers
+    names = [each.name for each in (*sidecars, *containers)]
+
+    def statuses(specs: Sequence[ContainerSpec]) -> list[dict[str, Any]]:
+        return [
+            {
+                **{"name": spec.name, "image": spec.image, "imageID": "", "restartCount": 0},
+                **{"ready": False, "started": False, "state": waiting},
+            }
+            for spec in specs
+        ]
+
+    return {
+        "phase": "Pending",
+        "hostIP": host,
+        "hostIPs": [{"ip": host}],
+        "startTime": pod.metadata.creationTimestamp.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "conditions": _conditions(pod, names, [each.name for each in sidecars]),
+        "initContainerStatuses": statuses(sidecars),
+        "containerStatuses": statuses(containers),
     }
 
 
@@ -76,10 +108,12 @@ def _container(container: Container) -> dict[str, Any]:
 def _state(container: Container) -> dict[str, Any]:
     if container.started is not None:
         return {"running": {"startedAt": container.started}}
-    if container.trouble is not None:
-        return {"waiting": {"reason": "CreateContainerError", "message": container.trouble}}
+    if container.failure is not None:
+        failure = container.failure
+        return {"waiting": {"reason": failure.reason, "message": failure.message}}
     if container.last is not None:
-        return {"waiting": {"reason": "CrashLoopBackOff", "message": container.story}}
+        why = f"back-off {container.pause:.0f}s: {container.summary}"
+        return {"waiting": {"reason": "CrashLoopBackOff", "message": why}}
     return {"waiting": {"reason": "PodInitializing"}}
 
 
