@@ -34,6 +34,7 @@ from sandbox.dataplane.proxy import Programs
 from sandbox.events import Events
 from sandbox.keeper.servers import expecting
 from sandbox.node import admission, kubelet_api, network, status, volumes
+from sandbox.node.container import Failure
 from sandbox.node.host_sockets import LOOPBACK, HostSocketsClient
 from sandbox.node.istio_init import RedirectionError
 from sandbox.node.kubelet_api import Command, KubeletApi, Log, RefusedError
@@ -74,7 +75,7 @@ class Kubelet:
         marked = {
             str(pod.metadata.uid): pod
             for pod in client.list(Pod, namespace="*")
-            if admission.is_marked(pod) and pod.spec.nodeName is not None
+            if admission.mark(pod) == admission.PROCESSES and pod.spec.nodeName is not None
         }
         hosts = {str(node.metadata.name): self._keep_node(node) for node in client.list(Node)}
         for uid in set(self.pods) - set(marked):
@@ -186,7 +187,8 @@ class Kubelet:
             self._failures[uid] = str(error)
             self._tell(pod, "Warning", reason, str(error))
         if uid not in self.pods:
-            self._write(pod, status.creating(pod, host, str(error)))
+            why = Failure("ContainerCreating", str(error))
+            self._write(pod, {**status.pending(pod, lambda _: why), **status.host(host)})
 
     def _tell(self, pod: Pod, kind: str, reason: str, message: str) -> None:
         log.warning("pod %s/%s: %s", pod.metadata.namespace, pod.metadata.name, message)
@@ -281,7 +283,7 @@ def main(folder: Path, packages: Path, programs: Programs, channel: int) -> None
     api = KubeletApi(NodeContainers(kubelet, folder))
     relays.run(api.serve(listening, kubelet_api.tls(pki)))
     signal.signal(signal.SIGTERM, lambda *_: (ended.set(), wake.set()))
-    admission.apply(client)
+    admission.apply(client, processes=True)
     wake_on_events(config, wake, {Pod: None, Service: None}, log)
     (folder / "node.ready").touch()
     while not ended.is_set():

@@ -1,18 +1,18 @@
 """The status of a pod that the node runs, as a kubelet writes it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lightkube.models.core_v1 import Container as ContainerSpec
 from lightkube.resources.core_v1 import Pod
 
-from sandbox.node.container import Container, End, now
+from sandbox.node.container import Container, End, Failure, now
 
 
 def of(
     pod: Pod,
     address: str,
-    host: str,
+    node: str,
     sidecars: Sequence[Container],
     containers: Sequence[Container],
     *,
@@ -20,15 +20,14 @@ def of(
 ) -> dict[str, Any]:
     """Return the status of a pod with these native sidecars and containers.
 
-    `host` is its node's address.
+    `node` is its node's address.
     """
     unready = [each.name for each in (*sidecars, *containers) if not each.ready]
     unstarted = [] if is_initialized else [each.name for each in sidecars if not each.has_started]
     done = [c.name for c in pod.spec.initContainers or [] if c.restartPolicy != "Always"]
     return {
         "phase": "Running" if any(each.started or each.last for each in containers) else "Pending",
-        "hostIP": host,
-        "hostIPs": [{"ip": host}],
+        **host(node),
         "podIP": address,
         "podIPs": [{"ip": address}],
         "startTime": pod.metadata.creationTimestamp.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -41,9 +40,8 @@ def of(
     }
 
 
-def creating(pod: Pod, host: str, why: str) -> dict[str, Any]:
-    """Return the status of a pod whose containers can't be created yet."""
-    waiting = {"waiting": {"reason": "ContainerCreating", "message": why}}
+def pending(pod: Pod, why: Callable[[ContainerSpec], Failure]) -> dict[str, Any]:
+    """Return the status of a pod whose containers wait, each for a reason."""
     sidecars, containers = pod.spec.initContainers or [], pod.spec.containers
     names = [each.name for each in (*sidecars, *containers)]
 
@@ -51,20 +49,27 @@ def creating(pod: Pod, host: str, why: str) -> dict[str, Any]:
         return [
             {
                 **{"name": spec.name, "image": spec.image, "imageID": "", "restartCount": 0},
-                **{"ready": False, "started": False, "state": waiting},
+                **{"ready": False, "started": False, "state": _waiting(why(spec))},
             }
             for spec in specs
         ]
 
     return {
         "phase": "Pending",
-        "hostIP": host,
-        "hostIPs": [{"ip": host}],
         "startTime": pod.metadata.creationTimestamp.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "conditions": _conditions(pod, names, [each.name for each in sidecars]),
         "initContainerStatuses": statuses(sidecars),
         "containerStatuses": statuses(containers),
     }
+
+
+def host(address: str) -> dict[str, Any]:
+    """Return the part of a pod's status that names its node."""
+    return {"hostIP": address, "hostIPs": [{"ip": address}]}
+
+
+def _waiting(failure: Failure) -> dict[str, Any]:
+    return {"waiting": {"reason": failure.reason, "message": failure.message}}
 
 
 def _conditions(
@@ -109,11 +114,10 @@ def _state(container: Container) -> dict[str, Any]:
     if container.started is not None:
         return {"running": {"startedAt": container.started}}
     if container.failure is not None:
-        failure = container.failure
-        return {"waiting": {"reason": failure.reason, "message": failure.message}}
+        return _waiting(container.failure)
     if container.last is not None:
         why = f"back-off {container.pause:.0f}s: {container.summary}"
-        return {"waiting": {"reason": "CrashLoopBackOff", "message": why}}
+        return _waiting(Failure("CrashLoopBackOff", why))
     return {"waiting": {"reason": "PodInitializing"}}
 
 
