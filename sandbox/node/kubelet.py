@@ -7,9 +7,9 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -63,6 +63,9 @@ class Kubelet:
     """The port of 127.0.0.1 on which the API server reaches this kubelet."""
     pods: dict[str, RealPod] = field(default_factory=dict)
     """The pods that run, by their uid."""
+    _addresses: Iterator[str] = field(
+        default_factory=lambda: cycle(str(each) for each in islice(network.PODS.hosts(), 1, None))
+    )
     _names: dict[str, str] = field(default_factory=dict)
     """The text of each namespace's hosts file."""
     _failures: dict[str, str] = field(default_factory=dict)
@@ -159,8 +162,8 @@ class Kubelet:
         before = pod.status.podIP if pod.status else None
         if before and before not in taken and ipaddress.ip_address(before) in network.PODS:
             return before
-        free = (str(address) for address in islice(network.PODS.hosts(), 1, None))
-        return next(address for address in free if address not in taken)
+        # The address of a pod that has just ended comes last: neighbours still know its old place.
+        return next(address for address in self._addresses if address not in taken)
 
     def _hosts(self, pod: Pod) -> Path:
         return self.runtime.folder / f"{pod.metadata.namespace}.hosts"

@@ -156,6 +156,19 @@ def test_a_pod_that_cannot_be_made_says_why(run: Any, name: str, reason: str, me
     assert message in told["state"]["waiting"]["message"]
 
 
+def test_an_ended_pods_address_is_not_given_at_once(run: Any) -> None:
+    """Its neighbours still know the place where it was, and would send their requests there."""
+    cluster = Cluster(pod("details"))
+    kubelet = run(cluster)
+    kubelet.reconcile()
+    before = kubelet.pods.pop("details").address
+
+    cluster.pods = [pod("ratings")]
+    kubelet.reconcile()
+
+    assert kubelet.pods["ratings"].address != before
+
+
 @pytest.mark.parametrize(
     ("volume", "why"),
     [
