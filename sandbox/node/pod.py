@@ -101,6 +101,8 @@ class RealPod:
         grace = pod.spec.terminationGracePeriodSeconds
         self._grace = GRACE_SECONDS if grace is None else grace
         self._kill_at: float | None = None
+        self._before_end: dict[str, subprocess.Popen[bytes] | None] = {}
+        """The `preStop` commands of programs that aren't asked to end yet."""
         self._stop_relay: Callable[[], None] | None = None
         redirection = istio_init.redirection(pod, runtime.services)
         self._holder = self._hold(hosts)
@@ -169,23 +171,47 @@ class RealPod:
         return [*self._entering(Path("/")), *words], dict(container.environment)
 
     def end(self, seconds: float) -> bool:
-        """End the pod in order, killing what is left after some seconds; return when it has."""
+        """End the pod in order, killing what is left after some seconds; return when it has.
+
+        As by a kubelet: all `preStop` commands run at once. A program is asked to end after its
+        own, and a sidecar's after the applications.
+        """
         now = time.monotonic()
         if self._kill_at is None:
             self._kill_at = now + seconds
-            for spec in self.pod.spec.containers:
-                self.containers[spec.name].terminate()
-        applications = [self.containers[spec.name] for spec in self.pod.spec.containers]
-        if not any(each.runs for each in applications):
-            for spec in self._sidecars:
-                self.containers[spec.name].terminate()
+            for spec in (*self._sidecars, *self.pod.spec.containers):
+                self._before_end[spec.name] = self._start_pre_stop(spec)
+        applications = [spec.name for spec in self.pod.spec.containers]
+        self._terminate(applications)
+        if not any(self.containers[name].runs for name in applications):
+            self._terminate([spec.name for spec in self._sidecars])
         if any(each.runs for each in self.containers.values()) and now < self._kill_at:
             return False
         self.kill()
         return True
 
+    def _start_pre_stop(self, spec: ContainerSpec) -> subprocess.Popen[bytes] | None:
+        hook = spec.lifecycle.preStop if spec.lifecycle else None
+        words = hook.exec.command if hook and hook.exec else None
+        found = self.command(spec.name, words) if words else None
+        if found is None:
+            return None
+        quiet = subprocess.DEVNULL
+        return subprocess.Popen(found[0], env=found[1], stdin=quiet, stdout=quiet, stderr=quiet)
+
+    def _terminate(self, names: Sequence[str]) -> None:
+        """Ask programs to end, each once and after its `preStop` command."""
+        for name in names:
+            command = self._before_end.get(name)
+            if name in self._before_end and (command is None or command.poll() is not None):
+                del self._before_end[name]
+                self.containers[name].terminate()
+
     def kill(self) -> None:
         """End everything at once. The network goes with its last process."""
+        for command in filter(None, self._before_end.values()):
+            command.kill()
+            command.wait()
         for container in self.containers.values():
             self._stop_probes(container)
             container.kill()

@@ -58,9 +58,13 @@ pod = Pod.from_dict({
             {"name": "istio-init", "image": "proxyv2",
              "args": ["istio-iptables", "-i", "*", "-b", "*", "-d", "15020"]},
             {"name": "istio-proxy", "image": "proxyv2", "restartPolicy": "Always",
-             "args": ["proxy", "sidecar"]},
+             "args": ["proxy", "sidecar"],
+             "lifecycle": {"preStop": {"exec": {"command": ["touch", str(folder / "drained")]}}}},
         ],
-        "containers": [{"name": "details", "image": "istio/examples-bookinfo-details-v1:1"}],
+        "containers": [
+            {"name": "details", "image": "istio/examples-bookinfo-details-v1:1",
+             "lifecycle": {"preStop": {"exec": {"command": ["sleep", "2"]}}}},
+        ],
     },
 })
 real = RealPod(pod, "10.244.0.2", "192.0.2.1", folder / "hosts", runtime)
@@ -90,9 +94,13 @@ until(lambda: real.is_ready)
 found["restarts"] = [each["restartCount"] for each in real.status()["containerStatuses"]]
 holder = real._holder.pid
 began = time.monotonic()
+while not real.end(30) and time.monotonic() - began < 1:
+    time.sleep(0.05)
+found["drained"] = (folder / "drained").exists()
+found["runs after a second"] = [each.runs for each in real.containers.values()]
 while not real.end(30):
     time.sleep(0.05)
-found["ends before it is killed"] = time.monotonic() - began < 20
+found["ends before it is killed"] = 2 < time.monotonic() - began < 20
 found["its network is left"] = Path(f"/proc/{holder}/ns/net").exists()
 pod.spec.initContainers[0].args = ["istio-iptables", "-c", "eth1"]
 try:
@@ -106,7 +114,7 @@ print(json.dumps(found))
 
 
 def test_a_pod_lives_and_ends(tmp_path: Path) -> None:
-    """It gets ready, reaches its istiod through the relay, is restarted, and leaves nothing."""
+    """It gets ready, reaches its istiod through the relay, is restarted, and ends in order without a trace."""
     words = isolation.command([sys.executable, "-c", SCRIPT, str(tmp_path)])
     answer = subprocess.run(words, capture_output=True, text=True, check=False)
 
@@ -119,6 +127,8 @@ def test_a_pod_lives_and_ends(tmp_path: Path) -> None:
         "token": "a token",
         "wrong after a kill": ["container details ended with 137: its log is empty"],
         "restarts": [1],
+        "drained": True,
+        "runs after a second": [True, True],
         "ends before it is killed": True,
         "its network is left": False,
         "what it can't have": "container istio-init: a sandbox can't do `-c eth1`: remove the "
