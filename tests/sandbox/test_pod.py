@@ -114,7 +114,7 @@ print(json.dumps(found))
 
 
 def test_a_pod_lives_and_ends(tmp_path: Path) -> None:
-    """It gets ready, reaches its istiod through the relay, is restarted, and ends in order without a trace."""
+    """It gets ready, reaches istiod by the relay, is restarted, ends in order, leaves nothing."""
     words = isolation.command([sys.executable, "-c", SCRIPT, str(tmp_path)])
     answer = subprocess.run(words, capture_output=True, text=True, check=False)
 
