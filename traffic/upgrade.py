@@ -63,6 +63,11 @@ class Upgrade:
         """The settings of the new control plane next to the old one."""
         return {"canary": {"revision": NEW, "istioVersion": self.version}}
 
+    @property
+    def own(self) -> dict[str, Any]:
+        """The settings of the new control plane alone."""
+        return {"revision": NEW, "istioVersion": self.version, "releaseDir": None, "canary": None}
+
     async def move(self, stack: Stack, proof: Proof) -> None:
         """Move the gateway and Bookinfo to the new control plane, and put the routes back."""
         change = "all pods moved to the canary and routes were put back"
@@ -74,8 +79,7 @@ class Upgrade:
     async def promote(self, stack: Stack, proof: Proof) -> None:
         """Remove the old control plane, and switch security on."""
         change = "the old control plane was removed and security was switched on"
-        own = {"revision": NEW, "istioVersion": self.version, "releaseDir": None, "canary": None}
-        await _up(stack, proof, change, **own, **security.SETTINGS)
+        await _up(stack, proof, change, **self.own, **security.SETTINGS)
         gone = stack.istiods == [f"istiod-{NEW}"]
         proof.checks["canary: the old control plane is gone"] = gone
 

@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 from collections import Counter
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +18,9 @@ from traffic import load
 from traffic.chance import interval
 from traffic.load import Job, Reply, Target
 from traffic.plans import STEPS, Step
-from traffic.proof import Measurement, seconds
+from traffic.proof import Measurement, Proof, seconds
 from traffic.stack import _flat
+from traffic.upgrade import NEW, Upgrade
 
 FAST = 0.01
 
@@ -100,6 +102,25 @@ def test_replies_that_break_a_promise_are_told(
 
     assert bool(said) is bool(broken), said
     assert broken in "; ".join(said)
+
+
+def test_one_lost_request_breaks_the_proof() -> None:
+    """It is told with the change, and with what came in its place."""
+    proof = Proof(checks={"strict: plain text is refused": True})
+    proof.flows["requests while all moved"] = Counter({200: 999, load.INCOMPLETE: 1})
+
+    assert proof.broken() == [
+        "failed: requests while all moved: 999 of 1000 answered, not {1: 1}",
+    ]
+
+
+def test_an_upgrade_ends_with_the_stacks_own_release() -> None:
+    """What the old release needed is taken back."""
+    upgrade = Upgrade("1.30.8", Path("/releases/1.29.3"))
+
+    assert upgrade.before == {"istioVersion": "1.29.3", "releaseDir": "/releases/1.29.3"}
+    assert upgrade.beside == {"canary": {"revision": NEW, "istioVersion": "1.30.8"}}
+    assert upgrade.before.keys() <= upgrade.own.keys()
 
 
 def test_a_duration_is_read_as_the_plan_means_it() -> None:
