@@ -11,13 +11,14 @@ import httpx2
 import psutil
 import pytest
 
-from sandbox import processes
+from sandbox import processes, toolchain
 from sandbox.cluster import Sandbox
 from sandbox.node import trial
+from sandbox.programs import ISTIO
 
 from . import browser
 from .checkout import Checkout
-from .istiod import eventually
+from .istiod import Istiod, eventually
 
 WHY_NOT = trial.why_not()
 pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
@@ -127,6 +128,18 @@ def test_kubectl_shows_logs_and_runs_programs(page: Checkout) -> None:
     assert '"state": "LIVE"' in _kubectl(page, "exec", "-c", "istio-proxy", *details, *admin)
     with pytest.raises(subprocess.CalledProcessError, match="exit status 3"):
         _kubectl(page, "exec", *details, "sh", "-c", "exit 3")
+
+
+def test_istioctl_sees_all_sidecars(page: Checkout) -> None:
+    """It asks istiod for their status, and reads a sidecar's configuration from a file."""
+    istioctl = toolchain.ensure((ISTIO,))["istioctl"]
+    istiod = ("--insecure", "--xds-address", f"{Istiod.of(page).address}:15012")
+    asked = [str(istioctl), "--kubeconfig", str(page.sandbox.kubeconfig), "proxy-status", *istiod]
+
+    shown = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=60).stdout
+
+    for pod in _pods(page).values():
+        assert f"{pod['metadata']['name']}.bookinfo" in shown
 
 
 def test_the_kubelet_answers_the_api_server_only(page: Checkout) -> None:
