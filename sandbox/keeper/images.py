@@ -59,12 +59,11 @@ def _why(pod: Pod, spec: Container) -> Failure:
     found = re.match(admission.UNPULLABLE_IMAGE, spec.image or "")
     if found is None:
         return Failure("PodInitializing", "another container's image can't be pulled")
-    registry = found[0].rstrip("/")
-    error = f'Failed to pull image "{spec.image}": there is no registry {registry}'
+    why = f"there is no registry {found[0].rstrip('/')}"
     known = pod.status and [
         *(pod.status.containerStatuses or []),
         *(pod.status.initContainerStatuses or []),
     ]
     if any(each.name == spec.name for each in known or []):
-        return Failure("ImagePullBackOff", f'Back-off pulling image "{spec.image}": {error}')
-    return Failure("ErrImagePull", error)
+        return Failure("ImagePullBackOff", f'Back-off pulling image "{spec.image}": {why}')
+    return Failure("ErrImagePull", f'Failed to pull image "{spec.image}": {why}')

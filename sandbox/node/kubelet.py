@@ -113,8 +113,10 @@ class Kubelet:
                 *(Node.Status, str(node.metadata.name), {"status": wanted}),
                 patch_type=PatchType.MERGE,
             )
-        addresses = {each["type"]: each["address"] for each in have.get("addresses") or []}
-        return addresses.get("InternalIP", LOOPBACK)
+        addresses = [
+            each["address"] for each in have.get("addresses") or [] if each["type"] == "InternalIP"
+        ]
+        return next(iter(addresses), LOOPBACK)
 
     def _keep(self, uid: str, pod: Pod, host: str) -> None:
         if uid not in self.pods:

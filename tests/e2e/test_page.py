@@ -1,21 +1,25 @@
 """Bookinfo's page: pods that are processes, and real sidecars between them."""
 
 import os
+import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx2
 import psutil
 import pytest
 
+from sandbox import toolchain
 from sandbox.cluster import Sandbox
 from sandbox.node import entrance, trial
+from sandbox.programs import ISTIO
 from traffic.chance import interval
 
 from . import browser
 from .checkout import Checkout
-from .istiod import eventually
+from .istiod import Istiod, eventually
 
 WHY_NOT = trial.why_not()
 pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
@@ -70,6 +74,85 @@ def test_fifty_reloads_in_a_browser_show_every_version(page: Checkout, tmp_path:
     assert "Book Details" in text
 
 
+def test_kubectl_shows_logs_and_runs_programs(page: Checkout) -> None:
+    """Of an application, of a sidecar and of istiod; a program runs in its pod's network."""
+    details, admin = ("deploy/details-v1", "--"), ("pilot-agent", "request", "GET", "server_info")
+    health = ("curl", "--silent", "http://details:9080/health")
+
+    assert "GET /details/0" in _kubectl(page, "logs", "deploy/details-v1")
+    sidecar = _kubectl(page, "logs", "deploy/details-v1", "-c", "istio-proxy")
+    assert "Envoy proxy is ready" in sidecar
+    last = _kubectl(page, "logs", "deploy/details-v1", "-c", "istio-proxy", "--tail", "1")
+    assert sidecar.endswith(last)
+    assert _kubectl(page, "logs", "deploy/istiod", "--namespace", "istio-system") != ""
+    answer = _kubectl(page, "exec", "deploy/productpage-v1", "--", *health)
+    assert answer == '{"status": "Details is healthy"}'
+    assert '"state": "LIVE"' in _kubectl(page, "exec", "-c", "istio-proxy", *details, *admin)
+    with pytest.raises(subprocess.CalledProcessError, match="exit status 3"):
+        _kubectl(page, "exec", *details, "sh", "-c", "exit 3")
+
+
+def test_istioctl_sees_all_sidecars(page: Checkout) -> None:
+    """It asks istiod for their status, and reads a sidecar's configuration from a file."""
+    istioctl = toolchain.ensure((ISTIO,))["istioctl"]
+    istiod = ("--insecure", "--xds-address", f"{Istiod.of(page).address}:15012")
+    asked = [str(istioctl), "--kubeconfig", str(page.sandbox.kubeconfig), "proxy-status", *istiod]
+
+    shown = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=60).stdout
+
+    for pod in _pods(page).values():
+        assert f"{pod['metadata']['name']}.bookinfo" in shown
+
+
+def test_the_kubelet_answers_the_api_server_only(page: Checkout) -> None:
+    """Any user of this machine can connect, but without the API server's key nobody is answered."""
+    node, *_ = page.kubectl("get", "nodes")["items"]
+    port = node["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"]
+    name = _pods(page)["details"]["metadata"]["name"]
+    url = f"https://127.0.0.1:{port}/containerLogs/bookinfo/{name}/details"
+
+    with pytest.raises(httpx2.TransportError):
+        httpx2.get(url, verify=False, trust_env=False)
+
+
+def test_pods_that_cannot_run_say_why(page: Checkout) -> None:
+    """By the reasons that a kubelet has, in their containers' status and in their events."""
+    file = Path(__file__).parent / "broken_pods.yaml"
+    _kubectl(page, "apply", "-f", str(file))
+
+    def told() -> dict[str, tuple[str, str]]:
+        found = {}
+        for pod in page.kubectl("get", "pods", "-n", "bookinfo")["items"]:
+            [*_, app] = pod["status"].get("containerStatuses") or [{}]
+            why = app.get("state", {}).get("waiting", {})
+            found[pod["metadata"]["name"]] = (why.get("reason"), why.get("message"))
+        return found
+
+    def events() -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for event in page.kubectl("get", "events", "-n", "bookinfo")["items"]:
+            found.setdefault(event["involvedObject"]["name"], set()).add(event["reason"])
+        return found
+
+    eventually(
+        lambda: (
+            told()["crashes"]
+            == ("CrashLoopBackOff", "back-off 2s: container app ended with 3: no disk")
+        )
+    )
+    eventually(lambda: {"Unhealthy", "Killing", "BackOff"} <= events()["sick"])
+    eventually(lambda: told()["unpulled"][0] == "ImagePullBackOff")
+    reasons, unsupported = told(), told()["unsupported"]
+    assert reasons["unmounted"] == (
+        "ContainerCreating",
+        'MountVolume.SetUp failed for volume "settings" : configmap "nowhere" not found',
+    )
+    assert "remove the annotation traffic.sidecar.istio.io/excludeInterfaces" in unsupported[1]
+    assert "FailedMount" in events()["unmounted"]
+    assert "FailedCreatePodSandBox" in events()["unsupported"]
+    _kubectl(page, "delete", "-f", str(file), "--wait=false")
+
+
 def test_a_killed_sidecar_is_restarted(page: Checkout) -> None:
     """Its pod isn't ready meanwhile, its status counts the restart, and the page answers again."""
     name = _pods(page)["details"]["metadata"]["name"]
@@ -90,14 +173,26 @@ def test_a_killed_node_leaves_nothing_and_comes_back(page: Checkout) -> None:
     """No process of its pods outlives it, and nothing listens; the next start brings all back."""
     with _browser(page) as visitor:
         outer, *inner = entrance.of_node(page.sandbox.folder)
+        networks = _networks(inner)
+        assert len(networks) > len(_pods(page))
         outer.kill()
         _, alive = psutil.wait_procs(inner, timeout=10)
         assert alive == []
+        assert networks.isdisjoint(_networks(psutil.process_iter()))
         with pytest.raises(httpx2.ConnectError):
             visitor.get("/productpage")
 
         page.sandbox.up()
         eventually(lambda: _answers(visitor))
+
+
+def _networks(found: Iterable[psutil.Process]) -> set[str]:
+    """Return the network namespaces of processes."""
+    networks = set()
+    for process in found:
+        with suppress(OSError):  # it has ended
+            networks.add(str(Path(f"/proc/{process.pid}/ns/net").readlink()))
+    return networks
 
 
 def _answers(visitor: httpx2.Client) -> bool:
@@ -125,5 +220,13 @@ def _browser(page: Checkout) -> httpx2.Client:
 
 def _pods(page: Checkout) -> dict[str, dict]:
     """Return one pod of each service of Bookinfo."""
-    listed = page.kubectl("get", "pods", "-n", "bookinfo")["items"]
+    listed = page.kubectl("get", "pods", "-n", "bookinfo", "-l", "app")["items"]
     return {pod["metadata"]["labels"]["app"]: pod for pod in listed}
+
+
+def _kubectl(page: Checkout, *words: str) -> str:
+    own = (f"--kubeconfig={page.sandbox.kubeconfig}", "--namespace=bookinfo")
+    answer = subprocess.run(
+        ["kubectl", *own, *words], capture_output=True, text=True, check=True, timeout=60
+    )
+    return answer.stdout

@@ -70,7 +70,7 @@ def test_it_waits_with_the_error_and_then_with_pauses() -> None:
         reasons.append(app["reason"])
 
     error = f'Failed to pull image "{IMAGE}": there is no registry registry.invalid'
-    back_off = f'Back-off pulling image "{IMAGE}": {error}'
+    back_off = f'Back-off pulling image "{IMAGE}": there is no registry registry.invalid'
     assert reasons == ["ErrImagePull", "ImagePullBackOff", "ImagePullBackOff"]
     assert cluster.told == [("Failed", error), ("BackOff", back_off)]
     assert (app["message"], other["reason"]) == (back_off, "PodInitializing")

@@ -20,7 +20,13 @@ from sandbox.node.pod import PodError
 MISSING = 'configmaps "istio-ca-root-cert" not found'
 NODE = {
     "metadata": {"name": "node-0"},
-    "status": {"addresses": [{"type": "InternalIP", "address": "192.0.2.7"}]},
+    "status": {
+        "addresses": [
+            {"type": "Hostname", "address": "localhost"},
+            {"type": "InternalIP", "address": "192.0.2.7"},
+            {"type": "InternalIP", "address": "2001:db8::7"},
+        ]
+    },
 }
 
 
