@@ -15,9 +15,15 @@ PAUSE = 0.01
 
 @asynccontextmanager
 async def flowing(
-    proof: Proof, change: str, target: Target, *, at: Sequence[str] = (), reconnects: bool = False
+    proof: Proof,
+    change: str,
+    target: Target,
+    *,
+    at: Sequence[str] = (),
+    workers: int = 1,
+    reconnects: bool = False,
 ) -> AsyncGenerator[None]:
-    """Let requests flow while the block runs, on one connection or each on its own."""
+    """Let requests flow while the block runs, on open connections or each on its own."""
     how = ", each on its own connection" if reconnects else ""
     name = f"requests to {target.host}{target.path}{how} while {change}"
     statuses = proof.flows[name] = Counter()
@@ -25,7 +31,7 @@ async def flowing(
     def seen(reply: Reply) -> None:
         statuses[reply.status] += 1
 
-    job = Job(target=target, workers=1, pause=PAUSE, reconnects=reconnects)
+    job = Job(target=target, workers=workers, pause=PAUSE, reconnects=reconnects)
     ended = asyncio.Event()
     flow = asyncio.create_task(load.send(job, seen, ended=ended, at=at))
     try:

@@ -145,13 +145,11 @@ class Stack:
             f"{NAMESPACE}_{name} {service}": (pod.metadata.labels or {})["version"]
             for name, pod in self.pods(app=service).items()
         }
-        return Counter(
-            {
-                versions[each.name]: each.log.read_text(errors="replace").count(mark)
-                for each in self._sandbox.containers()
-                if each.name in versions
-            }
-        )
+        found = Counter[str]()
+        for each in self._sandbox.containers():
+            if each.name in versions:
+                found[versions[each.name]] += each.log.read_text(errors="replace").count(mark)
+        return found
 
     def keep_secret(self, name: str, files: Mapping[str, str]) -> None:
         """Put a certificate beside the gateway's pods, or renew it."""

@@ -7,6 +7,7 @@ from typing import Any
 from lightkube.generic_resource import create_namespaced_resource
 from lightkube.types import PatchType
 
+from mesh.bookinfo.services import FRONT
 from traffic import security
 from traffic.flows import flowing
 from traffic.load import Job, send
@@ -19,6 +20,9 @@ REVISION = "istio.io/rev"
 """The annotation of a pod with the revision that injected it."""
 WRONG = "v2"
 FEW = 100
+ENDING = "details"
+"""The service of which some pods end; productpage, which doesn't move then, asks it."""
+WORKERS = 5
 
 VirtualService = create_namespaced_resource(
     "networking.istio.io", "v1", "VirtualService", "virtualservices"
@@ -37,7 +41,7 @@ async def drift(stack: Stack, proof: Proof) -> None:
     await stack.settle()
     replies = []
     job = Job(target=stack.inside("reviews"), count=FEW)
-    await send(job, replies.append, at=stack.at("productpage"))
+    await send(job, replies.append, at=stack.at(FRONT))
     is_so = {reply.version for reply in replies} == {WRONG}
     proof.checks["drift: what somebody made of the routes is in force"] = is_so
 
@@ -60,13 +64,17 @@ class Upgrade:
 
     @property
     def beside(self) -> dict[str, Any]:
-        """The settings of the new control plane next to the old one."""
-        return {"canary": {"revision": NEW, "istioVersion": self.version}}
+        """The settings of the new control plane next to the old one, and of more pods."""
+        return {
+            "canary": {"revision": NEW, "istioVersion": self.version},
+            "bookinfoServices": {ENDING: {"replicas": 3}},
+        }
 
     @property
     def own(self) -> dict[str, Any]:
-        """The settings of the new control plane alone."""
-        return {"revision": NEW, "istioVersion": self.version, "releaseDir": None, "canary": None}
+        """The settings of the new control plane alone; pods that are one too many end."""
+        gone = dict.fromkeys(("releaseDir", "canary", "bookinfoServices"))
+        return {"revision": NEW, "istioVersion": self.version, **gone}
 
     async def move(self, stack: Stack, proof: Proof) -> None:
         """Move the gateway and Bookinfo to the new control plane, and put the routes back."""
@@ -77,9 +85,11 @@ class Upgrade:
         proof.checks["canary: it has injected every pod"] = marks == {NEW}
 
     async def promote(self, stack: Stack, proof: Proof) -> None:
-        """Remove the old control plane, and switch security on."""
-        change = "the old control plane was removed and security was switched on"
-        await _up(stack, proof, change, **self.own, **security.SETTINGS)
+        """Remove the old control plane and some pods, and switch security on."""
+        change = "the old control plane and some pods were removed and security was switched on"
+        some = flowing(proof, change, stack.inside(ENDING), at=stack.at(FRONT), workers=WORKERS)
+        async with some:
+            await _up(stack, proof, change, **self.own, **security.SETTINGS)
         gone = stack.istiods == [f"istiod-{NEW}"]
         proof.checks["canary: the old control plane is gone"] = gone
 

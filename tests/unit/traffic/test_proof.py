@@ -119,8 +119,8 @@ def test_an_upgrade_ends_with_the_stacks_own_release() -> None:
     upgrade = Upgrade("1.30.8", Path("/releases/1.29.3"))
 
     assert upgrade.before == {"istioVersion": "1.29.3", "releaseDir": "/releases/1.29.3"}
-    assert upgrade.beside == {"canary": {"revision": NEW, "istioVersion": "1.30.8"}}
-    assert upgrade.before.keys() <= upgrade.own.keys()
+    assert upgrade.beside["canary"] == {"revision": NEW, "istioVersion": "1.30.8"}
+    assert {*upgrade.before, *upgrade.beside} <= upgrade.own.keys()
 
 
 def test_a_duration_is_read_as_the_plan_means_it() -> None:
