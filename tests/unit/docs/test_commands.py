@@ -81,6 +81,7 @@ TOLD: Mapping[str, str] = {
     "scripts.settings_tables": "tests/unit/test_settings_tables.py",
     "scripts.troubleshooting": "tests/unit/test_troubleshooting.py",
     "traffic": "tests/e2e/test_traffic.py",
+    "traffic.rate": "takes a minute and measures, for docs/pods.md",
     "venv": "scripts/venv makes the same, by uv; .ci/run runs it",
 }
 """By command: the file whose tests run it, or the reason why none does."""
