@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from mesh.settings.labels import INGRESS_USE_WAYPOINT, NO_WAYPOINT, USE_WAYPOINT
+from meshctl.manifests.manifest import labels_of
 from meshctl.topology import workloads
 from meshctl.topology.backends import Backend, Backends
-from meshctl.topology.objects import Objects, labels_of
+from meshctl.topology.objects import Objects
 from meshctl.topology.security import Target
 
 
@@ -29,8 +30,8 @@ def targets(backend: Backend, backends: Backends, waypoint: str) -> list[Target]
     pods = Target(namespace=backends.namespace, labels=labels)
     if not waypoint:
         return [pods]
-    services = [each for each in backends.by_name if backends.owner(each) == backend.name]
-    names = {("Gateway", waypoint), *(("Service", each) for each in services)}
+    services = (("Service", each) for each in backends.parts(backend))
+    names = {("Gateway", waypoint), *services}
     return [
         Target(namespace=backends.namespace, labels={}, waypoint=waypoint, names=frozenset(names)),
         pods,
