@@ -83,5 +83,5 @@ def _refusal(
         if found := security.refusal(backends.objects, root, target, caller):
             return found
         if target.waypoint:  # the pods know the waypoint only
-            caller = Account(namespace=backends.namespace, name=target.waypoint)
+            caller = target.waypoint
     return ""

@@ -24,6 +24,14 @@ MODES: Mapping[str, Mtls] = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class Account:
+    """The ServiceAccount by which a caller is known."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Target:
     """The pods that requests go to, or the waypoint before them."""
 
@@ -32,16 +40,8 @@ class Target:
     """The labels of the pods."""
     names: frozenset[tuple[str, str]] = frozenset()
     """Kinds and names that a policy's targetRefs may have: a waypoint's and its Services'."""
-    waypoint: str = ""
-    """The waypoint's name; empty for pods."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Account:
-    """The ServiceAccount by which a caller is known."""
-
-    namespace: str
-    name: str
+    waypoint: Account | None = None
+    """The waypoint's account, by which the pods know it; None for pods."""
 
 
 def root_namespace(objects: Objects, planes: Sequence[ControlPlane]) -> str:

@@ -649,3 +649,25 @@ def test_a_gateway_of_istioctl_is_drawn() -> None:
 
     assert [gateway.name for gateway in picture.gateways] == ["ingress"]
     assert not problems(picture)
+
+
+def test_a_waypoint_may_be_in_another_namespace() -> None:
+    """It is named with it; the pods' policies know it by its account there."""
+    labels = {
+        "istio.io/dataplane-mode": "ambient",
+        "istio.io/use-waypoint": "w",
+        "istio.io/use-waypoint-namespace": "shared",
+    }
+    rules = [{"from": [{"source": {"principals": ["cluster.local/ns/shared/sa/w"]}}]}]
+    picture = live(
+        obj("Namespace", "bookinfo", "", labels=labels),
+        obj("Gateway", "w", "shared", api=GATEWAY_API, spec={"gatewayClassName": "istio-waypoint"}),
+        *workload("w", {"gateway.networking.k8s.io/gateway-name": "w"}, namespace="shared"),
+        security("AuthorizationPolicy", "waypoint", rules=rules),
+        *version("details", proxy=""),
+        without_names=("bookinfo", "details-"),
+    )
+
+    assert named(picture, "details").waypoint == "shared/w"
+    assert "details" not in problems(picture)
+    assert "productpage v1 > details" not in refusals(picture)
