@@ -184,7 +184,9 @@ def _across(
     """Return a row's cards from left to right, each with the x of its centre."""
     wanted = {card.key: _below_callers(card.key, calls, places) for card in row}
     order = sorted(row, key=lambda card: wanted[card.key] or 0)
-    slots = [max(card.width, _wide(refusals[card.key])) for card in order]
+    slots = [
+        max(card.width, _wide(refusals[card.key]), _share_of_title(card, row)) for card in order
+    ]
     centres = [0.0]
     for cards_, widths in zip(pairwise(order), pairwise(slots), strict=True):
         homes = {card.namespace for card in cards_}
@@ -273,11 +275,12 @@ def _frame(namespace: str, places: Sequence[Place], arrows: Sequence[Arrow]) -> 
     passed = [x for arrow in arrows for x, _ in arrow.points[1:]]
     right = max([place.box.right for place in places] + passed) + FRAME
     bottom = max(place.box.bottom for place in places) + FRAME
-    title = f"namespace {namespace}"
-    wide = width(title, TEXT) + 2 * PAD
+    wide = _title_width(namespace)
+    narrow = max(wide - (right - left), 0)
+    left, right = left - narrow / 2, right + narrow / 2
     return Frame(
-        title=title,
-        box=Box(x=left, y=top, width=max(right - left, wide), height=bottom - top),
+        title=f"namespace {namespace}",
+        box=Box(x=left, y=top, width=right - left, height=bottom - top),
         is_title_right=any(
             left <= x <= left + wide
             for arrow in arrows
@@ -285,6 +288,16 @@ def _frame(namespace: str, places: Sequence[Place], arrows: Sequence[Arrow]) -> 
             if arrow.points[0][1] < top < y
         ),
     )
+
+
+def _title_width(namespace: str) -> float:
+    return width(f"namespace {namespace}", TEXT) + 2 * PAD
+
+
+def _share_of_title(card: Card, row: Sequence[Card]) -> float:
+    """Return the width that a card must have for its frame to be as wide as its title."""
+    cards_ = sum(each.namespace == card.namespace for each in row)
+    return (_title_width(card.namespace) - 2 * FRAME) / cards_ if card.namespace else 0
 
 
 def _refusals(key: Key, calls: Sequence[Call]) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
             subject=subject,
             status="wrong",
             found="istiod hasn't created its Deployment",
-            remedy=describe,
+            remedy=f"{remedies.bring_back()}; {describe}",
         )
         if subject in deployments:
             finding = rollout("waypoint", subject, deployments[subject], remedies.bring_back())

@@ -117,6 +117,12 @@ PICTURES = {
             for name in ("bank", "a-host-with-a-very-long-name-for-a-picture", *"abcdef")
         ),
     ),
+    "long namespaces": Picture(
+        namespace="",
+        gateways=tuple(
+            Gateway(name="g", namespace=f"a-namespace-with-a-long-name-{i}") for i in range(3)
+        ),
+    ),
     "platform": Picture(namespace="", gateways=(Gateway(name="g", namespace="istio-system"),)),
 }
 
