@@ -105,7 +105,7 @@ env: venv/ready ## Print the shell lines for plain pulumi and kubectl: eval "$$(
 lock: venv/ready ## Pin what requirements*.in names, with hashes; to upgrade: scripts/lock --upgrade
 	@scripts/lock
 
-sbom: venv/ready ## Write what the program is made of to sbom.json (CycloneDX), and show the licences
+sbom: venv/ready ## List packages, Go modules and images in sbom.json (CycloneDX), and show the licences
 	@scripts/audit/sbom
 
 audit: venv/ready ## Look for known vulnerabilities in Python packages and Go modules, in the network

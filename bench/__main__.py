@@ -108,10 +108,16 @@ def growth_(
     what: Annotated[What, typer.Argument(help="What the platform has more of.")],
     *,
     state: Annotated[State, typer.Option(help="Where the stack's state is.")] = State.FOLDER,
+    results: Annotated[Path, typer.Option(help="The file that keeps the results.")] = Path(
+        "growth.json"
+    ),
     drawing: Annotated[Path | None, PLOT] = None,
 ) -> None:
-    """Measure a platform as it has more gateways, or more namespaces of other teams."""
-    growth.measure(what, in_bucket=state is State.BUCKET, drawing=drawing)
+    """Measure a platform as it has more gateways, or more namespaces of other teams.
+
+    Numbers whose results are kept aren't measured again: the command continues where it was ended.
+    """
+    growth.measure(what, in_bucket=state is State.BUCKET, results=results, drawing=drawing)
 
 
 def _measure(

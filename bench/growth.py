@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import psutil
+from pydantic import TypeAdapter
 
 import console
 from bench import plot
@@ -44,51 +45,76 @@ SETTINGS: Mapping[str, tuple[Callable[[int], Iterator[str]], Sequence[int]]] = {
 """The settings for a number of what grows, and the numbers that are measured."""
 
 
-def measure(what: str, *, in_bucket: bool, drawing: Path | None) -> None:
-    """Measure each command for each number, each on a new sandbox; print the table."""
+Costs = dict[str, dict[int, dict[str, Cost]]]
+"""Costs of each command, by what grows with the place of the state, and by its number."""
+
+
+def measure(what: str, *, in_bucket: bool, results: Path, drawing: Path | None) -> None:
+    """Measure the commands for each number that the results lack; print the table of all.
+
+    Each number gets a new sandbox. The results are kept after each: what was ended continues there.
+    """
+    known = TypeAdapter(Costs)
+    kept = known.validate_json(results.read_bytes()) if results.exists() else Costs()
+    costs = kept.setdefault(f"{what}, {'bucket' if in_bucket else 'folder'}", {})
     settings_of, numbers = SETTINGS[what]
-    load = os.getloadavg()[0]
     sandbox = Sandbox(STACK)
     workspace = Workspace(STACK, sandbox.name)
     download.get_all(workspace)
-    costs: dict[str, list[Cost]] = {command: [] for command in COMMANDS}
-    state = bucket() if in_bucket else nullcontext({})
     try:
-        with state as backend:
-            for number in numbers:
-                sandbox.down()
-                _ = workspace.environment
-                sandbox.up()
-                workspace.make_stack()
-                environment = {**workspace.full_environment, **backend}
-                if in_bucket:
-                    _make_stack(environment)
+        for number in numbers:
+            if number not in costs:
                 config = [f"--config={each}" for each in settings_of(number)]
-                for command, arguments in COMMANDS.items():
-                    ours = () if command == "destroy" else ("--config-path", *config)
-                    with console.alive(f"{number} {what}: {command}"):
-                        cost, _ = measured(workspace.command(*arguments, *ours), environment)
-                    costs[command].append(cost)
-                    console.say(f"{number} {what}: {command}: {cost.seconds:.1f} s")
+                with bucket() if in_bucket else nullcontext({}) as backend:
+                    costs[number] = _measured(workspace, f"{number} {what}", config, backend)
+                results.write_bytes(known.dump_json(kept, indent=1))
     finally:
         sandbox.down()
-
-    where = "bucket (a local S3)" if in_bucket else "folder"
-    print(f"{psutil.cpu_count()} cores, state in a {where}, load average {load:.1f} at the start\n")
-    print(f"| {what} | " + " | ".join(f"{c}, s / processor s / MB" for c in costs) + " |")
-    print("|---" * (len(costs) + 1) + "|")
-    for at, number in enumerate(numbers):
-        cells = (
-            f"{found[at].seconds:.1f} / {found[at].processor:.1f} / {found[at].megabytes:.0f}"
-            for found in costs.values()
-        )
-        print(f"| {number} | " + " | ".join(cells) + " |")
+        if costs:
+            _print(what, costs, in_bucket=in_bucket)
     if drawing is not None:
         points = {
-            command: [(n, cost.processor) for n, cost in zip(numbers, found, strict=True)]
-            for command, found in costs.items()
+            command: [(number, found[command].processor) for number, found in costs.items()]
+            for command in COMMANDS
         }
         plot.lines(drawing, "processor seconds", what, points)
+
+
+def _measured(
+    workspace: Workspace, title: str, config: Sequence[str], backend: Mapping[str, str]
+) -> dict[str, Cost]:
+    """Measure each command on a new sandbox, in the order in which they are listed."""
+    sandbox = Sandbox(workspace.sandbox_name)
+    sandbox.down()
+    _ = workspace.environment
+    sandbox.up()
+    workspace.make_stack()
+    environment = {**workspace.full_environment, **backend}
+    if backend:
+        _make_stack(environment)
+    costs = {}
+    for command, arguments in COMMANDS.items():
+        ours = () if command == "destroy" else ("--config-path", *config)
+        with console.alive(f"{title}: {command}"):
+            costs[command], _ = measured(workspace.command(*arguments, *ours), environment)
+        console.say(f"{title}: {command}: {costs[command].seconds:.1f} s")
+    return costs
+
+
+def _print(what: str, costs: Mapping[int, Mapping[str, Cost]], *, in_bucket: bool) -> None:
+    where = "bucket (a local S3)" if in_bucket else "folder"
+    print(
+        f"{psutil.cpu_count()} cores, state in a {where}, load average {os.getloadavg()[0]:.1f}\n"
+    )
+    print(f"| {what} | " + " | ".join(f"{c}, s / processor s / MB" for c in COMMANDS) + " |")
+    print("|---" * (len(COMMANDS) + 1) + "|")
+    for number, found in sorted(costs.items()):
+        cells = (
+            f"{found[command].seconds:.1f} / {found[command].processor:.1f} "
+            f"/ {found[command].megabytes:.0f}"
+            for command in COMMANDS
+        )
+        print(f"| {number} | " + " | ".join(cells) + " |")
 
 
 def _make_stack(environment: Mapping[str, str]) -> None:

@@ -49,35 +49,37 @@ class Run:
 
 
 def measure(number: int, at_once: int, drawing: Path | None) -> None:
-    """Measure all commands, some at a time; print the table, and draw the plot."""
+    """Measure all commands, some at a time; print the table, and draw the plot.
+
+    When it is ended, it prints what it has measured so far.
+    """
     began, load = time.monotonic(), os.getloadavg()[0]
     sandbox = Sandbox("bench-stacks")
     platform = Workspace(PLATFORM, sandbox.name)
     download.get_all(platform)
     sandbox.down()
-    _ = platform.environment
-    sandbox.up()
-    platform.make_stack()
-    _measured(platform, ("up", *UNASKED), 0)
-    if OUTPUT not in platform.outputs():
-        sys.exit(f"stack {PLATFORM} has no output {OUTPUT}: set its mode to platform")
-
-    stacks = [Workspace(f"app-{number:02}", sandbox.name) for number in range(1, number + 1)]
-    for stack in stacks:
-        stack.make_stack()
-    groups = [stacks[at : at + at_once] for at in range(0, number, at_once)]
-    runs = {phase: _phase(platform, phase, groups) for phase in PHASES}
-    _measured(platform, ("preview", "--expect-no-changes"), 0)
-    sandbox.down()
-
-    print(f"{psutil.cpu_count()} cores; {number} app stacks, {at_once} at a time; load average at")
-    print(f"the start {load:.1f}, at the end {os.getloadavg()[0]:.1f}; all of it took")
-    print(f"{time.monotonic() - began:.0f} s; kubernetes plugin {platform.plugin.version}\n")
-    print("| app stacks there before | " + " | ".join(f"{p} (s / CPU s / MB)" for p in runs) + " |")
-    print("|---" * (len(runs) + 1) + "|")
-    for group in range(len(groups)):
-        cells = [_median(found[group]) for found in runs.values()]
-        print(f"| {group * at_once} | " + " | ".join(cells) + " |")
+    runs: dict[str, list[list[Run]]] = {phase: [] for phase in PHASES}
+    try:
+        _ = platform.environment
+        sandbox.up()
+        platform.make_stack()
+        _measured(platform, ("up", *UNASKED), 0)
+        if OUTPUT not in platform.outputs():
+            sys.exit(f"stack {PLATFORM} has no output {OUTPUT}: set its mode to platform")
+        stacks = [Workspace(f"app-{number:02}", sandbox.name) for number in range(1, number + 1)]
+        for stack in stacks:
+            stack.make_stack()
+        groups = [stacks[at : at + at_once] for at in range(0, number, at_once)]
+        for phase, found in runs.items():
+            for index in range(len(groups)):
+                found.append(_group(platform, phase, groups, index))
+        _measured(platform, ("preview", "--expect-no-changes"), 0)
+    finally:
+        sandbox.down()
+        print(f"{psutil.cpu_count()} cores; {at_once} app stacks at a time; load average at the")
+        print(f"start {load:.1f}, at the end {os.getloadavg()[0]:.1f}; all of it took")
+        print(f"{time.monotonic() - began:.0f} s; kubernetes plugin {platform.plugin.version}\n")
+        _print(runs)
     if drawing is not None:
         points = {
             phase: [(group[0].beside, _median_of(group, "processor")) for group in found]
@@ -88,30 +90,34 @@ def measure(number: int, at_once: int, drawing: Path | None) -> None:
         plot.lines(drawing, "processor seconds of one command", "other app stacks", points)
 
 
-def _phase(
-    platform: Workspace, phase: str, groups: Sequence[Sequence[Workspace]]
-) -> list[list[Run]]:
-    """Run a command on all stacks, a group at a time; check that they change only their own."""
-    found = []
-    for index, group in enumerate(groups):
-        number, before_it = sum(map(len, groups)), sum(map(len, groups[:index]))
-        beside = {"up": before_it, "destroy": number - before_it - len(group)}.get(
-            phase, number - len(group)
-        )
-        before = _objects(platform)
-        cost_of = partial(_measured, arguments=PHASES[phase], beside=beside)
-        with (
-            console.alive(f"{phase}, {beside} other stacks"),
-            ThreadPoolExecutor(len(group)) as threads,
-        ):
-            found.append(list(threads.map(cost_of, group)))
-        after = _objects(platform)
-        own = {f"bookinfo-{stack.stack}" for stack in group}
-        for namespace in (before.keys() | after.keys()) - own:
-            if before.get(namespace) != after.get(namespace):
-                sys.exit(f"{phase} of {sorted(own)} changed namespace {namespace}")
-        console.say(f"{phase}, {beside} other stacks: {_median(found[-1])} (s / CPU s / MB)")
-    return found
+def _print(runs: Mapping[str, Sequence[Sequence[Run]]]) -> None:
+    print("| other app stacks | command | seconds | processor s | MB |")
+    print("|---|---|---|---|---|")
+    for phase, groups in runs.items():
+        for group in groups:
+            print(f"| {group[0].beside} | {phase} | {' | '.join(_medians(group))} |")
+
+
+def _group(
+    platform: Workspace, phase: str, groups: Sequence[Sequence[Workspace]], index: int
+) -> list[Run]:
+    """Run a command on the stacks of a group at once; check that they change only their own."""
+    group, number, before_it = groups[index], sum(map(len, groups)), sum(map(len, groups[:index]))
+    beside = {"up": before_it, "destroy": number - before_it - len(group)}.get(
+        phase, number - len(group)
+    )
+    before = _objects(platform)
+    cost_of = partial(_measured, arguments=PHASES[phase], beside=beside)
+    title = f"{phase}, {beside} other stacks"
+    with console.alive(title), ThreadPoolExecutor(len(group)) as threads:
+        runs = list(threads.map(cost_of, group))
+    after = _objects(platform)
+    own = {f"bookinfo-{stack.stack}" for stack in group}
+    for namespace in (before.keys() | after.keys()) - own:
+        if before.get(namespace) != after.get(namespace):
+            sys.exit(f"{phase} of {sorted(own)} changed namespace {namespace}")
+    console.say(f"{title}: {' / '.join(_medians(runs))} (s / processor s / MB)")
+    return runs
 
 
 def _measured(workspace: Workspace, arguments: Sequence[str], beside: int) -> Run:
@@ -132,9 +138,9 @@ def _objects(platform: Workspace) -> Objects:
     return found
 
 
-def _median(runs: Sequence[Run]) -> str:
+def _medians(runs: Sequence[Run]) -> tuple[str, str, str]:
     seconds, processor = _median_of(runs, "seconds"), _median_of(runs, "processor")
-    return f"{seconds:.1f} / {processor:.1f} / {_median_of(runs, 'megabytes'):.0f}"
+    return f"{seconds:.1f}", f"{processor:.1f}", f"{_median_of(runs, 'megabytes'):.0f}"
 
 
 def _median_of(runs: Sequence[Run], part: str) -> float:

@@ -58,7 +58,7 @@ class Bookinfo(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         manifests = _manifests(args)
         password = _password(name, args.settings, child)
-        # Without it, a proxy that knows the registry only lets no request to the database out.
+        # With REGISTRY_ONLY, sidecars refuse requests to hosts that the mesh doesn't know.
         outside = database.service_entry(args.settings)
         if outside is not None:
             outside.make(f"{name}-{outside.name}", child)

@@ -65,7 +65,7 @@ class BookinfoRoutes(pulumi.ComponentResource):
                 namespace, host, plan, inside_mesh=not settings.waypoints
             )
             if settings.waypoints:
-                # Waypoints take the Gateway API: Istio's own API is for trial only there.
+                # At waypoints Istio's own routes are alpha, and those of the Gateway API are not.
                 split = [each for each in VERSIONS if each != FRONT and rules(plan, each)]
                 of_gateway_api = gateway_api_routes.service_routes(namespace, plan, split)
         else:

@@ -173,9 +173,9 @@ def deploy(settings: Settings, control_planes: ControlPlanes, cluster: Cluster) 
     injection_ready = label_ready = all_ready(core.ready, node_agents.ready)
     own, proxies = settings.bookinfo_namespace, control_planes.proxies(settings.bookinfo_revision)
     takes_in = running is not None and running.takes_in(own, settings.data_plane, proxies.label)
-    # Deleting a namespace takes Kubernetes 5 s. Pulumi deletes those at the same time that wait for
-    # the same, and istiod's own waits for the CRDs. An adopted one has pods of others: it loses its
-    # label before istiod goes.
+    # Kubernetes takes 5 s to delete a namespace. Bookinfo's depends on the same resources as
+    # istiod's, so that a destroy deletes both at the same time. An adopted namespace has pods of
+    # others: it must lose its label before istiod is deleted.
     if takes_in and own not in adopted:
         label_ready = all_ready(crds.ready, gateway_api_crds.ready)
 

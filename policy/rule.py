@@ -77,7 +77,14 @@ class Rule:
     def message(self, violation: Violation) -> str:
         """Return the message about a violation: object, value and remedy."""
         got = redaction.text(violation.got)
-        return f"{title(violation.object)}: {got}. Remedy: {self.remedy}."
+        return _one_line(f"{title(violation.object)}: {got}. Remedy: {self.remedy}.")
+
+
+def _one_line(text: str) -> str:
+    """Spell out characters by which a name could look like other lines of the output."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
 
 
 def kind(thing: Object) -> tuple[str, str]:

@@ -409,7 +409,9 @@ class Sandbox:
                     return
                 time.sleep(0.1)
         raise SandboxError(
-            f"sandbox {self.name}: its API server didn't answer within 30 s; see {self.logs}"
+            f"sandbox {self.name}: its API server didn't answer within 30 s; its log is in "
+            f"{self.logs}. To start over, run `make sandbox-down SANDBOX={self.name}` and this "
+            "command again."
         )
 
     def _keeper(self) -> psutil.Process | None:
@@ -430,7 +432,7 @@ def _wanted_pods() -> str:
     """Return what the pods of known images shall be: real (processes) or fake (objects only)."""
     wanted = os.environ.get("PODS", "fake")
     if wanted not in ("real", "fake"):
-        raise SandboxError(f"PODS is real or fake: got {wanted!r}")
+        raise SandboxError(f"PODS must be real or fake, got {wanted!r}")
     return wanted
 
 

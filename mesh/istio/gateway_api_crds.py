@@ -85,8 +85,12 @@ def find(settings: Settings) -> Bundle | None:
     if not bundle.folder.is_dir():
         raise pulumi.RunError(
             f"the Gateway API {bundle.version} is not on disk: no folder {bundle.folder}; get it "
-            f"with `make release`, or put the standard-install.yaml of v{bundle.version} there"
+            f"with `make release STACK={pulumi.get_stack()}`, or put the standard-install.yaml of "
+            f"v{bundle.version} there"
         )
     if KNOWN_BY not in (crd["metadata"]["name"] for crd in bundle.crds):
-        raise pulumi.RunError(f"{bundle.folder} has no CRD {KNOWN_BY}: remove it, `make release`")
+        raise pulumi.RunError(
+            f"{bundle.folder} has no CRD {KNOWN_BY}: delete the folder, then run `make release "
+            f"STACK={pulumi.get_stack()}`"
+        )
     return bundle

@@ -172,7 +172,10 @@ def find(
     if release_dir:
         remedy = "name a folder that holds a release: pulumi config set releaseDir FOLDER"
     else:
-        remedy = "get it with `make release`, or name a folder: pulumi config set releaseDir FOLDER"
+        remedy = (
+            f"get it with `make release STACK={pulumi.get_stack()}`, or name a folder: pulumi "
+            "config set releaseDir FOLDER"
+        )
     if not folder.is_dir():
         raise pulumi.RunError(f"Istio {version} is not on disk: no folder {folder}; {remedy}")
     for layout in LAYOUTS:

@@ -14,9 +14,12 @@ from lightkube.core.exceptions import ApiError, ConfigError
 
 from mesh.kubernetes import kubeconfig
 from mesh.kubernetes.cluster import Cluster
+from mesh.kubernetes.server_certificate import now
 
 ALERT = "[SSL: TLSV1_ALERT"
 """Start of an error's text when the server ended a TLS handshake."""
+UNTIMELY = ("certificate is not yet valid", "certificate has expired")
+"""Parts of an error's text that may be due to this machine's clock."""
 PATIENCE = 5.0  # seconds until a silent cluster counts as unreachable
 
 
@@ -35,11 +38,21 @@ def connect(cluster: Cluster) -> Generator[Client]:
     except ConfigError as error:
         raise pulumi.RunError(f"{cluster} can't be used: {error}") from error
     except httpx2.HTTPStatusError as error:
+        reason = str(error)
+        if error.response.status_code == httpx2.codes.UNAUTHORIZED:
+            reason += (
+                " (the kubeconfig's token or certificate isn't valid now, or isn't this cluster's: "
+                "log in again; is this machine's clock right, by `date -u`?)"
+            )
         raise pulumi.RunError(
-            f"{cluster} refuses the check: {error}; nothing was changed"
+            f"{cluster} refuses the check: {reason}; nothing was changed"
         ) from error
     except (httpx2.HTTPError, msgspec.MsgspecError, OSError) as error:
         reason = str(error) or type(error).__name__
+        if any(each in reason for each in UNTIMELY):
+            reason += (
+                f" (this machine's clock says {now():%Y-%m-%d %H:%M} UTC: if that is wrong, set it)"
+            )
         raise pulumi.RunError(f"{cluster} doesn't answer: {reason}; nothing was changed") from error
 
 

@@ -159,9 +159,10 @@ def named(context: str, kubeconfig: Path | None) -> Cluster:
         )
     if kubeconfig and (relative := kubeconfigs.relative_paths(target.files[0], context)):
         raise pulumi.RunError(
-            f"{kubeconfig} says for context {context!r} where something is by relative paths, "
-            f"{', '.join(relative)}: Pulumi's plugin takes them for the project's, kubectl for the "
-            f"file's. Make a file that needs no other and name that: kubectl --kubeconfig "
-            f"{shlex.quote(str(kubeconfig))} config view --raw --flatten"
+            f"{kubeconfig} has relative paths for context {context!r}, {', '.join(relative)}: "
+            "kubectl reads them relative to the file, Pulumi's plugin relative to the project. "
+            "Write a kubeconfig without paths into a file that only you can read, and set "
+            f"kubeconfig to that: kubectl --kubeconfig {shlex.quote(str(kubeconfig))} config view "
+            "--raw --flatten"
         )
     return target

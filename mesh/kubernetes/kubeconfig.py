@@ -6,9 +6,9 @@ import os
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import pulumi
@@ -24,6 +24,8 @@ from mesh.project import PROJECT
 Entry = Mapping[str, Any]
 Typed = TypeVar("Typed")
 PATIENCE = 60  # seconds for a program that fetches credentials; it may ask somebody in a browser
+MARGIN = timedelta(minutes=1)
+"""Time before the end of credentials in which they are fetched anew."""
 # Keys of an entry in each section: its content's, and those of paths relative to the file.
 SECTIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "clusters": ("cluster", ("certificate-authority",)),
@@ -148,7 +150,7 @@ def _entry(entries: Mapping[str, Entry], what: str, name: str | None) -> Entry:
 def _user(user: Entry, server: Entry) -> User:
     if "exec" in user:
         program = _typed(user["exec"], _Program)
-        return _fetched(msgspec.json.encode(program), msgspec.json.encode(server).decode())
+        return _kept(program, server)
     return _typed(user, User)
 
 
@@ -179,6 +181,13 @@ class _Status(msgspec.Struct):
     token: str | None = None
     clientCertificateData: str | None = None  # noqa: N815
     clientKeyData: str | None = None  # noqa: N815
+    expirationTimestamp: Annotated[datetime, msgspec.Meta(tz=True)] | None = None  # noqa: N815
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether they have ended, or will while they are used."""
+        end = self.expirationTimestamp
+        return end is not None and end < datetime.now(UTC) + MARGIN
 
 
 class _Credential(msgspec.Struct):
@@ -187,20 +196,38 @@ class _Credential(msgspec.Struct):
     status: _Status
 
 
-@cache  # a cloud's own program takes a second, and several clients are made
-def _fetched(encoded: bytes, server: str) -> User:
+_fetched_before: dict[bytes, _Status] = {}
+"""What each program printed last, in this process."""
+
+
+def _kept(program: _Program, server: Entry) -> User:
+    """Return a program's credentials, fetched anew only when the last ones have ended.
+
+    A cloud's own program takes a second, and several clients are made.
+    """
+    key = msgspec.json.encode((program, server))
+    kept = _fetched_before.get(key)
+    if kept is None or kept.has_ended:
+        kept = _fetched_before[key] = _fetched(program, server)
+    return User(
+        token=kept.token,
+        client_cert_data=_base64(kept.clientCertificateData),
+        client_key_data=_base64(kept.clientKeyData),
+    )
+
+
+def _fetched(program: _Program, server: Entry) -> _Status:
     """Fetch credentials by a program, as client-go does.
 
     The protocol is https://kubernetes.io/docs/reference/config-api/client-authentication.v1/;
     lightkube's own implementation supports neither v1 nor certificates.
     """
-    program = msgspec.json.decode(encoded, type=_Program)
     request = {
         "apiVersion": program.apiVersion,
         "kind": "ExecCredential",
         "spec": {
             "interactive": False,
-            **({"cluster": json.loads(server)} if program.provideClusterInfo else {}),
+            **({"cluster": dict(server)} if program.provideClusterInfo else {}),
         },
     }
     added = {each.name: each.value for each in program.env or ()}
@@ -229,7 +256,7 @@ def _fetched(encoded: bytes, server: str) -> User:
     return _credentials(answer.stdout, program.command)
 
 
-def _credentials(printed: bytes, command: str) -> User:
+def _credentials(printed: bytes, command: str) -> _Status:
     """Return the credentials that a program printed."""
     try:
         status = msgspec.json.decode(printed, type=_Credential).status
@@ -238,11 +265,7 @@ def _credentials(printed: bytes, command: str) -> User:
         raise ConfigError(f"{command} printed no credentials of Kubernetes") from error
     if not status.token and not status.clientCertificateData:
         raise ConfigError(f"{command} printed neither a token nor a certificate")
-    return User(
-        token=status.token,
-        client_cert_data=_base64(status.clientCertificateData),
-        client_key_data=_base64(status.clientKeyData),
-    )
+    return status
 
 
 def _base64(text: str | None) -> str | None:

@@ -34,7 +34,10 @@ class ServerCertificate:
         if self.not_after < now:
             yield f"has a certificate that ended on {self.not_after:%Y-%m-%d %H:%M} UTC"
         elif self.not_before > now:
-            yield f"has a certificate that begins on {self.not_before:%Y-%m-%d %H:%M} UTC only"
+            yield (
+                f"has a certificate that begins on {self.not_before:%Y-%m-%d %H:%M} UTC only; this "
+                f"machine's clock says {now:%Y-%m-%d %H:%M} UTC"
+            )
 
     def ends_soon(self, now: datetime) -> str | None:
         """Return when it ends, if that is within 30 days; None for one that has ended."""

@@ -17,8 +17,8 @@ def check(
 ) -> None:
     """Refuse objects that the stack doesn't own, unless `adopt` is set and they can be adopted."""
     refuse(
-        f"{cluster} has namespaces that stack {ownership.stack()} wants, which a Pulumi program "
-        "made and no stack has marked",
+        f"{cluster} has namespaces that stack {ownership.stack()} would create: a Pulumi program "
+        "made them, and they don't say which stack",
         _unmarked(running, settings),
     )
     foreign = list(_foreign(running, settings))
@@ -52,7 +52,8 @@ def warn_of_istioctl(running: RunningMesh) -> None:
     if any(ISTIOCTL in istiod.managers and running.owner(istiod) for istiod in running.istiods):
         pulumi.log.warn(
             "istioctl still owns fields of adopted objects, and may have created others: "
-            "`python -m meshctl handover` lists them, and with --yes takes them over"
+            f"`venv/bin/python -m meshctl handover --stack {pulumi.get_stack()}` lists them, and "
+            "takes them over with --yes"
         )
 
 

@@ -168,9 +168,12 @@ def _missing(client: Client, wanted: Wanted) -> str:
     except ApiError:  # without the right to list them, nothing is said of others
         found = []
     others = sorted({each.metadata.namespace or "" for each in found if each.metadata})
-    elsewhere = f"; one is in namespace {', '.join(others)}, of no use there" if others else ""
+    elsewhere = (
+        f"; one is in namespace {', '.join(others)}, where no gateway reads it" if others else ""
+    )
     return (
-        f"there is no {wanted} beside the gateway's pods{elsewhere}: kubectl create secret tls "
+        f"there is no {wanted}, in the namespace of the gateway's pods{elsewhere}: "
+        "kubectl create secret tls "
         f"{wanted.name} -n {wanted.namespace} --cert FILE --key FILE, or give the certificate to "
         "the stack, in gatewayCertificates (docs/https.md)"
     )

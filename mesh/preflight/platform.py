@@ -81,14 +81,14 @@ def check(
         _unserved(settings, planes, kubernetes),
     )
     refuse(
-        f"{cluster} has nodes on which istio-cni needs another folder than stack {stack} says",
+        f"{cluster} has nodes on which istio-cni needs another folder than stack {stack} sets",
         node_agents.misplaced(running.kubernetes, settings),
     )
     refuse(
         f"Bookinfo of stack {stack} can't be moved between sidecars and ambient mode in one update",
         unmoved,
     )
-    refuse(f"{cluster} has what the gateways of stack {stack} would fail on", obstacles)
+    refuse(f"{cluster} has objects on which the gateways of stack {stack} would fail", obstacles)
     refuse(f"the gateways of stack {stack} have no valid certificate", uncertified)
     refuse(
         f"{cluster} has labels that keep pods of stack {stack} out of the mesh",
@@ -99,11 +99,11 @@ def check(
         _missing_namespaces(settings, running),
     )
     refuse(
-        f"{cluster} has other namespaces than stack {stack} wants in its mesh",
+        f"{cluster} has namespaces that stack {stack} can't take into its mesh",
         _foreign_namespaces(settings, running),
     )
     refuse(
-        f"{cluster} still uses what stack {stack} would remove",
+        f"{cluster} still uses a control plane or tag that stack {stack} would remove",
         in_use.users(running, settings, planes, removed, pods),
         in_use.REMEDY,
     )

@@ -93,7 +93,8 @@ def _faults(
     if answer.roots and own and not set(answer.roots) & set(own):
         yield (
             f"it has the root certificate {short(answer.roots)}, this one {short(own)}, and "
-            "proxies would refuse each other: give both CAs of one root (docs/several-clusters.md)"
+            "proxies would refuse each other: set cacerts in both, with intermediates of one root "
+            "(docs/several-clusters.md)"
         )
     if answer.network == settings.network:
         return

@@ -91,7 +91,7 @@ def _give_up(name: str, path: Path) -> None:
     pulumi.log.error(
         f"the chart {name} in {path} isn't rendered after {PATIENCE:.0f} s, and helm has no limit: "
         "a template of it may never end. If the folder isn't an unchanged release of Istio, get "
-        "one by `make release`"
+        f"one by `make release STACK={pulumi.get_stack()}`"
     )
     # The thread that waits for helm never ends, and Python's own end waits for all threads.
     asyncio.get_running_loop().call_later(1, os._exit, 1)  # once the engine has the message

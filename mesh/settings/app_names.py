@@ -52,5 +52,5 @@ def _fitted(stack: str) -> str:
     if fitted := fit(stack):
         return fitted
     raise ValueError(
-        f"can't be made from the stack's name, {stack!r}, which has no letter and no digit: name it"
+        f"can't be made from the stack's name, {stack!r}, which has no letter and no digit: set it"
     )

@@ -5,10 +5,12 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from mesh.settings.fields import Labels, MetadataKey, Model, Replicas
+from mesh.settings.fields import Labels, LabelValue, MetadataKey, Model, Replicas
 from mesh.settings.resources import Resources
 
 ServiceName = Literal["details", "ratings", "reviews", "productpage", "mongodb", "mysqldb"]
+MOST_SECONDS = 2**53
+"""More seconds than anybody waits; from there on, Pulumi rounds numbers."""
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -26,10 +28,10 @@ class Toleration(Model):
     key: MetadataKey | None = None
     """Key of the taint; None = every key, with operator Exists."""
     operator: Literal["Equal", "Exists"] = "Equal"
-    value: str | None = None
+    value: LabelValue | None = None
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
     """Effect of the taint; None = every effect."""
-    toleration_seconds: Annotated[int, Field(ge=0)] | None = None
+    toleration_seconds: Annotated[int, Field(ge=0, le=MOST_SECONDS)] | None = None
     """Seconds that a running pod stays on the node; None = forever. For NoExecute."""
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+from yaml.reader import Reader
 
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 # The last label starts with a letter: an IP address is no host name.
@@ -16,12 +17,14 @@ HUB = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:\d+)?(/[a-z0-9]+([._-]+[a-z0-
 TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 NAMED_IMAGE = re.compile(rf"[a-z0-9]+([._-]+[a-z0-9]+)*:{TAG.pattern}", re.ASCII)
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+NOT_PRINTABLE = Reader.NON_PRINTABLE
+"""Characters that YAML doesn't allow, and so no chart can write."""
 QUALIFIED_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 
 KUBERNETES_OWN = frozenset({"default", "kube-node-lease", "kube-public", "kube-system"})
 """Namespaces that every cluster has, and that can't be deleted."""
-MOST_REPLICAS = 2**31 - 1
-"""Highest number of replicas: Kubernetes keeps it in 32 bits."""
+MOST = 2**31 - 1
+"""Highest number of replicas, or of percent: Kubernetes keeps them in 32 bits."""
 
 
 class Model(BaseModel):
@@ -53,13 +56,27 @@ def _own_namespace(value: str) -> str:
     return value
 
 
-def _metadata_key(value: str) -> str:
+def is_qualified(value: str) -> bool:
+    """Return whether a text is a name of Kubernetes, after a domain and a slash if any."""
     prefix, slash, name = value.rpartition("/")
     has_prefix = len(prefix) <= 253 and all(map(DNS_LABEL.fullmatch, prefix.split(".")))
-    if not QUALIFIED_NAME.fullmatch(name) or (slash and not has_prefix):
+    return QUALIFIED_NAME.fullmatch(name) is not None and (not slash or has_prefix)
+
+
+def _metadata_key(value: str) -> str:
+    if not is_qualified(value):
         raise ValueError(
             "a key is up to 63 letters, digits, '-', '_' and '.', after a domain and '/' if any, "
             "such as service.beta.kubernetes.io/aws-load-balancer-type"
+        )
+    return value
+
+
+def _annotation(value: str) -> str:
+    if found := NOT_PRINTABLE.search(value):
+        raise ValueError(
+            f"an annotation can't have control characters, such as {found[0]!r}: charts are YAML, "
+            "which doesn't know them"
         )
     return value
 
@@ -119,7 +136,9 @@ def _path(value: Path) -> Path:
         value.expanduser().exists()
     except (OSError, RuntimeError) as error:  # such as a name that is too long, or ~nobody
         reason = error.strerror if isinstance(error, OSError) else error
-        raise ValueError(f"must be a path that can be looked up: {reason}") from error
+        raise ValueError(
+            f"must be the path of a file or folder, and this can't be one: {reason}"
+        ) from error
     return value
 
 
@@ -141,9 +160,10 @@ OwnNamespace = Annotated[Namespace, AfterValidator(_own_namespace)]
 Name = Annotated[str, AfterValidator(_name)]
 MetadataKey = Annotated[str, AfterValidator(_metadata_key)]
 """Key of a label or an annotation."""
-Annotations = dict[MetadataKey, str]
-Labels = dict[MetadataKey, Annotated[str, AfterValidator(_label_value)]]
-Replicas = Annotated[int, Field(ge=1, le=MOST_REPLICAS)]
+Annotations = dict[MetadataKey, Annotated[str, AfterValidator(_annotation)]]
+LabelValue = Annotated[str, AfterValidator(_label_value)]
+Labels = dict[MetadataKey, LabelValue]
+Replicas = Annotated[int, Field(ge=1, le=MOST)]
 Percentage = Annotated[float, Field(ge=0, le=100)]
 Version = Annotated[str, AfterValidator(_version)]
 Hub = Annotated[str, AfterValidator(_hub)]

@@ -6,7 +6,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from mesh.settings.fields import Annotations, Model, Name, OwnNamespace, Replicas, is_host
+from mesh.settings.fields import (
+    MOST,
+    Annotations,
+    Model,
+    Name,
+    OwnNamespace,
+    Replicas,
+    is_host,
+    is_qualified,
+)
 
 RoutingApi = Literal["istio", "gateway-api"]
 
@@ -70,6 +79,8 @@ def _port_name(value: str) -> str:
 
 
 def _network(value: str) -> str:
+    if not value.partition("/")[2].isdecimal():
+        raise ValueError("a source range is a network with the length of its prefix: 192.0.2.0/24")
     try:
         ipaddress.ip_network(value)
     except ValueError as error:
@@ -82,6 +93,17 @@ def _address(value: str) -> str:
         ipaddress.ip_address(value)
     except ValueError as error:
         raise ValueError(f"an address is an IP, such as 192.0.2.10: {error}") from error
+    if "%" in value:
+        raise ValueError("an address can't have a zone, which only one machine knows")
+    return value
+
+
+def _class_name(value: str) -> str:
+    if not is_qualified(value):
+        raise ValueError(
+            "a load balancer's class is up to 63 letters, digits, '-', '_' and '.', after a domain "
+            "and '/' if any, such as service.k8s.aws/nlb"
+        )
     return value
 
 
@@ -172,7 +194,9 @@ class LoadBalancer(Model):
     """Settings of the cloud's load balancer."""
 
     ip: Annotated[str, AfterValidator(_address)] | None = None
-    class_name: Annotated[str | None, Field(alias="class")] = None
+    class_name: Annotated[
+        Annotated[str, AfterValidator(_class_name)] | None, Field(alias="class")
+    ] = None
     source_ranges: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
 
 
@@ -181,7 +205,7 @@ class Autoscaling(Model):
 
     min_replicas: Replicas = 1
     max_replicas: Replicas = 5
-    target_cpu: Annotated[int, Field(ge=1, alias="targetCPUUtilizationPercentage")] = 80
+    target_cpu: Annotated[int, Field(ge=1, le=MOST, alias="targetCPUUtilizationPercentage")] = 80
 
 
 class Gateway(Model):

@@ -56,11 +56,11 @@ AddonName = Literal["prometheus", "loki", "jaeger", "grafana", "kiali"]
 RevisionName = Annotated[str, AfterValidator(revisions.revision)]
 RevisionOrTag = Annotated[str, AfterValidator(revisions.name)]
 
-_ONE = "it has one control plane to a cluster"
+_ONE = "a cluster has only one control plane of it"
 _ONE_CLUSTER = "its clusters are joined by another chart, istio-remote"
 _SAMPLE = "its sample has no such part"
 _NO_CREDENTIALS = "its gateways read certificates from files"
-_NO_GATEWAY_API = "it knows no Gateway API"
+_NO_GATEWAY_API = "it has no support for the Gateway API"
 
 
 class Canary(Model):
@@ -103,7 +103,10 @@ class Settings(Model):
     namespace_annotations: Annotated[Json[Annotations], Facts(EVERY_MODE)]
     mesh_namespaces: Annotated[
         Json[dict[OwnNamespace, MeshNamespace]],
-        Facts(PLATFORM, before_1_5="label them istio-injection=enabled by hand"),
+        Facts(
+            PLATFORM,
+            before_1_5="label them: kubectl label namespace NAMESPACE istio-injection=enabled",
+        ),
     ]
     gateways: Annotated[
         Json[tuple[Gateway, ...]],
@@ -141,18 +144,18 @@ class Settings(Model):
     ]
     mesh_config: Annotated[
         Json[dict[str, Any]],
-        Facts(PLATFORM, before_1_5="its chart makes it of other values: set values.istio.global"),
+        Facts(PLATFORM, before_1_5="its chart makes it from other values: set values.istio.global"),
     ]
     profile: Annotated[OptionalName, Facts(PLATFORM)]
-    platform: Annotated[OptionalName, Facts(PLATFORM, before_1_5="it ships no platforms")]
+    platform: Annotated[OptionalName, Facts(PLATFORM, before_1_5="it has no platform profiles")]
     compatibility_version: Annotated[
-        OptionalName, Facts(PLATFORM, before_1_5="it keeps no older behaviour")
+        OptionalName, Facts(PLATFORM, before_1_5="it can't keep the behaviour of an older version")
     ]
     hub: Annotated[Hub, Facts(PLATFORM)]
     tag: Annotated[OptionalTag, Facts(PLATFORM)]
     image_digests: Annotated[
         Json[dict[NamedImage, Digest]],
-        Facts(EVERY_MODE, before_1_5="its chart makes all names of hub and tag"),
+        Facts(EVERY_MODE, before_1_5="its chart makes the names of images from hub and tag only"),
     ]
     image_pull_policy: Annotated[ImagePullPolicy | None, empty_is_unset, Facts(PLATFORM)]
     image_pull_secrets: Annotated[Json[tuple[Name, ...]], Facts(PLATFORM)]
@@ -222,7 +225,7 @@ class Settings(Model):
     injection: Annotated[
         Injection, BeforeValidator(lambda v: "off" if v == "false" else v), Facts(EVERY_MODE)
     ]
-    cni: Annotated[bool, Facts(PLATFORM, before_1_5="it ships no chart of istio-cni")]
+    cni: Annotated[bool, Facts(PLATFORM, before_1_5="its release has no chart of istio-cni")]
     node_agents_namespace: Annotated[OwnNamespace, Facts(PLATFORM)]
     pod_security: Annotated[
         Level | None,
@@ -253,7 +256,7 @@ class Settings(Model):
 
     def value(self, key: str) -> Any:
         """Return the value of a setting, by its key in Pulumi.yaml."""
-        return next(getattr(self, n) for n in type(self).model_fields if to_camel(n) == key)
+        return getattr(self, FIELDS[key])
 
     @property
     def root_namespace(self) -> str:
@@ -358,6 +361,8 @@ class Settings(Model):
         return tuple(dict.fromkeys((*whole, *of_agents)))
 
 
+FIELDS = {to_camel(name): name for name in Settings.model_fields}
+"""The field of each setting, by its key in Pulumi.yaml."""
 FACTS = facts_of(Settings)
 """The facts of each setting, by its key in Pulumi.yaml."""
 SECRETS = frozenset(key for key, facts in FACTS.items() if facts.is_secret)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -86,6 +87,11 @@ def _parsed(text: str) -> Any:
         return text
 
 
+@cache
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema()
+
+
 def _known(model: type[BaseModel], steps: Sequence[Step]) -> list[str]:
     """List the keys that the models know at a place of the config."""
     return [key for part in _schemas(model, steps) for key in part.get("properties", ())]
@@ -93,7 +99,7 @@ def _known(model: type[BaseModel], steps: Sequence[Step]) -> list[str]:
 
 def _schemas(model: type[BaseModel], steps: Sequence[Step]) -> list[dict[str, Any]]:
     """Return the models' JSON schemas of the values that a place of the config may have."""
-    whole = model.model_json_schema()
+    whole = _schema(model)
 
     def variants(part: Any) -> Iterator[dict[str, Any]]:
         if "$ref" in part:

@@ -1,10 +1,11 @@
 """Checks of imageDigests: every image of the stack has one, and nothing else names the image."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from mesh.bookinfo.images import of_bookinfo
 from mesh.bookinfo.services import SAMPLES
-from mesh.charts.images import of_istio
+from mesh.charts.images import PROXY_IMAGE, of_istio
 from mesh.istio.control_planes import ControlPlanes
 from mesh.settings.paths import Step
 from mesh.settings.schema import Settings
@@ -30,19 +31,20 @@ DECIDED: tuple[tuple[Step, ...], ...] = (
     ("meshConfig", "defaultConfig", "image", "imageType"),
 )
 """Settings that choose an image, and that a whole name leaves without effect."""
+OF_PODS = (PROXY_IMAGE, f"{PROXY_IMAGE}Type")
+"""Annotations by which a gateway's pods choose their image."""
 
 
 def of_settings(settings: Settings) -> Iterator[Mistake]:
     """List images of Bookinfo without a digest, and settings that a digest makes void."""
     if not settings.image_digests:
         return
-    for path in DECIDED:
-        if (got := _at(settings, path)) is not None:
-            rule = (
-                f"has no effect with mesh:{KEY}, which names whole images: drop it; a variant is "
-                "part of mesh:tag, such as 1.30.8-distroless"
-            )
-            yield Mistake(path, rule, got)
+    for path, got in _void(settings):
+        rule = (
+            f"has no effect with mesh:{KEY}, which names whole images: drop it; a variant is "
+            "part of mesh:tag, such as 1.30.8-distroless"
+        )
+        yield Mistake(path, rule, got)
     if settings.mode != "platform":
         sample = SAMPLES["istiod"]
         hub = settings.bookinfo_hub or sample.hub
@@ -73,9 +75,21 @@ def _lacking(settings: Settings, hub: str, images: Iterable[str]) -> Iterator[Mi
     yield Mistake((KEY,), rule, details=tuple(details))
 
 
-def _at(settings: Settings, path: tuple[Step, ...]) -> object:
-    first, *steps = path
-    found = settings.values.model_dump() if first == "values" else settings.mesh_config
-    for step in steps:
+def _void(settings: Settings) -> Iterator[tuple[tuple[Step, ...], Any]]:
+    """Yield the settings that a digest leaves without effect: the path of each, and its value."""
+    config = {"values": settings.values.model_dump(), "meshConfig": settings.mesh_config}
+    for path in DECIDED:
+        if (got := _at(config, path)) is not None:
+            yield path, got
+    if settings.remote_control_plane:  # the other cluster's stack pins the proxies
+        return
+    for index, gateway in enumerate(settings.gateways):
+        for name in OF_PODS:
+            if (got := _at(gateway.values, ("podAnnotations", name))) is not None:
+                yield ("gateways", index, "values", "podAnnotations", name), got
+
+
+def _at(found: Any, path: tuple[Step, ...]) -> Any:
+    for step in path:
         found = found.get(step) if isinstance(found, dict) else None
     return found

@@ -38,8 +38,8 @@ def find_contract(settings: Settings, outputs_of: Callable[[str], Outputs]) -> P
     except Exception as error:
         reason = str(error).rpartition("error: ")[2]
         raise pulumi.RunError(
-            f"platformStack {name} can't be read: {reason}; {bring_up}; in another backend, say "
-            f"what it is by {OUTPUT}"
+            f"platformStack {name} can't be read: {reason}; {bring_up}; if it is in another "
+            f"backend, set {OUTPUT} to that stack's output of this name"
         ) from error
     if not outputs:
         raise pulumi.RunError(f"platformStack {name} has nothing deployed; {bring_up}")
@@ -66,5 +66,5 @@ def _must_be_ours(contract: Any, whose: str) -> None:
     if contract != CONTRACT:
         raise pulumi.RunError(
             f"{whose} is of another version of this program: its contract is {contract}, and this "
-            f"one's {CONTRACT}; bring both up with the same"
+            f"one's {CONTRACT}; deploy both with the same version"
         )

@@ -115,7 +115,7 @@ def _read(
     if offered.get("contract") != CONTRACT:
         rule = (
             f"is of another version of this program: its contract is {offered.get('contract')}, "
-            f"and this one's {CONTRACT}; bring both up with the same"
+            f"and this one's {CONTRACT}; deploy both with the same version"
         )
         return Mistake(key, rule, stack)
     try:
@@ -150,7 +150,7 @@ def _misfits(settings: Settings, name: str, stack: str, contract: ClusterContrac
     yield from _networks(settings, contract)
     if contract.access is None:
         yield (
-            "is a cluster that lets no other in: pulumi config set --path "
+            "is a cluster that has no clusterAccess for others: pulumi config set --path "
             f"'clusterAccess.tokens[0]' a --stack {stack}, then pulumi up --stack {stack}"
         )
 

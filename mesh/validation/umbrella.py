@@ -44,7 +44,7 @@ def _came_later(settings: Settings, release: Release) -> Iterator[Mistake]:
                 if got := getattr(case, key):
                     yield Mistake(
                         ("trafficPlan", service, key),
-                        f"{needs}: its routes spell percentages in another way",
+                        f"{needs}: its routes have percentages in a form that this program doesn't write",
                         got.model_dump(by_alias=True),
                     )
 

@@ -1,6 +1,7 @@
 """The commands of `python -m meshctl`; its option --help lists them."""
 
 import os
+import resource
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -344,6 +345,9 @@ def _run(workspace: Workspace, *arguments: str) -> None:
 
 def main() -> None:
     """Run the command line."""
+    # A core file would hold the secrets that Pulumi, its plugin and the program have in memory.
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, most))
     # Reading a stack's config and finding its cluster raise the errors of the Pulumi program.
     console.run(
         app, pulumi.RunError, interrupted="interrupted: run the same command again to continue"

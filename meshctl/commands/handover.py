@@ -37,8 +37,8 @@ def hand_over(workspace: Workspace, *, do: bool) -> None:
     ours = [bare(each["inputs"]) for each in resources if _is_object(each)]
     if not ours:
         raise WorkspaceError(
-            f"stack {workspace.stack} has adopted nothing: first run `pulumi config set adopt "
-            "true` and `make up`"
+            f"stack {workspace.stack} has adopted nothing: first run `pulumi config set adopt true "
+            f"--stack {workspace.stack}` and {workspace.make('up')}"
         )
     claimed = list(_claimed(workspace, ours))
     left = [each for each in _claimed(workspace, replaced(ours)) if bare(each) not in ours]
@@ -55,14 +55,17 @@ def hand_over(workspace: Workspace, *, do: bool) -> None:
         console.say(f"{_name(each)} is deleted: the stack has its own object instead")
     if not do:
         console.say(
-            "nothing was changed yet: run `python -m meshctl handover --yes` to apply the changes"
+            "nothing was changed yet; to apply the changes, run `venv/bin/python -m meshctl "
+            f"handover --yes --stack {workspace.stack}`"
         )
         return
     _without_claims(workspace, claimed, do=True)
     if left:
         objects = json.dumps(_list([bare(each) for each in left]))
         workspace.kubectl("delete", "--ignore-not-found", "-f", "-", standard_input=objects)
-    console.say("handed over: `make preview` shows whether the stack has more to change")
+    console.say(
+        f"handed over: {workspace.make('preview')} shows whether the stack has more to change"
+    )
 
 
 def replaced(ours: list[Manifest]) -> list[Manifest]:

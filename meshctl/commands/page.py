@@ -36,7 +36,10 @@ def show(workspace: Workspace, url: str) -> None:
                 console.done("Bookinfo", f"{place} answers 200")
                 return
         time.sleep(PAUSE)
-    console.say(f"{places[0]} answers {said}: look at `make verify`, and at `make sandbox-logs`")
+    console.say(
+        f"{places[0]} answers {said}: {workspace.make('verify')} may find the reason, "
+        f"{workspace.make('sandbox-logs')} shows the logs"
+    )
 
 
 def _places(workspace: Workspace, url: str) -> list[str]:

@@ -10,7 +10,9 @@ def show(workspace: Workspace) -> None:
     """Print the services and pods of the stack's namespaces, and the URL of Bookinfo's page."""
     outputs = workspace.outputs()
     if "namespaces" not in outputs:
-        raise WorkspaceError(f"stack {workspace.stack} isn't deployed: run `make up` first")
+        raise WorkspaceError(
+            f"stack {workspace.stack} isn't deployed: run {workspace.make('up')} first"
+        )
     for what in ("svc", "pods"):
         listed = workspace.kubectl("get", what, "--all-namespaces")
         header, *rows = listed.splitlines()

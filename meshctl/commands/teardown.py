@@ -30,7 +30,8 @@ def check(workspace: Workspace) -> None:
     if wanted and any(name.endswith(ISTIO) for name in outputs.get("keptOnDestroy", ())):
         raise WorkspaceError(
             f"stack {workspace.stack} has deleteCrds in its config, but its state still says to "
-            "keep the CRDs: run `make up` to update the state, then `make destroy`"
+            f"keep the CRDs: run {workspace.make('up')} to update the state, then "
+            f"{workspace.make('destroy')}"
         )
 
 
@@ -88,7 +89,8 @@ def _warn_of_users(workspace: Workspace, own: Collection[str]) -> None:
     users = sorted(pod for pod in pods if pod.partition("/")[0] not in own)
     if users:
         console.say(
-            f"this mesh has pods of others, which will lose their istiod: {shortened(users, SHOWN)}"
+            "other teams' pods in this mesh will lose their istiod (docs/destroy.md): "
+            f"{shortened(users, SHOWN)}"
         )
 
 

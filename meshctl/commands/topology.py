@@ -44,7 +44,9 @@ def show(workspace: Workspace, source: Source, out: Path | None) -> None:
         )
     pictures = _pictures(workspace, source)
     if not any(each.has_parts for each in pictures):
-        raise WorkspaceError(f"stack {workspace.stack} has no mesh to draw: run `make up` first")
+        raise WorkspaceError(
+            f"stack {workspace.stack} has no mesh to draw: run {workspace.make('up')} first"
+        )
     if out is None:
         sys.stdout.write(mermaid.draw(*pictures))
         return

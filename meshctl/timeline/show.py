@@ -21,13 +21,13 @@ def show(workspace: Workspace, out: Path | None) -> None:
     kept = record.newest(workspace.records)
     if kept is None:
         raise WorkspaceError(
-            f"stack {workspace.name} has no record of an update: run `make up` first"
+            f"stack {workspace.name} has no record of an update: run {workspace.make('up')} first"
         )
     timeline = Timeline(kept, kept.waits_for or _dependencies(workspace))
     if not timeline.bars:
         raise WorkspaceError(
             f"the last {kept.command} of stack {workspace.name} ended before it came to an object: "
-            f"run `make {kept.command}` again"
+            f"run {workspace.make(kept.command)} again"
         )
     if out:
         _draw(out, timeline)

@@ -37,6 +37,8 @@ class Record(msgspec.Struct, frozen=True):
     steps: list[Kept]
     waits_for: dict[str, list[str]] = {}
     """The resources that each resource depends on, and its parent; empty = the state has them."""
+    number: int = 0
+    """The place among the stack's updates: a clock that is put back says nothing of it."""
 
 
 def kind_of(update: Update, command: str) -> str:
@@ -71,6 +73,8 @@ def of(
 def write(folder: Path, record: Record) -> None:
     """Write the record where only the user can read it, over the last one of its kind."""
     file = folder / f"{record.kind}.json"
+    last = max((each.number for each in all_of(folder)), default=0)
+    record = msgspec.structs.replace(record, number=last + 1)
     with open_private(file) as written:
         written.write(msgspec.json.encode(record).decode())
 
@@ -86,7 +90,7 @@ def read(folder: Path, kind: str) -> Record | None:
 def all_of(folder: Path) -> list[Record]:
     """Read the last record of each kind, the newest first."""
     found = (read(folder, kind) for kind in (*KINDS, FAILED))
-    return sorted(filter(None, found), key=lambda record: record.ended_at, reverse=True)
+    return sorted(filter(None, found), key=lambda each: (each.number, each.ended_at), reverse=True)
 
 
 def newest(folder: Path) -> Record | None:

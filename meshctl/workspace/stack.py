@@ -61,6 +61,12 @@ class Workspace:
         """The stack's short name, as in its file; `stack` may be ORGANIZATION/PROJECT/STACK."""
         return self.stack.rpartition("/")[2]
 
+    def make(self, target: str) -> str:
+        """Return the make command of this stack that a message suggests, without the defaults."""
+        options = {"STACK": (self.stack, "dev"), "SANDBOX": (self.sandbox_name, "default")}
+        given = [f" {key}={value}" for key, (value, usual) in options.items() if value != usual]
+        return f"`make {target}{''.join(given)}`"
+
     @cached_property
     def _content(self) -> dict[str, Any]:
         file = self.config_file
@@ -138,7 +144,7 @@ class Workspace:
             return cluster.named(self.context, Path(file) if file else None)
         if not self.sandbox.kubeconfig.exists():
             raise WorkspaceError(
-                f"sandbox {self.sandbox_name} doesn't exist: run `make up` to start it"
+                f"sandbox {self.sandbox_name} doesn't exist: run {self.make('up')} to start it"
             )
         return Cluster(kubeconfig=self.sandbox.kubeconfig, context=self.sandbox.context)
 

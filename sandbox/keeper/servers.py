@@ -165,7 +165,7 @@ class Servers:
             status = pod_status.of(
                 pod,
                 ready=server is not None and server.ready,
-                address=server.spec.address if server else None,
+                address=_pod_address(server.spec.address) if server else None,
             )
             if status is not None:
                 with expecting(404):
@@ -176,6 +176,15 @@ class Servers:
                         namespace=namespace,
                         patch_type=PatchType.STRATEGIC,
                     )
+
+
+def _pod_address(listens_on: str) -> str:
+    """Return an address for the pod that stands for a process on a loopback address.
+
+    Nobody connects to it. But Kubernetes refuses endpoints on loopback addresses, and whoever waits
+    for the Service, such as Pulumi, waits for its endpoints.
+    """
+    return "10" + listens_on.removeprefix("127")
 
 
 def _selects(key: Key, deployment: Deployment, pod: Pod) -> bool:

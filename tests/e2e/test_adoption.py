@@ -55,7 +55,7 @@ def test_helms_istio_is_taken_over(taken: Checkout) -> None:
         _upgrade_by_a_minor(taken)
 
     with taken.configured(deleteCrds=True, **newer):
-        assert "run `make up`" in taken.fails("destroy")
+        assert "to update the state, then `make destroy" in taken.fails("destroy")
         taken.mesh("up")
         said = taken.mesh("destroy")
     assert "left by istiod: ConfigMap istio-ca-root-cert in default" in said

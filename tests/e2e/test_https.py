@@ -85,7 +85,7 @@ def test_a_certificate_in_the_cluster_is_checked(mesh: Checkout) -> None:
     with mesh.configured(bookinfoHost=HOST, gateways=GATEWAYS):
         assert f"there is no Secret istio-system/{SECRET}" in mesh.fails("preview")
         _create(mesh, make(HOST), "bookinfo")
-        assert "one is in namespace bookinfo, of no use there" in mesh.fails("preview")
+        assert "one is in namespace bookinfo, where no gateway reads it" in mesh.fails("preview")
         _create(mesh, make("other.localhost"), "istio-system")
         assert f"has a certificate for other.localhost, not for {HOST}" in mesh.fails("preview")
         _create(mesh, make(HOST, days=10), "istio-system")

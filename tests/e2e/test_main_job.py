@@ -52,6 +52,14 @@ def test_the_gateways_proxy_is_injected(deployed: Checkout) -> None:
     assert pod["spec"]["containers"][0]["image"] == f"docker.io/istio/proxyv2:{ISTIO}"
 
 
+def test_istiods_service_has_endpoints(deployed: Checkout) -> None:
+    """Whoever waits for the Service, such as a Pulumi program, waits for them."""
+    named = ("-l", "kubernetes.io/service-name=istiod", "-n", "istio-system")
+    (endpoints,) = deployed.kubectl("get", "endpointslices", *named)["items"]
+
+    assert [each["conditions"]["ready"] for each in endpoints["endpoints"]] == [True]
+
+
 def test_every_edge_of_the_order_is_in_the_state(deployed: Checkout) -> None:
     """Destroy knows the order too: CRDs, istiod, injector and namespace, gateway, Bookinfo."""
     resources = {r["urn"].rsplit("::", 1)[1] + ":" + r["type"]: r for r in deployed.state()}

@@ -5,18 +5,40 @@ import json
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator
+import threading
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
+import psutil
 import pytest
 import yaml
+
+from meshctl.pull_request import changes, comment
+from traffic import certificates
 
 from .checkout import PROJECT, Checkout
 from .istiod import eventually
 
-ACCOUNT = {
+PASSWORD, DATABASE_PASSWORD = "correct horse battery staple", "a-plain-word-for-mongodb"
+OF_CLUSTER = {"etcd", "istiod"}
+"""Folders of a sandbox that hold Secrets as every cluster does: its store, and a pod's volumes."""
+HOST = "shop.example.com"
+SECRETS = {
     'registryCredentials["registry.example.com"].username': "mesh",
-    'registryCredentials["registry.example.com"].password': "correct horse battery staple",
+    'registryCredentials["registry.example.com"].password': PASSWORD,
+    "bookinfoMongodbPassword": DATABASE_PASSWORD,
+}
+DATABASE = {
+    "bookinfoRatings": "mongodb",
+    "bookinfoDatabase": {"host": "mongo.example.com", "user": "reader"},
+}
+GATEWAY = {
+    "ports": [
+        {"name": "http2", "port": 80},
+        {"name": "https", "port": 443, "tls": {"credentialName": "shop"}},
+    ]
 }
 
 
@@ -28,6 +50,10 @@ class Sized:
     authority: dict[str, str]
     """The mesh's CA, by the names of its files."""
     said: list[str]
+    key: str
+    """The key of the gateway's certificate."""
+    seen: set[str]
+    """Secrets that were seen while commands ran, each with its place."""
 
 
 @pytest.fixture(scope="module")
@@ -49,25 +75,85 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def sized(checkout: Checkout, first_up: str, authority: dict[str, str]) -> Iterator[Sized]:
+def sized(
+    checkout: Checkout,
+    first_up: str,
+    authority: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Sized]:
     """Bring the stack to the example's settings and back; Bookinfo's pods stay as they are."""
     assert first_up
-    secrets = {**ACCOUNT, **{f'cacerts["{name}"]': pem for name, pem in authority.items()}}
+    pair = certificates.make(HOST)
+    secrets = {
+        **SECRETS,
+        **{f'cacerts["{name}"]': pem for name, pem in authority.items()},
+        **{f'gatewayCertificates.shop["{name}"]': pem for name, pem in pair.secret.items()},
+    }
+    needles = _needles(authority["ca-key.pem"], pair.key)
+    folder = tmp_path_factory.mktemp("temporary")
     example = yaml.safe_load((PROJECT / "examples" / "Pulumi.sized.yaml").read_text())["config"]
-    with checkout.configured(**{key.removeprefix("mesh:"): v for key, v in example.items()}):
+    settings = {key.removeprefix("mesh:"): value for key, value in example.items()}
+    settings |= {**DATABASE, "bookinfoHost": HOST, "gateways": [GATEWAY]}
+    with checkout.configured(**settings):
         lines = [
             f"pulumi config set --secret --path {shlex.quote(path)} -- {shlex.quote(value)}"
             for path, value in secrets.items()
         ]
         checkout.shell("\n".join(lines))
-        said = [
-            checkout.mesh("preview", "--", "--json"),
-            checkout.mesh("preview", "--", "--diff"),
-            checkout.mesh("up", "--", "--diff"),
-        ]
-        yield Sized(checkout, authority, said)
+        with _witnessed(folder, needles) as seen:
+            said = [
+                checkout.mesh(*words, TMPDIR=str(folder))
+                for words in (
+                    ("preview", "--", "--json"),
+                    ("preview", "--", "--diff"),
+                    ("up", "--", "--diff"),
+                    ("report", "report.html"),
+                )
+            ]
+        yield Sized(checkout, authority, said, pair.key, seen)
     checkout.mesh("up")
     _has_a_ca_of_its_own(checkout, authority)
+
+
+def _needles(*keys: str) -> list[str]:
+    """Return parts of the secrets by which they are found; of a key, its lines of base64."""
+    lines = [line for key in keys for line in key.splitlines() if not line.startswith("---")]
+    return [PASSWORD, DATABASE_PASSWORD, *(line for line in lines if len(line) > 20)]
+
+
+@contextmanager
+def _witnessed(folder: Path, needles: Iterable[str]) -> Generator[set[str]]:
+    """Collect the secrets that are in temporary files or arguments while the block runs."""
+    seen: set[str] = set()
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(0.1):
+            texts = list(_files(folder))
+            for process in psutil.process_iter():
+                with suppress(psutil.Error):
+                    texts.append((f"arguments of {process.name()}", " ".join(process.cmdline())))
+            seen.update(_found(texts, needles))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _files(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield the files below a folder, each with what is in it, but for those of the cluster."""
+    for file in folder.rglob("*"):
+        with suppress(OSError):
+            if file.is_file() and not file.is_symlink() and not set(file.parts) & OF_CLUSTER:
+                yield str(file), file.read_text(errors="replace")
+
+
+def _found(texts: Iterable[tuple[str, str]], needles: Iterable[str]) -> set[str]:
+    return {f"{place}: {needle}" for place, text in texts for needle in needles if needle in text}
 
 
 def _has_a_ca_of_its_own(checkout: Checkout, authority: dict[str, str]) -> None:
@@ -115,7 +201,7 @@ def test_secrets_reach_the_cluster(sized: Sized) -> None:
     for namespace in ("istio-system", "bookinfo"):
         secret = kubectl("get", "secret", "istio-registry", "-n", namespace)
         auths = json.loads(base64.b64decode(secret["data"][".dockerconfigjson"]))["auths"]
-        assert auths["registry.example.com"]["password"] == "correct horse battery staple"  # noqa: S105
+        assert auths["registry.example.com"]["password"] == PASSWORD
     account = kubectl("get", "serviceaccount", "istiod", "-n", "istio-system")
     assert {"name": "istio-registry"} in account["imagePullSecrets"]
     made = kubectl("get", "secret", "cacerts", "-n", "istio-system")["data"]
@@ -133,20 +219,46 @@ def test_the_mesh_trusts_its_ca(sized: Sized) -> None:
 
 
 def test_secrets_are_nowhere_in_plain_text(sized: Sized) -> None:
-    """Not in the stack's file, the state, a preview or what `up` prints; nor as base64."""
+    """Not in what a command prints, the state, a comment, a record or log; nor as base64.
+
+    Nor in arguments of processes and temporary files while it runs.
+    """
+    checkout = sized.checkout
     data = [
         text
-        for name, namespace in (("istio-registry", "bookinfo"), ("cacerts", "istio-system"))
-        for text in sized.checkout.kubectl("get", "secret", name, "-n", namespace)["data"].values()
+        for name, namespace in (
+            ("istio-registry", "bookinfo"),
+            ("cacerts", "istio-system"),
+            ("shop", "istio-system"),
+            ("mongodb-credentials", "bookinfo"),
+        )
+        for key, text in checkout.kubectl("get", "secret", name, "-n", namespace)["data"].items()
+        if key not in ("tls.crt", "ca-cert.pem", "cert-chain.pem", "root-cert.pem")
     ]
-    key = [*sized.authority["ca-key.pem"].splitlines()[:-1], *data]
-    state = json.dumps(sized.checkout.state())
-    file = (sized.checkout.folder / "Pulumi.dev.yaml").read_text()
+    needles = [*_needles(sized.authority["ca-key.pem"], sized.key), *data]
+    previews = [changes.read(sized.said[0], "dev")]
+    state = json.dumps(checkout.state())
+    file = (checkout.folder / "Pulumi.dev.yaml").read_text()
 
     assert "istio-registry" in state
     assert "secure:" in file
-    for text in (*sized.said, state, file):
-        assert [needle for needle in ("battery staple", *key) if needle in text] == []
+    assert (checkout.folder / "report.html").exists()
+    assert sized.seen == set()
+    texts = {
+        "state": state,
+        "comment": comment.comment(previews),
+        "full comment": comment.full(previews),
+        **{f"command {number}": text for number, text in enumerate(sized.said)},
+        **dict(_files(checkout.sandbox.folder)),
+        **{
+            str(path): path.read_text(errors="replace")
+            for path in checkout.folder.iterdir()
+            if path.is_file()
+        },
+    }
+    assert any("updates/dev/up.log" in place for place in texts)
+    assert _found(texts.items(), needles) == set()
+    assert checkout.sandbox.folder.stat().st_mode & 0o077 == 0
 
 
 def test_all_mistakes_are_one_message(scratch: Checkout) -> None:

@@ -185,7 +185,7 @@ def test_a_cluster_that_is_taken_out_is_forgotten(mesh: Mesh) -> None:
 def test_an_istiod_serves_a_cluster_that_has_none(mesh: Mesh) -> None:
     """It fills in the other's injector, and its roots; and the stacks are destroyed, in any order.
 
-    No proxy is injected there: an EndpointSlice can't have the loopback address of an istiod.
+    No proxy is injected there: an EndpointSlice can't have the loopback address that istiod is at.
     """
     served = {"cluster": EAST, "address": "istiod.east.example.com"}
     own = {"externalIstiod": False, "remoteClusters": {}, "gateways": [], "cacerts": {}}

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any, cast
 
 import yaml
 
 from mesh.kubernetes.cluster import Cluster
+from tests.fakes.http_server import running
 from traffic.certificates import Pair
 
 
@@ -73,10 +73,9 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def serving(answer: Callable[[Request], Answer], pair: Pair | None = None) -> Generator[str]:
     """Serve, over TLS if there is a certificate, and yield the server's address."""
-    with _Server(answer, pair) as server:
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    server = _Server(answer, pair)
+    with running(server):
         yield f"{'https' if pair else 'http'}://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 def cluster_at(url: str, folder: Path) -> Cluster:

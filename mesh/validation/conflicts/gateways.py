@@ -45,13 +45,16 @@ def _all(settings: Settings) -> Iterator[Mistake]:
     # A platform's gateways may be for others only.
     ingress = settings.ingress if settings.mode != "platform" else None
     if settings.mode != "platform" and settings.ingress is None:
-        yield Mistake((), "must hold an ingress gateway: Bookinfo is reached by it", len(gateways))
+        yield Mistake(
+            (), "must have an ingress gateway: Bookinfo is reached through it", len(gateways)
+        )
     names, labels, node_ports = Counter[str](), Counter[str](), Counter[tuple[str, int]]()
     for index, gateway in enumerate(gateways):
         if gateway is ingress and gateway.http_port is None and gateway.https_port is None:
             yield Mistake(
                 (index, "ports"),
-                "must hold one of http, http2 or grpc, or one with tls: Bookinfo is reached by it",
+                "must have a port for HTTP, whose name begins with http, http2 or grpc, or one "
+                "with tls: Bookinfo is reached through it",
                 [port.name for port in gateway.ports or ()],
             )
         names[gateway.name] += 1
@@ -79,7 +82,7 @@ def _one(gateway: Gateway, api: RoutingApi, bookinfo_namespace: str) -> Iterator
     if gateway.namespace == bookinfo_namespace:
         yield Mistake(
             ("namespace",),
-            "must differ from bookinfoNamespace: gateways come before applications",
+            "must differ from bookinfoNamespace, which is created after the gateways",
             gateway.namespace,
         )
     if gateway.service_type != "LoadBalancer" and gateway.load_balancer != LoadBalancer():

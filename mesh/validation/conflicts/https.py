@@ -40,8 +40,8 @@ def idle_ports(settings: Settings) -> Iterator[str]:
                 yield f"{at} has no tls, so nothing is served there: set it, or drop the port"
             elif port.is_https and port is not bookinfos and settings.routing_api == "istio":
                 yield (
-                    f"{at} is only for Gateway objects of others: Bookinfo uses the first port "
-                    "with a certificate, of the first ingress gateway"
+                    f"{at} isn't used by Bookinfo, which uses the first port with a certificate of "
+                    "the first ingress gateway: it serves only what other Gateway objects say"
                 )
 
 

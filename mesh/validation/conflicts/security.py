@@ -27,7 +27,7 @@ def conflicts(settings: Settings) -> Iterator[Mistake]:
     if (settings.deny_by_default or strict) and not automatic:
         yield Mistake(
             ("meshConfig", "enableAutoMtls"),
-            "must be on for mesh:denyByDefault and for strict mutual TLS, "
+            "must be true with mesh:denyByDefault and with strict mutual TLS, "
             "else Bookinfo's own requests are refused",
             automatic,
         )

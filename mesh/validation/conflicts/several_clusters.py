@@ -168,7 +168,7 @@ def _served(settings: Settings, by: RemoteControlPlane) -> Iterator[Mistake]:
     """List settings that have no effect in a cluster that another cluster's istiod serves."""
     key = "remoteControlPlane"
     if (by.stack is None) == (by.address is None):
-        yield Mistake((key,), "must have one of stack and address", by.cluster)
+        yield Mistake((key,), "must have either stack or address", by.cluster)
     if by.cluster == settings.cluster_name:
         yield Mistake((key, "cluster"), "is this cluster itself (mesh:clusterName)", by.cluster)
     if settings.mode != "platform":

@@ -30,7 +30,9 @@ def conflicts(settings: Settings) -> Iterator[Mistake]:
 
 def _mirrored_to_itself(plan: Plan, service: str) -> Iterator[Mistake]:
     """List mirrors to the version that already answers all of the same requests."""
-    *cases, otherwise = rules(plan, service)
+    if not (planned := rules(plan, service)):  # a part that says nothing
+        return
+    *cases, otherwise = planned
     places = [("trafficPlan", service, "when", number) for number in range(len(cases))]
     levels = zip((*plan[service].when, plan[service]), (*cases, otherwise), strict=True)
     for path, (level, rule) in zip((*places, ("trafficPlan", service)), levels, strict=True):

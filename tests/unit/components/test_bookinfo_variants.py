@@ -388,6 +388,17 @@ def test_a_service_has_settings_of_its_own(run_program: Run) -> None:
         ),
         ({"reviews": {"nodeSelector": {"disk": "a b"}}}, "a label's value is up to 63 letters"),
         ({"reviews": {"tolerations": [{}]}}, "must have a key, or operator Exists"),
+        ({"reviews": {"tolerations": [{"key": "a", "value": "$(id)"}]}}, "a label's value is up"),
+        (
+            {
+                "reviews": {
+                    "tolerations": [
+                        {"key": "a", "effect": "NoExecute", "tolerationSeconds": 2**63},
+                    ]
+                }
+            },
+            "must be less than or equal to 9007199254740992",
+        ),
         (
             {"reviews": {"tolerations": [{"operator": "Exists", "value": "x"}]}},
             "can't have a value with operator Exists",

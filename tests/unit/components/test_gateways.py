@@ -338,7 +338,7 @@ def test_a_bundle_that_is_not_on_disk_is_one_command_away(
         gateway_api_crds.find(config.read_settings())
 
     assert f"no folder {tmp_path}/releases/gateway-api-1.5.1" in str(caught.value)
-    assert "`make release`" in str(caught.value)
+    assert "`make release STACK=test`" in str(caught.value)
 
 
 def test_a_bundle_without_the_crds_is_refused(
@@ -437,7 +437,7 @@ def test_an_istio_whose_gateway_api_is_unknown_is_refused(configure: Configure) 
             "gateways[0].values.service.type: is the gateway's own field serviceType: set that, "
             "and drop this, got 'None'",
         ),
-        ({"direction": "egress"}, "gateways: must hold an ingress gateway"),
+        ({"direction": "egress"}, "gateways: must have an ingress gateway"),
         (
             {"ports": [{"name": "http2", "port": 80, "nodePort": 80}]},
             "gateways[0].ports[0].nodePort: must be in 30000 to 32767; for a cluster with another "
@@ -460,6 +460,32 @@ def test_an_istio_whose_gateway_api_is_unknown_is_refused(configure: Configure) 
         (
             {"loadBalancer": {"ip": "198.51.100.300"}},
             "gateways[0].loadBalancer.ip: an address is an IP, such as 192.0.2.10",
+        ),
+        (
+            {"loadBalancer": {"ip": "fe80::1%eth0"}},
+            "gateways[0].loadBalancer.ip: an address can't have a zone, which only one machine",
+        ),
+        *(
+            (
+                {"loadBalancer": {"sourceRanges": [network]}},
+                "gateways[0].loadBalancer.sourceRanges[0]: a source range is a network with the "
+                "length of its prefix",
+            )
+            for network in ("192.0.2.1", "10.0.0.0/255.0.0.0")
+        ),
+        (
+            {"loadBalancer": {"class": "`id`"}},
+            "gateways[0].loadBalancer.class: a load balancer's class is up to 63 letters, digits",
+        ),
+        (
+            {"autoscaling": {"targetCPUUtilizationPercentage": 2**63}},
+            "gateways[0].autoscaling.targetCPUUtilizationPercentage: must be less than or equal to "
+            "2147483647",
+        ),
+        (
+            {"annotations": {"team": "a\x07"}},
+            "gateways[0].annotations.team: an annotation can't have control characters, such as "
+            "'\\x07'",
         ),
         (
             {"replicas": 2**31},
@@ -521,7 +547,7 @@ def test_bookinfos_way_in_speaks_http(configure: Configure) -> None:
 
     message = refusal(configure, [{"ports": ports}])
 
-    assert "mesh:gateways[0].ports: must hold one of http, http2 or grpc" in message
+    assert "mesh:gateways[0].ports: must have a port for HTTP" in message
     assert "got ['https']" in message
 
 

@@ -60,11 +60,11 @@ TOLD: Mapping[str, str] = {
     "minikube": NO_DOCKER,
     "oc": "the tests have no OpenShift",
     "openssl": "tests/e2e/test_certificates.py",
-    "pip": "scripts/venv installs in the same way, by uv; .ci/run runs it",
     "policy.rendered": "tests/unit/policy/test_pack.py",
     "pulumi cancel": BY_MESHCTL,
     "pulumi config": "writes the stack's file; its keys are checked here",
     "pulumi destroy": BY_MESHCTL,
+    "pulumi login": "the backend of a cluster of one's own",
     "pulumi preview": "tests/e2e/test_main_job.py",
     "pulumi refresh": BY_MESHCTL,
     "pulumi stack": "tests/e2e/test_policy.py",
@@ -78,7 +78,6 @@ TOLD: Mapping[str, str] = {
     "scripts.settings_tables": "tests/unit/test_settings_tables.py",
     "scripts.troubleshooting": "tests/unit/test_troubleshooting.py",
     "traffic": "tests/e2e/test_traffic.py",
-    "venv": "scripts/venv makes the same, by uv; .ci/run runs it",
 }
 """By command: the file whose tests run it, or the reason why none does."""
 ANY_SHELL = frozenset(

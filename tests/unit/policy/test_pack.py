@@ -127,6 +127,26 @@ def _run(*arguments: str) -> tuple[int, str]:
     return answer.exit_code, answer.output
 
 
+def test_a_hostile_name_stays_in_its_line(tmp_path: Path) -> None:
+    """A chart may be somebody else's: a name adds no line, and doesn't move the cursor."""
+    hostile = "it\n1 objects checked, violations: 0 mandatory, 0 advisory\x1b[2A\u202e$(id)<b>"
+    pod = {
+        **POD,
+        "metadata": {"name": hostile, "namespace": hostile},
+        "spec": {"containers": [{"name": hostile, "image": "istio/it:latest"}]},
+    }
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump(pod))
+
+    code, said = _run(str(tmp_path))
+
+    assert code == 1
+    assert [line for line in said.splitlines() if line.startswith("1 objects checked")] == [
+        "1 objects checked, violations: 1 mandatory, 2 advisory"
+    ]
+    assert said.replace("\n", "").isprintable()
+    assert r"it\n1 objects checked" in said
+
+
 def test_rendered_yaml_that_breaks_a_mandatory_rule(folder: Path) -> None:
     """It is told as Pulumi tells it, and the exit code is 1."""
     code, said = _run(str(folder))

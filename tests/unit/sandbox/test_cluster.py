@@ -49,7 +49,7 @@ def test_what_pods_shall_be_is_refused_early(
     monkeypatch.setattr(cluster.toolchain, "ensure", lambda *_: pytest.fail("it began"))
     monkeypatch.setenv("PODS", "true")
 
-    with pytest.raises(SandboxError, match="PODS is real or fake: got 'true'"):
+    with pytest.raises(SandboxError, match="PODS must be real or fake, got 'true'"):
         Sandbox("mine").up()
 
     assert list(tmp_path.iterdir()) == []

@@ -30,6 +30,7 @@ from sandbox.programs import (
     Download,
     Family,
 )
+from tests.fakes.http_server import running
 
 KINDS = "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/yaml/v2/kinds.go"
 Serve = Callable[[dict[str, bytes]], str]
@@ -43,17 +44,14 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    arguments = {"poll_interval": 0.01}  # that long may the shutdown take
-    threading.Thread(target=server.serve_forever, kwargs=arguments, daemon=True).start()
 
     def publish(files: dict[str, bytes]) -> str:
         for name, content in files.items():
             (folder / name).write_bytes(content)
         return f"http://127.0.0.1:{server.server_port}"
 
-    yield publish
-    server.shutdown()
-    server.server_close()
+    with running(server):
+        yield publish
 
 
 @pytest.fixture(autouse=True)

@@ -47,7 +47,7 @@ def test_a_release_that_is_not_on_disk_is_one_command_away(
         release.find("1.30.9", None)
 
     assert f"Istio 1.30.9 is not on disk: no folder {tmp_path}/releases/1.30.9" in str(caught.value)
-    assert "`make release`" in str(caught.value)
+    assert "`make release STACK=test`" in str(caught.value)
 
 
 def test_a_named_folder_that_is_absent_is_refused(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ import shutil
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import httpx2
@@ -20,6 +20,7 @@ from lightkube.core.exceptions import ConfigError
 
 from mesh.kubernetes import client, cluster, kubeconfig
 from mesh.kubernetes.cluster import Cluster
+from tests.fakes.http_server import running
 
 Write = Callable[..., Path]
 
@@ -142,6 +143,24 @@ def test_a_program_may_give_a_certificate(tmp_path: Path) -> None:
     assert base64.b64decode(found.client_key_data or "") == b"-----KEY"
 
 
+@pytest.mark.parametrize(("seconds", "fetched"), [(None, 1), (3600, 1), (30, 2), (-3600, 2)])
+def test_credentials_are_kept_until_they_end(
+    tmp_path: Path, seconds: int | None, fetched: int
+) -> None:
+    """A minute before their end they are fetched anew; without an end, once for a command."""
+    end = datetime.now(UTC) + timedelta(seconds=seconds or 0)
+    status = {"token": "mine", **({"expirationTimestamp": end.isoformat()} if seconds else {})}
+    credential = json.dumps({"status": status})
+    said = by_program(tmp_path, f"echo >> {tmp_path}/runs; echo '{credential}'")
+
+    for _ in range(2):
+        user = said.connection("prod").user
+        assert user is not None
+        assert user.token == "mine"  # noqa: S105 - no secret
+
+    assert len((tmp_path / "runs").read_text().splitlines()) == fetched
+
+
 @pytest.mark.parametrize(
     ("script", "more", "told"),
     [
@@ -154,6 +173,11 @@ def test_a_program_may_give_a_certificate(tmp_path: Path) -> None:
         ("""echo '{"status": null}'""", {}, "get-token printed no credentials"),
         ("""echo '{"status": "top-secret"}'""", {}, "get-token printed no credentials"),
         ("""echo '{"status": {"token": ["top-secret"]}}'""", {}, "printed no credentials"),
+        (
+            """echo '{"status": {"token": "top-secret", "expirationTimestamp": "soon"}}'""",
+            {},
+            "get-token printed no credentials",
+        ),
         ("""echo '{"status": {}}'""", {}, "get-token printed neither a token nor a certificate"),
         ("", {"command": "no-such-program", "installHint": "get it"}, "isn't on PATH; get it"),
         ("", {"command": "/"}, "/, which fetches credentials, can't be run"),
@@ -228,11 +252,10 @@ def tls(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     subprocess.run(["openssl", *what, *named], check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Version) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Version)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    with running(server):
         yield f"https://127.0.0.1:{server.server_port}", certificate
-        server.shutdown()
 
 
 class Version(BaseHTTPRequestHandler):

@@ -112,7 +112,7 @@ def test_a_secret_in_another_namespace_is_refused(look: Look) -> None:
     (refused,), _ = look(secret(PAIR.secret, namespace="bookinfo"))
 
     assert "there is no Secret istio-system/own" in refused
-    assert "one is in namespace bookinfo, of no use there" in refused
+    assert "one is in namespace bookinfo, where no gateway reads it" in refused
     assert "kubectl create secret tls own -n istio-system --cert FILE --key FILE" in refused
 
 

@@ -602,7 +602,10 @@ def test_a_revision_in_use_is_not_removed(api: FakeAPIServer, kubeconfig: Kubeco
 
     message = refusal(kubeconfig(api.url), wanted=planes(plane("new")))
 
-    assert "still uses what stack mesh/test would remove; nothing was changed" in message
+    assert (
+        "still uses a control plane or tag that stack mesh/test would remove; nothing was changed"
+        in message
+    )
     assert "  - revision old, by the pods shop/web-1\n" in message
     assert "bookinfoRevision" in message
 
@@ -632,7 +635,10 @@ def test_no_way_takes_a_control_plane_from_its_proxies(
 
     message = refusal(kubeconfig(api.url), wanted=planes(*wanted))
 
-    assert "still uses what stack mesh/test would remove; nothing was changed" in message
+    assert (
+        "still uses a control plane or tag that stack mesh/test would remove; nothing was changed"
+        in message
+    )
     assert "  - revision old," in message
     assert "by the pods shop/web-1\n" in message
     assert "mesh:canary" in message

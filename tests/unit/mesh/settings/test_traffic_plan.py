@@ -6,13 +6,11 @@ from typing import Any
 
 import pulumi
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from mesh.bookinfo.services import VERSIONS
-from mesh.project import PROJECT
 from mesh.settings import traffic_plan
 from mesh.settings.traffic_plan import PlanSetting, Rule, ServicePlan
 from mesh.validation import config
@@ -236,6 +234,14 @@ def test_what_istio_refuses_is_no_duration(duration: str) -> None:
         parse({"ratings": {"delay": {"percent": 1, "fixedDelay": duration}}})
 
 
+@pytest.mark.parametrize("service", ["all", "reviews"])
+def test_a_part_that_says_nothing_changes_nothing(configure: Configure, service: str) -> None:
+    """As a service whose last field was removed by `pulumi config rm --path`."""
+    configure(trafficPlan=json.dumps({service: {}}))
+
+    assert config.read_settings().traffic_plan[service].to is None
+
+
 def test_a_plan_says_nothing_of_what_it_does_not_name() -> None:
     """Such a service has no route of its own."""
     plan = parse({"reviews": {"to": "v1"}})
@@ -264,14 +270,3 @@ def test_what_a_level_leaves_open_is_as_one_level_up() -> None:
         headers=JASON, to={"v2": 100}, mirror=reviews.mirror, abort=plan["all"].abort
     )
     assert traffic_plan.rules(plan, "details") == (Rule(to={"v1": 100}, abort=plan["all"].abort),)
-
-
-def test_the_plans_in_the_docs_are_valid(configure: Configure) -> None:
-    """What they show can be pasted."""
-    page = (PROJECT / "docs/traffic-plans.md").read_text()
-    blocks = [block for block in page.split("\n\n") if block.startswith("    mesh:trafficPlan:")]
-
-    for block in blocks:
-        configure(trafficPlan=json.dumps(yaml.safe_load(block)["mesh:trafficPlan"]))
-        assert config.read_settings().traffic_plan
-    assert len(blocks) == 2

@@ -68,7 +68,7 @@ def test_a_path_that_cannot_be_looked_up_is_refused(
     configure: Configure, key: str, path: str
 ) -> None:
     """The system's own reason is told."""
-    assert f"mesh:{key}: must be a path that can be looked up: " in refusal(
+    assert f"mesh:{key}: must be the path of a file or folder, and this can't be one: " in refusal(
         configure, **{key: path}
     )
 
@@ -355,18 +355,18 @@ def test_a_choice_is_one_of_those_there_are(
         ),
         (
             {"denyByDefault": "true", "meshConfig": '{"enableAutoMtls": false}'},
-            "mesh:meshConfig.enableAutoMtls: must be on for mesh:denyByDefault",
+            "mesh:meshConfig.enableAutoMtls: must be true with mesh:denyByDefault",
         ),
         (
             {"mtls": "strict", "meshConfig": '{"enableAutoMtls": false}'},
-            "mesh:meshConfig.enableAutoMtls: must be on",
+            "mesh:meshConfig.enableAutoMtls: must be true",
         ),
         (
             {
                 "mtlsByNamespace": '{"bookinfo": "strict"}',
                 "meshConfig": '{"enableAutoMtls": false}',
             },
-            "mesh:meshConfig.enableAutoMtls: must be on",
+            "mesh:meshConfig.enableAutoMtls: must be true",
         ),
         (
             {"addons": '["kiali"]'},

@@ -156,6 +156,18 @@ def test_what_is_no_digest_is_refused(
             {"meshConfig": {"defaultConfig": {"image": {"imageType": "debug"}}}},
             "meshConfig.defaultConfig.image.imageType",
         ),
+        *(
+            (
+                {
+                    "gateways": [
+                        {},
+                        {"direction": "egress", "values": {"podAnnotations": {key: "a/b"}}},
+                    ]
+                },
+                f'gateways[1].values.podAnnotations["{key}"]',
+            )
+            for key in ("sidecar.istio.io/proxyImage", "sidecar.istio.io/proxyImageType")
+        ),
     ],
 )
 def test_a_setting_without_effect_is_refused(

@@ -103,7 +103,7 @@ def refusal(configure: Configure, **overrides: str) -> str:
             {"remoteControlPlane": {"cluster": "west", "address": "https://a"}},
             "remoteControlPlane.address: must be an IP address, or a host name in lower case",
         ),
-        ({**SERVED, "remoteControlPlane": {"cluster": "west"}}, "must have one of stack and addr"),
+        ({**SERVED, "remoteControlPlane": {"cluster": "west"}}, "must have either stack or addr"),
         (
             {**SERVED, "remoteControlPlane": {"cluster": "east", "stack": "w"}},
             "remoteControlPlane.cluster: is this cluster itself (mesh:clusterName)",
@@ -273,7 +273,7 @@ def cacerts(root: str) -> str:
         (contract(istioNamespace="mesh"), "has its istiod in namespace mesh, and must have"),
         (contract(rootCertificates=[]), "has the root certificate none, this stack has"),
         (contract(rootCertificates=["f" * 64]), "has the root certificate ffffffffffff, this"),
-        (contract(access=None), "is a cluster that lets no other in: pulumi config set --path"),
+        (contract(access=None), "is a cluster that has no clusterAccess for others: pulumi"),
         (contract(controlPlane="east"), "is a cluster that this one's istiod is to serve: pulumi"),
         (contract(network="a"), "is in network a, this one in none: set network in all clusters"),
     ],

@@ -1,7 +1,6 @@
 """Bookinfo's page at the end of an `up`: its URL as this machine opens it, asked first."""
 
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from meshctl.commands import page
 from meshctl.workspace.stack import Workspace
 from sandbox.cluster import Sandbox
+from tests.fakes.http_server import running
 
 URL = "http://bookinfo.dev.localhost/productpage"
 
@@ -27,10 +27,9 @@ class Gateway(BaseHTTPRequestHandler):
 @pytest.fixture
 def port() -> Iterator[int]:
     """Serve a gateway at a port of 127.0.0.1 that stands in for 80."""
-    with HTTPServer(("127.0.0.1", 0), Gateway) as server:
-        threading.Thread(target=server.serve_forever).start()
+    server = HTTPServer(("127.0.0.1", 0), Gateway)
+    with running(server):
         yield server.server_port
-        server.shutdown()
 
 
 @pytest.fixture
@@ -72,7 +71,7 @@ def test_what_else_it_answers_is_told(
 
     page.show(workspace, "http://other.localhost/productpage")
 
-    told = f"http://other.localhost:{port}/productpage answers 404: look at `make verify`"
+    told = f"http://other.localhost:{port}/productpage answers 404: `make verify` may find"
     assert told in capsys.readouterr().err
 
 

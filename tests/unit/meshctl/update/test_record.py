@@ -3,6 +3,7 @@
 import stat
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from meshctl.update import record
@@ -30,8 +31,18 @@ def test_a_record_holds_no_content_of_objects(tmp_path: Path) -> None:
 
     assert HIDDEN not in file.read_text()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert record.newest(file.parent) == kept
+    assert record.newest(file.parent) == msgspec.structs.replace(kept, number=1)
     assert [(each.name, each.begun, each.ended) for each in kept.steps][1] == ("root", 1, 3)
+
+
+def test_the_newest_is_the_last_that_was_written(tmp_path: Path) -> None:
+    """Also when the clock was an hour ahead when the one before was written."""
+    first = record.of(update(EVENTS), "dev", "up", succeeded=True, waits_for={})
+    record.write(tmp_path, msgspec.structs.replace(first, ended_at="2999-01-01T00:00:00.000+00:00"))
+
+    record.write(tmp_path, record.of(update([]), "dev", "destroy", succeeded=True, waits_for={}))
+
+    assert [each.command for each in record.all_of(tmp_path)] == ["destroy", "up"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import http.server
 import io
 import json
 import tarfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from mesh.istio.release import TODAY
 from meshctl.workspace import download, oci_charts
 from sandbox import cache, golang
 from sandbox.cache import ToolchainError
+from tests.fakes.http_server import running
 
 NOWHERE = "http://127.0.0.1:9/istio.tar.gz"
 
@@ -87,10 +87,8 @@ def _packed(name: str, *files: str) -> bytes:
 def registry() -> Iterator[Registry]:
     """Serve a registry on a loopback port."""
     served = Registry()
-    threading.Thread(target=served.server.serve_forever, daemon=True).start()
-    yield served
-    served.server.shutdown()
-    served.server.server_close()
+    with running(served.server):
+        yield served
 
 
 @pytest.fixture(autouse=True)

@@ -83,7 +83,9 @@ def test_an_encrypted_kubeconfig_passes(
 
 def test_a_sandbox_that_is_not_up_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the command that starts it."""
-    with pytest.raises(WorkspaceError, match="sandbox nowhere doesn't exist: run `make up`"):
+    with pytest.raises(
+        WorkspaceError, match="sandbox nowhere doesn't exist: run `make up SANDBOX=nowhere`"
+    ):
         _ = workspace(monkeypatch).cluster
 
 

@@ -118,8 +118,8 @@ def test_the_tables_of_a_stack_that_was_never_up(monkeypatch: pytest.MonkeyPatch
     """Say so, and what helps, before any program is asked."""
     monkeypatch.setattr(Workspace, "config", {})
 
-    with pytest.raises(WorkspaceError, match="stack dev isn't deployed: run `make up`"):
-        tables.show(Workspace("dev", "a-sandbox-that-never-was"))
+    with pytest.raises(WorkspaceError, match="isn't deployed: run `make up STACK=a SANDBOX=b`"):
+        tables.show(Workspace("a", "b"))
 
 
 @pytest.mark.parametrize("stack", ["prod", "acme/prod", "acme/mesh/prod"])
@@ -221,7 +221,7 @@ def test_a_destroy_names_the_pods_of_others_in_the_mesh(
 
     teardown.check(Workspace("prod", "default"))
 
-    assert "pods of others, which will lose their istiod: shop/a\n" in capsys.readouterr().err
+    assert "will lose their istiod (docs/destroy.md): shop/a\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("kubernetes", "named"), [("1.15.12", True), ("1.36.0", False)])
@@ -256,3 +256,16 @@ def test_only_a_sandboxs_state_is_compressed(
 
     switches = {name for name in environment if name.startswith("PULUMI_DIY_BACKEND_")}
     assert switches == (set() if context else FOLDER_BACKEND.keys())
+
+
+def test_the_users_own_number_of_objects_at_a_time_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Pulumi works on 32 at a time, unless PULUMI_PARALLEL says another number."""
+    monkeypatch.setattr(Workspace, "environment", {})
+    monkeypatch.delenv("PULUMI_PARALLEL", raising=False)
+    workspace = Workspace("dev", "default")
+    assert workspace.full_environment["PULUMI_PARALLEL"] == "32"
+
+    monkeypatch.setenv("PULUMI_PARALLEL", "4")
+    assert workspace.full_environment["PULUMI_PARALLEL"] == "4"

@@ -2,7 +2,6 @@
 
 import json
 import re
-import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
@@ -14,6 +13,7 @@ import pytest
 
 from sandbox.node.images import bookinfo, programs
 from sandbox.node.images.bookinfo import Handler
+from tests.fakes.http_server import running
 
 
 @contextmanager
@@ -21,10 +21,9 @@ def serving(image: str) -> Generator[str]:
     """Serve a service's version, and return its URL."""
     service, _, version = image.partition("-")
     handler = type("Its", (Handler,), {"service": service, "version": version, "ratings": {}})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever).start()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    with running(server):
         yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 def get(url: str, **headers: str) -> Any:
@@ -100,12 +99,10 @@ def test_headers_of_plans_and_traces_are_passed_on(monkeypatch: pytest.MonkeyPat
             seen.update((name.lower(), value) for name, value in self.headers.items())
             return super()._ratings(product)
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Ratings) as server:
-        threading.Thread(target=server.serve_forever).start()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Ratings)
+    with running(server), serving("reviews-v2") as reviews:
         point_to(monkeypatch, f"http://127.0.0.1:{server.server_port}")
-        with serving("reviews-v2") as reviews:
-            get(f"{reviews}/reviews/0", **{"end-user": "jason", "x-request-id": "1", "other": "2"})
-        server.shutdown()
+        get(f"{reviews}/reviews/0", **{"end-user": "jason", "x-request-id": "1", "other": "2"})
 
     assert (seen["end-user"], seen["x-request-id"]) == ("jason", "1")
     assert "other" not in seen
