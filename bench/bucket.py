@@ -1,6 +1,5 @@
 """Bucket: a local S3 that keeps the state of a stack, in place of a folder."""
 
-import hashlib
 import os
 import re
 import subprocess
@@ -14,7 +13,7 @@ from pathlib import Path
 import httpx2
 
 from bench.cost import BenchError
-from sandbox import cache, wheels
+from sandbox import wheels
 
 NAME = "state"
 REQUIREMENTS = Path(__file__).parent / "requirements.txt"
@@ -24,9 +23,13 @@ REQUIREMENTS = Path(__file__).parent / "requirements.txt"
 def bucket() -> Generator[Mapping[str, str]]:
     """Serve an empty bucket, and yield the environment in which Pulumi keeps its state there.
 
-    Raises BenchError when the server can't be installed or doesn't start.
+    Raises ToolchainError when the server can't be installed, BenchError when it doesn't start.
     """
-    environment = {**os.environ, "PYTHONPATH": str(_installed()), "PYTHONUNBUFFERED": "1"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(wheels.installed("moto", REQUIREMENTS)),
+        "PYTHONUNBUFFERED": "1",
+    }
     command = (sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", "0")
     with (
         tempfile.NamedTemporaryFile("r") as log,
@@ -45,15 +48,6 @@ def bucket() -> Generator[Mapping[str, str]]:
             }
         finally:
             server.terminate()
-
-
-def _installed() -> Path:
-    """Return the folder with moto, installed once."""
-    key = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
-    folder = cache.FOLDER / "programs" / f"moto-{key}"
-    if not folder.exists() and (why_not := wheels.install(REQUIREMENTS, folder)):
-        raise BenchError(f"moto can't be installed from {REQUIREMENTS}:\n{why_not}")
-    return folder
 
 
 def _address(server: subprocess.Popen[bytes], log: Path) -> str:

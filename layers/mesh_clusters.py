@@ -1,4 +1,4 @@
-"""The cluster among others of its mesh: what joins it to them, and what they must know of it."""
+"""What joins the cluster to the others of its mesh, and what their stacks must know of it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ def find(settings: Settings, cluster: Cluster) -> tuple[Settings, list[RemoteClu
 
 
 def check(settings: Settings, cluster: Cluster, remotes: Sequence[RemoteCluster]) -> None:
-    """Ask the other clusters' API servers, and this one for what another's istiod did in it."""
+    """Check the other clusters' API servers, and what another cluster's istiod did in this one."""
     if cluster.is_there and (remotes or settings.remote_control_plane):
         preflight.check(cluster, settings, remotes)
 

@@ -59,7 +59,7 @@ class Sandbox:
         self.kubeconfig = self.folder / "kubeconfig"
         self.context = f"kwok-{name}"
         self.state = self.folder / "state"
-        self.ways_in = self.folder / "ways-in.json"
+        self.local_ports = self.folder / "local-ports.json"
         self.passphrase_file = self.folder / "passphrase"
         self.logs = self.folder / "kwok" / "clusters" / name / "logs"
         self._cluster = self.folder / "kwok" / "clusters" / name
@@ -196,6 +196,7 @@ class Sandbox:
 
     def _create(self, programs: dict[str, Path]) -> None:
         self._make_folder()
+        why_fake = self._why_fake()
         waiting = f"sandbox {self.name}: waiting until another sandbox is created"
         with lock.held(HOME / "create.lock", waiting):
             taken = [
@@ -216,6 +217,7 @@ class Sandbox:
                 # so their pods, would become not Ready, and the pods would stay so.
                 "kube-controller-manager=node-monitor-grace-period=24h",
                 *self.control_plane.arguments,
+                *(() if why_fake else control_plane.kubelet_arguments(self._cluster / "pki")),
             )
             config = self.folder / "kwokctl.yaml"
             config.write_text(yaml.safe_dump(_kwokctl_configuration(arguments)))
@@ -242,7 +244,6 @@ class Sandbox:
                 *("--param", f'.nodeInfo.kubeletVersion="v{self.control_plane.version}"'),
             )
         self.keep_state()
-        why_fake = self._why_fake()
         made = {"network": network, "pods": "fake" if why_fake else "real", "why_fake": why_fake}
         (self.folder / "sandbox.json").write_text(json.dumps(made))
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from console import UserError
 from sandbox.node import admission
@@ -12,11 +13,8 @@ class SandboxError(UserError):
     """The sandbox can't do what was asked; the message says why and what to do."""
 
 
-NODE = (
-    "kwok-controller=disregard-status-with-annotation-selector="
-    f"{admission.ANNOTATION}={admission.PROCESSES}"
-)
-"""The option with the annotation of pods for which the sandbox's own node is the kubelet."""
+NODE = f"kwok-controller=disregard-status-with-annotation-selector={admission.ANNOTATION}"
+"""The option with the annotation of pods for which kwok isn't the kubelet."""
 KUBELET = "kwok-controller=disregard-status-with-label-selector"
 """The option with the label of pods for which the keeper, not kwok, plays the kubelet."""
 
@@ -36,6 +34,17 @@ class ControlPlane:
     def version(self) -> str:
         """The version of Kubernetes."""
         return self.families[0].version
+
+
+def kubelet_arguments(pki: Path) -> tuple[str, ...]:
+    """Return the arguments with which the API server asks the node's kubelet, and no other."""
+    return (
+        f"kube-apiserver=kubelet-client-certificate={pki / 'admin.crt'}",
+        f"kube-apiserver=kubelet-client-key={pki / 'admin.key'}",
+        f"kube-apiserver=kubelet-certificate-authority={pki / 'ca.crt'}",
+        # Without a port of its own kwok leaves that which the node's kubelet writes.
+        "kwok-controller=node-port=0",
+    )
 
 
 TODAY = ControlPlane(

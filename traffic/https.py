@@ -7,25 +7,17 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from traffic import certificates, load
+from traffic import certificates, load, twin
 from traffic.certificates import Pair
-from traffic.load import Reply
-from traffic.stage import HOST, HTTPS_PORT, TWINS_HOST, Stage
+from traffic.load import OK, Job, Reply, Target
+from traffic.stack import HOST, NAMESPACE, PRODUCTS, REVIEWS, Stack
+from traffic.twin import TWIN, TWINS_HOST
 
 SECRET = "bookinfo-tls"  # noqa: S105 - a name
 TWINS_SECRET = "twin-tls"  # noqa: S105 - a name
 MOVED = 301
-PORTS = {
-    "istio": {"port": 443, "targetPort": HTTPS_PORT},
-    "gateway-api": {"port": HTTPS_PORT},
-}
-"""Port for HTTPS by the routing API: on the stage istiod has 443 already."""
-LOCATION = {
-    "istio": f"https://{HOST}/productpage",
-    "gateway-api": f"https://{HOST}:{HTTPS_PORT}/productpage",
-}
-"""Address that plain HTTP is sent to."""
 FEW = 100
+WORKERS = 10
 PAUSE = 0.01
 PATIENCE = 20.0
 """Seconds in which a new certificate must be served."""
@@ -33,105 +25,107 @@ PATIENCE = 20.0
 Checks = dict[str, bool]
 
 
-async def check(stage: Stage, api: str, checks: Checks) -> None:
-    """Deploy HTTPS by a routing API, and check certificate and redirect."""
+async def check(stack: Stack, checks: Checks, **settings: Any) -> ssl.SSLContext:
+    """Deploy HTTPS, and check certificate and redirect; return what trusts the certificate."""
     authority, stranger = certificates.authority(), certificates.authority("another CA")
-    stage.keep_secret(SECRET, certificates.make(HOST, by=authority).secret)
-    await _deploy(stage, api)
-    trusted = stage.secure(_context(authority))
-    plain = await load.ask(stage.entry({}))
-    checks |= {
-        f"HTTPS, {api}: who trusts the CA is answered": await _statuses(trusted) == {200},
-        f"HTTPS, {api}: who trusts another CA isn't": await _statuses(
-            stage.secure(_context(stranger))
-        )
-        == {load.LOST},
-        f"HTTPS, {api}: plain HTTP is redirected": (plain.status, plain.location)
-        == (MOVED, LOCATION[api]),
-    }
+    stack.keep_secret(SECRET, certificates.make(HOST, by=authority).secret)
+    await _deploy(stack, **settings)
+    api = stack.settings["routingApi"]
+    trusting = _context(authority)
+    found = await _statuses(stack.entry(tls=trusting))
+    checks[f"HTTPS, {api}: who trusts the CA is answered"] = found == {OK}
+    found = await _statuses(stack.entry(tls=_context(stranger)))
+    checks[f"HTTPS, {api}: who trusts another CA isn't"] = found == {load.LOST}
+    plain = await load.ask(stack.entry())
+    moved = (MOVED, f"https://{HOST}{PRODUCTS}")
+    checks[f"HTTPS, {api}: plain HTTP is redirected"] = (plain.status, plain.location) == moved
+    return trusting
 
 
-async def check_hosts(stage: Stage, twins: frozenset[str], checks: Checks) -> None:
+async def check_hosts(stack: Stack, checks: Checks) -> None:
     """Check that each of two stacks serves its own certificate and its own pods."""
     authority = certificates.authority()
     for name, host in ((SECRET, HOST), (TWINS_SECRET, TWINS_HOST)):
-        stage.keep_secret(name, certificates.make(host, by=authority).secret)
-    stage.secure_twin(TWINS_SECRET)
-    await stage.settle()
-    for whose, host, pods in (("first", HOST, stage.pods), ("second", TWINS_HOST, twins)):
-        reply = await load.ask(stage.secure(_context(authority), host))
-        kept = reply.status == load.OK and reply.pod in pods
+        stack.keep_secret(name, certificates.make(host, by=authority).secret)
+    twin.secure(stack.client, TWINS_SECRET)
+    await stack.settle()
+    for whose, host, namespace in (
+        ("first", HOST, NAMESPACE),
+        ("second", TWINS_HOST, TWIN),
+    ):
+        reply = await load.ask(stack.entry(REVIEWS, host=host, tls=_context(authority)))
+        kept = reply.status == OK and reply.pod in stack.pods(namespace)
         checks[f"HTTPS, two stacks: the {whose} one's host has its certificate and pods"] = kept
 
 
-async def check_clients(stage: Stage, checks: Checks) -> None:
-    """Check that mutual TLS takes a client with a certificate of the CA, and no other."""
-    authority = certificates.authority()
-    own, stranger = certificates.make(by=authority), certificates.make(by=certificates.authority())
-    server = certificates.make(HOST, by=authority)
-    stage.keep_secret(SECRET, {**server.secret, "ca.crt": authority.certificate})
-    await _deploy(stage, "istio", mode="MUTUAL")
-    for who, client, expected in (
-        ("with a certificate of the CA is answered", own, load.OK),
-        ("without a certificate is refused", None, load.LOST),
-        ("with another CA's certificate is refused", stranger, load.LOST),
-    ):
-        found = await _statuses(stage.secure(_context(authority, client)))
-        checks[f"HTTPS, mutual: a client {who}"] = found == {expected}
-    await _deploy(stage, "istio")
-
-
-async def check_renewal(stage: Stage, checks: Checks) -> None:
+async def check_renewal(stack: Stack, checks: Checks) -> None:
     """Renew the certificate while requests come on new connections and on an open one."""
     authority = certificates.authority()
-    stage.keep_secret(SECRET, certificates.make(HOST, by=authority).secret)
-    await stage.settle()
-    target = stage.secure(_context(authority))
-    before = await load.certificate(target)
+    stack.keep_secret(SECRET, certificates.make(HOST, by=authority).secret)
+    await stack.settle()
+    target = stack.entry(tls=_context(authority))
     statuses, ended = Counter[int](), asyncio.Event()
+    served: list[str | None] = []
 
     def seen(reply: Reply) -> None:
         statuses[reply.status] += 1
 
-    flows = [
-        asyncio.create_task(load.flow(target, ended, seen, PAUSE)),
-        asyncio.create_task(load.flow(target, ended, seen, PAUSE, reconnects=True)),
-    ]
+    def seen_anew(reply: Reply) -> None:
+        seen(reply)
+        served.append(reply.certificate)
+
+    one = Job(target=target, workers=1, pause=PAUSE)
+    many = Job(target=target, workers=1, pause=PAUSE, reconnects=True)
+    flows = asyncio.gather(
+        load.send(one, seen, ended=ended), load.send(many, seen_anew, ended=ended)
+    )
     try:
         await asyncio.sleep(1)
-        stage.keep_secret(SECRET, certificates.make(HOST, by=authority).secret)
-        is_new = await _changes(target, before)
+        before = served[-1]
+        stack.keep_secret(SECRET, certificates.make(HOST, by=authority).secret)
+        deadline = asyncio.get_running_loop().time() + PATIENCE
+        while served[-1] in (before, None) and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.1)
         await asyncio.sleep(1)
     finally:
         ended.set()
-        await asyncio.gather(*flows)
-    checks["HTTPS: a renewed certificate is served"] = is_new
+        await flows
+    checks["HTTPS: a renewed certificate is served"] = served[-1] not in (before, None)
     lost = "HTTPS: no request is lost while the certificate is renewed"
-    checks[lost] = set(statuses) == {load.OK} and statuses.total() > FEW
+    checks[lost] = set(statuses) == {OK} and statuses.total() > FEW
 
 
-async def _changes(target: load.Target, before: bytes) -> bool:
-    """Return whether another certificate is served within the time that istiod may take."""
-    deadline = asyncio.get_running_loop().time() + PATIENCE
-    while asyncio.get_running_loop().time() < deadline:
-        if await load.certificate(target) != before:
-            return True
-        await asyncio.sleep(0.1)
-    return False
+async def check_clients(stack: Stack, checks: Checks) -> None:
+    """Check that mutual TLS takes a client with a certificate of the CA, and no other."""
+    authority = certificates.authority()
+    own, stranger = certificates.make(by=authority), certificates.make(by=certificates.authority())
+    server = certificates.make(HOST, by=authority)
+    stack.keep_secret(SECRET, {**server.secret, "ca.crt": authority.certificate})
+    await _deploy(stack, mode="MUTUAL")
+    for who, client, expected in (
+        ("with a certificate of the CA is answered", own, OK),
+        ("without a certificate is refused", None, load.LOST),
+        ("with another CA's certificate is refused", stranger, load.LOST),
+    ):
+        found = await _statuses(stack.entry(tls=_context(authority, client)))
+        checks[f"HTTPS, mutual: a client {who}"] = found == {expected}
 
 
-async def _deploy(stage: Stage, api: str, **tls: Any) -> None:
+async def _deploy(stack: Stack, mode: str = "SIMPLE", **settings: Any) -> None:
     ports = [
         {"name": "http2", "port": 80, "httpsRedirect": True},
-        {"name": "https", **PORTS[api], "tls": {"credentialName": SECRET, **tls}},
+        {"name": "https", "port": 443, "tls": {"credentialName": SECRET, "mode": mode}},
     ]
-    await stage.deploy({"routingApi": api, "gateways": [{"ports": ports}]})
-    await stage.settle()
+    await stack.deploy(gateways=[{"ports": ports}], **settings)
+    await stack.settle()
 
 
-async def _statuses(target: load.Target) -> set[int]:
+async def _statuses(target: Target) -> set[int]:
     """Return the statuses of some requests, each on a connection of its own."""
-    return {(await load.ask(target)).status for _ in range(FEW)}
+    statuses: set[int] = set()
+    job = Job(target=target, count=FEW, workers=WORKERS, reconnects=True)
+    await load.send(job, lambda reply: statuses.add(reply.status))
+    return statuses
 
 
 def _context(authority: Pair, client: Pair | None = None) -> ssl.SSLContext:

@@ -30,43 +30,40 @@ class Step:
         return TypeAdapter(dict[str, ServicePlan]).validate_python(self.setting)
 
 
-STEPS = (
-    Step(name="all versions", setting={}),
-    Step(
-        name="canary and jason",
-        setting={
-            "all": {"to": "v1"},
-            "reviews": {
-                "to": {"v1": 90, "v2": 10},
-                "when": [{"headers": JASON, "to": "v3"}],
-            },
+ALL_VERSIONS = Step(name="all versions", setting={})
+CANARY = Step(
+    name="canary and jason",
+    setting={
+        "all": {"to": "v1"},
+        "reviews": {
+            "to": {"v1": 90, "v2": 10},
+            "when": [{"headers": JASON, "to": "v3"}],
         },
-    ),
-    Step(
-        name="faults and copies",
-        setting={
-            "all": {"to": "v1"},
-            "productpage": {
-                "when": [{"headers": JASON, "abort": {"percent": 20, "httpStatus": 500}}]
-            },
-            "details": {"abort": {"percent": 5, "httpStatus": 503}},
-            "ratings": {
-                "delay": {"percent": 10, "fixedDelay": "2s"},
-                "when": [{"headers": JASON, "abort": {"percent": 100, "httpStatus": 500}}],
-            },
-            "reviews": {"to": {"v1": 50, "v2": 50}, "mirror": {"to": "v3", "percent": 30}},
-        },
-    ),
-    Step(
-        name="Gateway API",
-        api="gateway-api",
-        setting={
-            "all": {"to": "v1"},
-            "reviews": {
-                "to": {"v1": 90, "v2": 10},
-                "mirror": {"to": "v3", "percent": 30},
-                "when": [{"headers": JASON, "to": "v3"}],
-            },
-        },
-    ),
+    },
 )
+FAULTS = Step(
+    name="faults and copies",
+    setting={
+        "all": {"to": "v1"},
+        "productpage": {"when": [{"headers": JASON, "abort": {"percent": 20, "httpStatus": 500}}]},
+        "details": {"abort": {"percent": 5, "httpStatus": 503}},
+        "ratings": {
+            "delay": {"percent": 10, "fixedDelay": "2s"},
+            "when": [{"headers": JASON, "abort": {"percent": 100, "httpStatus": 500}}],
+        },
+        "reviews": {"to": {"v1": 50, "v2": 50}, "mirror": {"to": "v3", "percent": 30}},
+    },
+)
+GATEWAY_API = Step(
+    name="Gateway API",
+    api="gateway-api",
+    setting={
+        "all": {"to": "v1"},
+        "reviews": {
+            "to": {"v1": 90, "v2": 10},
+            "mirror": {"to": "v3", "percent": 30},
+            "when": [{"headers": JASON, "to": "v3"}],
+        },
+    },
+)
+STEPS = (ALL_VERSIONS, CANARY, FAULTS, GATEWAY_API)

@@ -1,4 +1,4 @@
-"""Measurements of a service's replies, compared with what the traffic plan promises."""
+"""What is proved: replies compared with what the traffic plan promises, and all other checks."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from typing import Any
 from mesh.bookinfo.services import VERSIONS
 from mesh.settings.traffic_plan import MILLISECONDS, QUANTITY, Rule
 from traffic import chance
-from traffic.load import Reply
+from traffic.load import OK, Reply
 
 EARLY_SECONDS = 0.05
 """Envoy counts a delay from when its loop last woke up, which is a little before the request."""
@@ -91,7 +91,7 @@ class Measurement:
     def _broken(self) -> Iterator[str]:
         sent, rule = len(self.replies), self.rule
         strange = self.statuses
-        del strange[200]
+        del strange[OK]
         if rule.abort:
             aborted = strange.pop(rule.abort.http_status, 0)
             what = f"aborts with {rule.abort.http_status}"
@@ -112,6 +112,41 @@ class Measurement:
         for version in VERSIONS[self.service]:
             percent = rule.mirror.percent if rule.mirror and rule.mirror.to == version else 0
             yield from _unlikely(f"copies to {version}", self.copies[version], answered, percent)
+
+
+@dataclass
+class Proof:
+    """The results of all measurements and checks."""
+
+    measurements: list[Measurement] = field(default_factory=list)
+    flows: dict[str, Counter[int]] = field(default_factory=dict)
+    """Statuses of the replies while something changed."""
+    checks: dict[str, bool] = field(default_factory=dict)
+    """Statements, and whether each is true."""
+
+    def sentences(self) -> Iterator[tuple[str, bool]]:
+        """Yield the results that the table lacks, and whether each is as it should be."""
+        for flow, statuses in self.flows.items():
+            lost = {status: count for status, count in statuses.items() if status != OK}
+            told = f", not {lost}" if lost else ""
+            yield f"{flow}: {statuses[OK]} of {statuses.total()} answered{told}", not lost
+        yield from self.checks.items()
+
+    def broken(self) -> list[str]:
+        """Return every promise that wasn't kept."""
+        return [
+            *(f"{m.name}: {what}" for m in self.measurements for what in m.broken()),
+            *(f"failed: {sentence}" for sentence, is_so in self.sentences() if not is_so),
+        ]
+
+    def report(self) -> dict[str, Any]:
+        """Return all numbers."""
+        return {
+            "measurements": [measurement.report() for measurement in self.measurements],
+            "flows": {flow: dict(statuses) for flow, statuses in self.flows.items()},
+            "checks": self.checks,
+            "broken": self.broken(),
+        }
 
 
 def seconds(duration: str) -> float:

@@ -11,6 +11,8 @@ from mesh.settings.bookinfo_service import BookinfoService
 from mesh.settings.schema import Settings
 
 PROBES = ("readinessProbe", "livenessProbe")
+SERVE_ON = {"preStop": {"exec": {"command": ["sleep", "5"]}}}
+"""What a container does before it ends: requests still come until all sidecars know of its end."""
 
 
 def make(
@@ -101,6 +103,7 @@ def _container(
         )
         or None,
         **dict.fromkeys(PROBES, probe),
+        "lifecycle": None if service.is_database else SERVE_ON,
         "securityContext": {**pod_security.RESTRICTED_CONTAINER, **user},
         "volumeMounts": [
             {"name": volume, "mountPath": path} for volume, path in service.scratch.items()

@@ -198,9 +198,9 @@ class RunningMesh:
         )
 
     def takes_in(self, namespace: str, data_plane: DataPlane, label: str | None) -> bool:
-        """Return whether a namespace's label may be set before the update has come to it.
+        """Return whether a namespace's label may be set before istiod is ready.
 
-        It may where there are no pods yet, and where the pods join the mesh as they do today.
+        It may if there are no pods yet, or if the label leaves pods in the mesh as they are today.
         """
         if namespace not in self.namespaces:
             return True

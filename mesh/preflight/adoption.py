@@ -58,9 +58,10 @@ def warn_of_istioctl(running: RunningMesh) -> None:
 
 
 def _unmarked(running: RunningMesh, settings: Settings) -> Iterator[str]:
-    """List namespaces that may be this stack's or another program's: one of both would be wrong.
+    """List namespaces that a Pulumi program made, and that have no mark of a stack.
 
-    This stack's own must not be adopted: its state has it, and Pulumi would delete it.
+    The program may be this one, whose namespaces must not be adopted: its state has them already,
+    and Pulumi would delete them.
     """
     for name in settings.namespaces:
         part = running.namespaces.get(name)

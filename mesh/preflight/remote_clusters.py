@@ -111,7 +111,7 @@ def _faults(
 
 
 def _doubts(remote: RemoteCluster, answer: RemoteAPIServer, settings: Settings) -> Iterator[str]:
-    """List what may be right at the time of the update, or from where istiod runs."""
+    """List what only may be wrong: it may change before the update, or istiod may reach more."""
     if answer.silence:
         yield (
             f"API server {answer.address} can't be reached from here: {answer.silence}. If istiod "

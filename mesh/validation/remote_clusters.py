@@ -126,7 +126,7 @@ def _read(
 
 
 def _misfits(settings: Settings, name: str, stack: str, contract: ClusterContract) -> Iterator[str]:
-    """List what makes a cluster none of this mesh."""
+    """List why a cluster can't be in this mesh."""
     if contract.cluster_name == settings.cluster_name:
         yield (
             f"is a cluster of this one's name, {settings.cluster_name}, and istiod ignores it: "

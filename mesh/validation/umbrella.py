@@ -44,7 +44,8 @@ def _came_later(settings: Settings, release: Release) -> Iterator[Mistake]:
                 if got := getattr(case, key):
                     yield Mistake(
                         ("trafficPlan", service, key),
-                        f"{needs}: its routes have percentages in a form that this program doesn't write",
+                        f"{needs}: its routes have percentages in a form that this program doesn't "
+                        "write",
                         got.model_dump(by_alias=True),
                     )
 

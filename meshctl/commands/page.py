@@ -26,7 +26,11 @@ def show(workspace: Workspace, url: str) -> None:
         return
     places = _places(workspace, url)
     if not places:
-        console.say(f"nothing answers at {url}: no gateway's pods are processes")
+        console.say(
+            f"nothing answers at {url}: no LoadBalancer Service with this port has pods that are "
+            "processes. `make tables` shows Services and pods; a gateway gets such a Service by "
+            "`serviceType: LoadBalancer` in the setting gateways"
+        )
         return
     began, said = time.monotonic(), "nothing"
     while time.monotonic() - began < PATIENCE:
@@ -47,14 +51,14 @@ def _places(workspace: Workspace, url: str) -> list[str]:
     assert workspace.sandbox is not None  # noqa: S101 - the caller has looked
     parts = urlsplit(url)
     wanted = parts.port or {"http": 80, "https": 443}[parts.scheme]
-    file = workspace.sandbox.ways_in
-    ways = json.loads(file.read_text()) if file.exists() else []
+    file = workspace.sandbox.local_ports
+    ports = json.loads(file.read_text()) if file.exists() else []
     return [
         url
-        if way["local"] == wanted
-        else urlunsplit(parts._replace(netloc=f"{parts.hostname}:{way['local']}"))
-        for way in ways
-        if way["port"] == wanted
+        if port["local"] == wanted
+        else urlunsplit(parts._replace(netloc=f"{parts.hostname}:{port['local']}"))
+        for port in ports
+        if port["port"] == wanted
     ]
 
 

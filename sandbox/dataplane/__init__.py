@@ -1,1 +1,1 @@
-"""A data plane for fake pods: real proxies and small servers, in an isolated network."""
+"""A data plane: an isolated network, and the real proxies in it."""

@@ -14,8 +14,8 @@ NAMESPACES = (
     # When the first process ends, for any reason, all others end.
     *("--pid", "--fork", "--kill-child", "--mount-proc"),
 )
-PODS = "10.0.0.1/8"
-"""The loopback device's second network, which makes the fake pods' addresses local."""
+TRIAL_SECONDS = 10.0
+"""The time in which a machine must show that it allows namespaces."""
 
 
 def why_not(more: Sequence[str] = ()) -> str | None:
@@ -26,19 +26,23 @@ def why_not(more: Sequence[str] = ()) -> str | None:
     missing = [program for program in (*PROGRAMS, *more) if shutil.which(program) is None]
     if missing:
         return f"{' and '.join(missing)} not on PATH"
-    answer = subprocess.run(
-        [*NAMESPACES, "ip", "link", "set", "lo", "up"], capture_output=True, text=True, check=False
-    )
-    said = answer.stderr.strip().splitlines() or [f"it ended with {answer.returncode}"]
-    return f"user namespaces are not allowed here: {said[0]}" if answer.returncode else None
+    said = failure([*NAMESPACES, "ip", "link", "set", "lo", "up"])
+    return f"user namespaces are not allowed here: {said[0]}" if said else None
+
+
+def failure(words: Sequence[str]) -> list[str]:
+    """Return the lines that a command failed with, or none if it didn't fail."""
+    try:
+        answer = subprocess.run(
+            words, capture_output=True, text=True, check=False, timeout=TRIAL_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        return [f"`{words[0]}` didn't end within {TRIAL_SECONDS:.0f} s"]
+    if answer.returncode == 0:
+        return []
+    return answer.stderr.strip().splitlines() or [f"it ended with {answer.returncode}"]
 
 
 def command(words: Sequence[str]) -> list[str]:
     """Return a command that runs another one isolated, and that ends with its parent."""
     return ["setpriv", "--pdeathsig", "KILL", *NAMESPACES, *words]
-
-
-def set_up() -> None:
-    """Set up the network's addresses; call it first, inside the network."""
-    for change in (("link", "set", "lo", "up"), ("address", "add", PODS, "dev", "lo")):
-        subprocess.run(["ip", *change], check=True)

@@ -25,6 +25,7 @@ from lightkube.models.meta_v1 import ObjectMeta, Status
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import (
     ConfigMap,
+    Event,
     PersistentVolume,
     PersistentVolumeClaim,
     Pod,
@@ -34,6 +35,8 @@ from lightkube.resources.core_v1 import (
 )
 from lightkube.types import PatchType
 
+from sandbox.events import Events
+from sandbox.keeper.images import Images
 from sandbox.keeper.istiod import Istiod
 from sandbox.keeper.servers import Servers, expecting
 from sandbox.keeper.sidecar_injector import SidecarInjector
@@ -53,12 +56,16 @@ class Keeper:
 
     client: lightkube.Client
     injectors: Servers
+    images: Images | None
+    """None for a Kubernetes whose admission policies can't change pods."""
 
-    def mend(self) -> bool:
+    def reconcile(self) -> bool:
         """Correct all differences once; return whether every injector is ready."""
         self._give_addresses()
         self._give_volumes()
-        return self.injectors.mend()
+        if self.images is not None:
+            self.images.reconcile()
+        return self.injectors.reconcile()
 
     def _give_addresses(self) -> None:
         for service in self.client.list(Service, namespace="*"):
@@ -109,7 +116,7 @@ def _prepare_decoding() -> None:
     segmentation fault (seen with 0.22, when watches find objects that are older than the keeper).
     """
     volumes = (PersistentVolume, PersistentVolumeClaim)
-    for kind in (ConfigMap, Deployment, Pod, Secret, Service, Status, *volumes):
+    for kind in (ConfigMap, Deployment, Event, Pod, Secret, Service, Status, *volumes):
         msgspec.json.Decoder(kind)
 
 
@@ -130,14 +137,19 @@ def main(folder: Path, binary: Path) -> None:
         else Istiod(client, folder / "kubeconfig", plain_envoy=has_real_pods)
     )
     injectors = Servers(program, binary, folder, client, wake)
-    keeper = Keeper(client, injectors)
+    images = (
+        Images(client, Events(client, "kubelet"), is_policy_needed=not has_real_pods)
+        if isinstance(program, Istiod)
+        else None
+    )
+    keeper = Keeper(client, injectors, images)
 
     def keep() -> None:
         while not ended.is_set() and (folder / "kubeconfig").exists():
             wake.clear()
             all_ready = False
             try:
-                all_ready = keeper.mend()
+                all_ready = keeper.reconcile()
             except (ApiError, httpx2.HTTPError) as error:
                 log.warning("a request to the API server failed: %r", error)
             wake.wait(RESYNC_SECONDS if all_ready else PROBE_SECONDS)

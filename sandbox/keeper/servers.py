@@ -18,6 +18,7 @@ from lightkube.resources.core_v1 import Pod
 from lightkube.types import PatchType
 
 from sandbox.keeper import mounts, pod_status
+from sandbox.node import admission
 
 log = logging.getLogger("keeper")
 
@@ -88,7 +89,7 @@ class Servers:
     """An event that is set when a process ended, so that its pods become not Ready at once."""
     running: dict[Key, Server] = field(default_factory=dict)
 
-    def mend(self) -> bool:
+    def reconcile(self) -> bool:
         """Start, restart and end processes as needed; return whether every one is ready."""
         deployments = {
             (d.metadata.namespace, d.metadata.name): d
@@ -158,7 +159,8 @@ class Servers:
                 with expecting(404):
                     self.client.delete(Pod, name, namespace=namespace, grace_period=0)
                 continue
-            if pod.spec.nodeName is None:
+            # Of an image that can't be pulled, images.py says so.
+            if pod.spec.nodeName is None or admission.mark(pod) == admission.UNPULLABLE:
                 continue
             owner = next((key for key, d in deployments.items() if _selects(key, d, pod)), None)
             server = self.running.get(owner) if owner else None

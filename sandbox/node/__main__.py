@@ -1,4 +1,4 @@
-"""The node's outer process: starts the node in a network of its own, and is its porter."""
+"""The node's outer process: starts the kubelet in a network of its own, and makes its sockets."""
 
 import ipaddress
 import json
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import lightkube
 
 from sandbox.dataplane import isolation
-from sandbox.node.porter import Porter
+from sandbox.node.host_sockets import HostSockets
 
 
 def main(folder: Path, *arguments: str) -> None:
@@ -19,19 +19,19 @@ def main(folder: Path, *arguments: str) -> None:
     config = lightkube.KubeConfig.from_file(folder / "kubeconfig")
     server = urlsplit(str(config.get().cluster.server))
     network = json.loads((folder / "sandbox.json").read_text())["network"]
-    porter = Porter(
+    sockets = HostSockets(
         api_server=(str(server.hostname), int(server.port or 443)),
         services=ipaddress.IPv4Network(network),
     )
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     words = [
-        *(sys.executable, "-m", "sandbox.node.inside", str(folder), *arguments),
+        *(sys.executable, "-m", "sandbox.node.kubelet", str(folder), *arguments),
         str(theirs.fileno()),
     ]
-    # The node ends with this process, however this ends.
+    # The kubelet ends with this process, however this ends.
     with subprocess.Popen(isolation.command(words), pass_fds=[theirs.fileno()]):
         theirs.close()
-        porter.serve(ours)
+        sockets.serve(ours)
 
 
 if __name__ == "__main__":

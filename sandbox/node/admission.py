@@ -1,7 +1,8 @@
-"""The admission policy that marks the pods that the node runs, before any kubelet sees them.
+"""The admission policy that marks the pods for which kwok isn't the kubelet.
 
-kwok leaves a pod with the annotation alone. A mutating policy is the API server's own means:
-nothing has to listen for it, and it runs before istiod's webhook.
+These are the pods that are processes, and those whose images can't be pulled. kwok leaves pods with
+the annotation alone. A mutating policy is the API server's own means: nothing has to listen for it,
+and it runs before istiod's webhook.
 """
 
 from typing import Any
@@ -14,7 +15,9 @@ from sandbox.node.images.programs import PATTERN
 
 NAME = "sandbox-pods"
 ANNOTATION = "mesh.pulumi.com/pod"
-PROCESSES = "processes"
+PROCESSES, UNPULLABLE = "processes", "unpullable"
+UNPULLABLE_IMAGE = "^[^/]+[.]invalid(:[0-9]+)?/"
+"""Images of registries below .invalid, a domain that never exists (RFC 6761), for re and CEL."""
 KINDS = {
     kind: create_global_resource("admissionregistration.k8s.io", "v1", kind, plural)
     for kind, plural in (
@@ -40,11 +43,20 @@ CONDITIONS = (
 """What a pod must meet, in CEL. The policy's own conditions can't ask for the namespace."""
 
 
-def apply(client: lightkube.Client) -> None:
-    """Create the policy, or update that of an earlier start."""
-    condition = " && ".join(f"({each})" for each in CONDITIONS)
-    marked = (
-        f'Object{{metadata: Object.metadata{{annotations: {{"{ANNOTATION}": "{PROCESSES}"}}}}}}'
+def apply(client: lightkube.Client, *, processes: bool) -> None:
+    """Create the policy, or update that of an earlier start.
+
+    `processes` says whether the sandbox runs pods as processes at all.
+    """
+    unpullable = " || ".join(
+        f"object.spec.{containers}.exists(c, c.image.matches('{UNPULLABLE_IMAGE}'))"
+        for containers in ("containers", "?initContainers.orValue([])")
+    )
+    known = " && ".join(f"({each})" for each in CONDITIONS) if processes else "false"
+    marked = " : ".join(
+        f'({condition}) ? Object{{metadata: Object.metadata{{annotations: {{"{ANNOTATION}": '
+        f'"{mark}"}}}}}}'
+        for condition, mark in ((unpullable, UNPULLABLE), (known, PROCESSES))
     )
     rule = {
         **{"apiGroups": [""], "apiVersions": ["v1"]},
@@ -58,7 +70,7 @@ def apply(client: lightkube.Client) -> None:
             "mutations": [
                 {
                     "patchType": "ApplyConfiguration",
-                    "applyConfiguration": {"expression": f"{condition} ? {marked} : Object{{}}"},
+                    "applyConfiguration": {"expression": f"{marked} : Object{{}}"},
                 }
             ],
         },
@@ -68,6 +80,6 @@ def apply(client: lightkube.Client) -> None:
         client.apply(KINDS[kind](metadata={"name": NAME}, spec=spec))
 
 
-def is_marked(pod: Pod) -> bool:
-    """Return whether the node runs a pod."""
-    return (pod.metadata.annotations or {}).get(ANNOTATION) == PROCESSES
+def mark(pod: Pod) -> str | None:
+    """Return what the policy marked a pod as."""
+    return (pod.metadata.annotations or {}).get(ANNOTATION)

@@ -14,7 +14,7 @@ from pyroute2.nftables.expressions import genex, verdict
 from pyroute2.nftables.main import NFTables
 
 from sandbox.dataplane.proxy import MARK
-from sandbox.node.porter import ISTIOD_PORT, LOOPBACK
+from sandbox.node.host_sockets import ISTIOD_PORT, LOOPBACK
 
 PODS = IPv4Network("10.244.0.0/16")
 """The pods' addresses: a network that kwok doesn't take the fake pods' addresses from."""
@@ -22,9 +22,8 @@ GATEWAY = PODS[1]
 BRIDGE = "pods"
 FROM_SIDECAR = "127.0.0.6"
 """The address from which a sidecar connects to its application."""
-OUTBOUND, INBOUND, TUNNEL = 15001, 15006, 15008
-OWN_PORTS = (15090, 15021, 15020)
-"""Ports of the sidecar itself, by istiod's default."""
+TUNNEL = 15008
+"""The port of HBONE, which no rule redirects."""
 
 ACCEPT, NAT_PRIORITY = 1, -100
 EQUAL, NOT_EQUAL = 0, 1
@@ -35,15 +34,24 @@ TCP = b"\x06"
 Expressions = list[dict[str, Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Redirection:
-    """What a sidecar doesn't get of its pod's connections."""
+    """Which of a pod's connections its sidecar gets, and on which of its ports."""
 
     services: IPv4Network
-    """The network of Services: the proxy's agent reaches istiod there."""
-    inbound_ports: tuple[int, ...] = OWN_PORTS
+    """The network of Services: the sidecar's agent reaches istiod there."""
+    outbound: int = 15001
+    """The port for the pod's own connections."""
+    inbound: int = 15006
+    """The port for connections to the pod."""
+    inbound_ports: tuple[int, ...] | None = None
+    """The ports whose connections it gets; None is for all."""
+    excluded_inbound_ports: tuple[int, ...] = ()
     outbound_ports: tuple[int, ...] = ()
+    """Ports whose connections it gets to all networks."""
+    excluded_outbound_ports: tuple[int, ...] = ()
     outbound_networks: tuple[IPv4Network, ...] = ()
+    excluded_outbound_networks: tuple[IPv4Network, ...] = ()
 
 
 def set_up() -> None:
@@ -94,20 +102,28 @@ def redirect(process: int, address: str, redirection: Redirection) -> None:
     the sidecar marks them. Addresses of Services are loopback addresses, which Istio wouldn't
     redirect: only 127.0.0.1 itself and the pod's own address are left alone.
     """
+    r, accept = redirection, verdict(ACCEPT)
     own = (*_mark(EQUAL), *_out_by("lo"), *_to(LOOPBACK, NOT_EQUAL), *_port(TUNNEL, NOT_EQUAL))
     output: tuple[Expressions, ...] = (
-        [*_from(FROM_SIDECAR), *verdict(ACCEPT)],
-        [*own, *_redirect(INBOUND)],
-        [*_mark(EQUAL), *verdict(ACCEPT)],
-        *([*_to(alone), *verdict(ACCEPT)] for alone in (LOOPBACK, address)),
-        [*_within(redirection.services), *_port(ISTIOD_PORT), *verdict(ACCEPT)],
-        *([*_port(port), *verdict(ACCEPT)] for port in redirection.outbound_ports),
-        *([*_within(each), *verdict(ACCEPT)] for each in redirection.outbound_networks),
-        _redirect(OUTBOUND),
+        *([*_port(port), *accept] for port in r.excluded_outbound_ports),
+        [*_from(FROM_SIDECAR), *accept],
+        [*own, *_redirect(r.inbound)],
+        [*_mark(EQUAL), *accept],
+        *([*_to(alone), *accept] for alone in (LOOPBACK, address)),
+        [*_within(r.services), *_port(ISTIOD_PORT), *accept],
+        *([*_within(each), *accept] for each in r.excluded_outbound_networks),
+        *([*_port(port), *_redirect(r.outbound)] for port in r.outbound_ports),
+        *([*_within(each), *_redirect(r.outbound)] for each in r.outbound_networks),
     )
     incoming: tuple[Expressions, ...] = (
-        *([*_port(port), *verdict(ACCEPT)] for port in (TUNNEL, *redirection.inbound_ports)),
-        [*_in_by("eth0"), *_redirect(INBOUND)],
+        *([*_port(port), *accept] for port in (TUNNEL, *r.excluded_inbound_ports)),
+        *(
+            [[*_in_by("eth0"), *_redirect(r.inbound)]]
+            if r.inbound_ports is None
+            else [
+                [*_in_by("eth0"), *_port(port), *_redirect(r.inbound)] for port in r.inbound_ports
+            ]
+        ),
     )
     with of(process):
         rules = NFTables(nfgen_family=2)

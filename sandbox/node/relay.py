@@ -4,11 +4,13 @@ import asyncio
 import logging
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from typing import Any, TypeVar
 
 log = logging.getLogger("node")
 
+T = TypeVar("T")
 CHUNK_BYTES = 65536
 Dial = Callable[[tuple[str, int]], socket.socket]
 """The other side of a connection that was accepted at an address. Raises OSError without one."""
@@ -21,6 +23,10 @@ class Relays:
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
 
+    def run(self, what: Coroutine[Any, Any, T]) -> T:
+        """Run something in the relays' thread, and return its result."""
+        return asyncio.run_coroutine_threadsafe(what, self._loop).result()
+
     def start(self, listening: socket.socket, dial: Dial) -> Callable[[], None]:
         """Relay every connection that the socket accepts; return what ends that."""
 
@@ -28,8 +34,7 @@ class Relays:
             await _relay(reader, writer, dial)
 
         listening.setblocking(False)
-        started = asyncio.start_server(accepted, sock=listening)
-        server = asyncio.run_coroutine_threadsafe(started, self._loop).result()
+        server = self.run(asyncio.start_server(accepted, sock=listening))
 
         def end() -> None:
             self._loop.call_soon_threadsafe(server.close)

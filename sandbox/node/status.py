@@ -1,28 +1,33 @@
 """The status of a pod that the node runs, as a kubelet writes it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from lightkube.models.core_v1 import Container as ContainerSpec
 from lightkube.resources.core_v1 import Pod
 
-from sandbox.node.container import Container, End, now
+from sandbox.node.container import Container, End, Failure, now
 
 
 def of(
     pod: Pod,
     address: str,
+    node: str,
     sidecars: Sequence[Container],
     containers: Sequence[Container],
     *,
     is_initialized: bool,
 ) -> dict[str, Any]:
-    """Return the status of a pod with these native sidecars and containers."""
+    """Return the status of a pod with these native sidecars and containers.
+
+    `node` is its node's address.
+    """
     unready = [each.name for each in (*sidecars, *containers) if not each.ready]
     unstarted = [] if is_initialized else [each.name for each in sidecars if not each.has_started]
     done = [c.name for c in pod.spec.initContainers or [] if c.restartPolicy != "Always"]
     return {
-        "phase": "Running" if any(each.started for each in containers) else "Pending",
-        "hostIP": address,
+        "phase": "Running" if any(each.started or each.last for each in containers) else "Pending",
+        **host(node),
         "podIP": address,
         "podIPs": [{"ip": address}],
         "startTime": pod.metadata.creationTimestamp.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -33,6 +38,38 @@ def of(
         ],
         "containerStatuses": [_container(each) for each in containers],
     }
+
+
+def pending(pod: Pod, why: Callable[[ContainerSpec], Failure]) -> dict[str, Any]:
+    """Return the status of a pod whose containers wait, each for a reason."""
+    sidecars, containers = pod.spec.initContainers or [], pod.spec.containers
+    names = [each.name for each in (*sidecars, *containers)]
+
+    def statuses(specs: Sequence[ContainerSpec]) -> list[dict[str, Any]]:
+        return [
+            {
+                **{"name": spec.name, "image": spec.image, "imageID": "", "restartCount": 0},
+                **{"ready": False, "started": False, "state": _waiting(why(spec))},
+            }
+            for spec in specs
+        ]
+
+    return {
+        "phase": "Pending",
+        "startTime": pod.metadata.creationTimestamp.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "conditions": _conditions(pod, names, [each.name for each in sidecars]),
+        "initContainerStatuses": statuses(sidecars),
+        "containerStatuses": statuses(containers),
+    }
+
+
+def host(address: str) -> dict[str, Any]:
+    """Return the part of a pod's status that names its node."""
+    return {"hostIP": address, "hostIPs": [{"ip": address}]}
+
+
+def _waiting(failure: Failure) -> dict[str, Any]:
+    return {"waiting": {"reason": failure.reason, "message": failure.message}}
 
 
 def _conditions(
@@ -76,10 +113,11 @@ def _container(container: Container) -> dict[str, Any]:
 def _state(container: Container) -> dict[str, Any]:
     if container.started is not None:
         return {"running": {"startedAt": container.started}}
-    if container.trouble is not None:
-        return {"waiting": {"reason": "CreateContainerError", "message": container.trouble}}
+    if container.failure is not None:
+        return _waiting(container.failure)
     if container.last is not None:
-        return {"waiting": {"reason": "CrashLoopBackOff", "message": container.story}}
+        why = f"back-off {container.pause:.0f}s: {container.summary}"
+        return _waiting(Failure("CrashLoopBackOff", why))
     return {"waiting": {"reason": "PodInitializing"}}
 
 

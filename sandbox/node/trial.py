@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sandbox.dataplane import isolation
 from sandbox.node import network
+from sandbox.node.host_sockets import LOOPBACK
 from sandbox.node.network import Redirection
-from sandbox.node.porter import LOOPBACK
 
 PROGRAMS = ("nsenter", "mount")
 
@@ -19,9 +19,8 @@ def why_not() -> str | None:
     if (reason := isolation.why_not(PROGRAMS)) is not None:
         return reason
     tried = isolation.command([sys.executable, "-m", "sandbox.node.trial"])
-    answer = subprocess.run(tried, capture_output=True, text=True, check=False)
-    said = answer.stderr.strip().splitlines() or [f"it ended with {answer.returncode}"]
-    return f"pods' networks can't be made here: {said[-1]}" if answer.returncode else None
+    said = isolation.failure(tried)
+    return f"pods' networks can't be made here: {said[-1]}" if said else None
 
 
 def main() -> None:

@@ -1,10 +1,9 @@
-"""Traffic plans, proved with requests through the real gateway and real sidecars."""
+"""Traffic plans, an upgrade, security and HTTPS, proved with requests to real pods."""
 
 import json
 import os
 import subprocess
 import sys
-from itertools import pairwise
 from typing import Any
 
 import psutil
@@ -14,12 +13,14 @@ from mesh.bookinfo.services import VERSIONS
 from mesh.project import PROJECT
 from mesh.settings import traffic_plan
 from sandbox.cluster import HOME
-from sandbox.dataplane import isolation
+from sandbox.node import trial
+from tests.fakes.engine import find_release
 from traffic.chance import interval
 from traffic.plans import STEPS
 
 CANARY, FAULTS = "canary and jason", "faults and copies"
-REASON = isolation.why_not()
+OLD_RELEASE = "1.29.3"
+REASON = trial.why_not()
 
 pytestmark = pytest.mark.skipif(REASON is not None, reason=REASON or "")
 
@@ -29,7 +30,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Run `make traffic`, once, and return all its numbers."""
     report = tmp_path_factory.mktemp("traffic") / "report.json"
     process = subprocess.Popen(
-        [sys.executable, "-m", "traffic", "--report", str(report)],
+        [sys.executable, "-m", "traffic", "--report", str(report), *_old()],
         cwd=PROJECT,
         env={key: value for key, value in os.environ.items() if key != "KUBECONFIG"},
         stdin=subprocess.DEVNULL,
@@ -41,6 +42,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     # Each promise has its test: only a run that never got there fails them all.
     assert report.exists(), said
     return {**json.loads(report.read_text()), "code": process.returncode, "pid": process.pid}
+
+
+def _old() -> list[str]:
+    """Return the option for an older release, where one is on disk."""
+    try:
+        return ["--old", str(find_release(OLD_RELEASE))]
+    except pytest.skip.Exception:
+        return []
 
 
 def _measured(run: dict[str, Any], plan: str, service: str, **headers: str) -> dict[str, Any]:
@@ -149,35 +158,48 @@ def test_the_gateway_apis_routes_do_the_same(run: dict[str, Any]) -> None:
     assert _measured(run, "Gateway API", "productpage")["statuses"] == {"200": 1000}
 
 
-def test_a_change_of_plan_loses_no_request(run: dict[str, Any]) -> None:
-    """While `pulumi up` brings the next plan, every request from outside and inside is answered."""
-    changes = [after for before, after in pairwise(STEPS) if before.api == after.api]
+@pytest.mark.parametrize(
+    ("change", "flows"),
+    [
+        ("'canary and jason' came", 2),
+        ("all pods moved to the canary and routes were put back", 2),
+        ("the old control plane and some pods were removed and security was switched on", 3),
+        ("'faults and copies' came", 2),
+    ],
+)
+def test_a_change_loses_no_request(run: dict[str, Any], change: str, flows: int) -> None:
+    """While `pulumi up` brings it, every request is answered, and every page is whole."""
+    found = {flow: each for flow, each in run["flows"].items() if flow.endswith(f" while {change}")}
 
-    assert len(run["flows"]) == 2 * len(changes)
-    for flow, statuses in run["flows"].items():
+    assert len(found) == flows
+    for flow, statuses in found.items():
         assert set(statuses) == {"200"}, flow
         assert statuses["200"] > 100, flow
 
 
-def test_a_host_is_the_stacks_own(run: dict[str, Any]) -> None:
-    """The gateway answers for the stack's host, and for no other."""
-    assert run["checks"]["the gateway answers for the stack's host"]
-    assert run["checks"]["the gateway knows no other stack's host"]
+CHECKS = (
+    "the gateway answers for the stack's host",
+    "the gateway knows no other stack's host",
+    "two stacks: the first one's host is answered by its own pods",
+    "two stacks: the second one's host is answered by its own pods",
+    "drift: what somebody made of the routes is in force",
+    "drift: the plan's routes are put back",
+    "canary: it has injected every pod",
+    "canary: the old control plane is gone",
+    "permissive: plain text reaches every pod",
+    "strict: plain text is refused by every pod",
+    "denied by default: productpage is answered by details and reviews only",
+    "denied by default: reviews is answered by ratings only",
+    "denied by default: ratings is answered by nobody",
+    "denied by default: details is answered by nobody",
+    "registry only: the sidecar refuses hosts that no Service has",
+)
 
 
-def test_two_stacks_are_apart(run: dict[str, Any]) -> None:
-    """Each host at the gateway leads to its own stack's pods; services ask their own stack's."""
-    assert run["checks"]["two stacks: the first one's host is answered by its own pods"]
-    assert run["checks"]["two stacks: the second's host is answered by its own"]
-    assert run["checks"]["two stacks: the first one's services ask each other"]
-
-
-def test_strict_mutual_tls_refuses_plain_text(run: dict[str, Any]) -> None:
-    """A sidecar that took plain text refuses it, and lets the mesh in, by name."""
-    assert run["checks"]["permissive: plain text reaches a pod"]
-    assert run["checks"]["strict: plain text is refused"]
-    assert run["checks"]["strict: the mesh's own requests come through"]
-    assert run["checks"]["strict: the pod knows who asks"]
+@pytest.mark.parametrize("promise", CHECKS)
+def test_the_mesh_does_what_the_stack_says(run: dict[str, Any], promise: str) -> None:
+    """Hosts, drift, the upgrade, and who may ask whom: each asked by requests."""
+    assert run["checks"].get(promise) is True
 
 
 def test_nothing_is_left_of_it(run: dict[str, Any]) -> None:

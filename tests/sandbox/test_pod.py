@@ -17,11 +17,11 @@ import json, socket, subprocess, sys, time
 from ipaddress import IPv4Network
 from pathlib import Path
 from types import SimpleNamespace
-from lightkube.models.core_v1 import Container
 from lightkube.resources.core_v1 import Pod
 from sandbox.dataplane.proxy import Programs
 from sandbox.node import network
-from sandbox.node.pod import PodError, RealPod, Surroundings
+from sandbox.node.istio_init import RedirectionError
+from sandbox.node.pod import RealPod, Runtime
 from sandbox.node.relay import Relays
 
 folder = Path(sys.argv[1])
@@ -40,13 +40,13 @@ def connect(address, port):
 
 config = SimpleNamespace(data={"root-cert.pem": "a root"})
 token = SimpleNamespace(status=SimpleNamespace(token="a token"))
-around = Surroundings(
+runtime = Runtime(
     client=SimpleNamespace(get=lambda *_, **__: config, create=lambda *_, **__: token),
     programs=Programs(pilot_agent=agent, envoy=agent, bootstrap=folder / "bootstrap"),
     packages=folder,
     folder=folder,
     services=IPv4Network("127.20.0.0/16"),
-    door=SimpleNamespace(connect=connect),
+    sockets=SimpleNamespace(connect=connect),
     relays=Relays(),
     wake=lambda: None,
 )
@@ -55,19 +55,25 @@ pod = Pod.from_dict({
     "spec": {
         "serviceAccountName": "default",
         "initContainers": [
+            {"name": "istio-init", "image": "proxyv2",
+             "args": ["istio-iptables", "-i", "*", "-b", "*", "-d", "15020"]},
             {"name": "istio-proxy", "image": "proxyv2", "restartPolicy": "Always",
-             "args": ["proxy", "sidecar"]},
+             "args": ["proxy", "sidecar"],
+             "lifecycle": {"preStop": {"exec": {"command": ["touch", str(folder / "drained")]}}}},
         ],
-        "containers": [{"name": "details", "image": "istio/examples-bookinfo-details-v1:1"}],
+        "containers": [
+            {"name": "details", "image": "istio/examples-bookinfo-details-v1:1",
+             "lifecycle": {"preStop": {"exec": {"command": ["sleep", "2"]}}}},
+        ],
     },
 })
-real = RealPod(pod, "10.244.0.2", folder / "hosts", around)
+real = RealPod(pod, "10.244.0.2", "192.0.2.1", folder / "hosts", runtime)
 
 def until(condition):
     deadline = time.monotonic() + 20
     told = []
     while time.monotonic() < deadline:
-        told += real.step()
+        told += [each.message for each in real.step()]
         if condition():
             return told
         time.sleep(0.05)
@@ -88,15 +94,18 @@ until(lambda: real.is_ready)
 found["restarts"] = [each["restartCount"] for each in real.status()["containerStatuses"]]
 holder = real._holder.pid
 began = time.monotonic()
+while not real.end(30) and time.monotonic() - began < 1:
+    time.sleep(0.05)
+found["drained"] = (folder / "drained").exists()
+found["runs after a second"] = [each.runs for each in real.containers.values()]
 while not real.end(30):
     time.sleep(0.05)
-found["ends before it is killed"] = time.monotonic() - began < 20
+found["ends before it is killed"] = 2 < time.monotonic() - began < 20
 found["its network is left"] = Path(f"/proc/{holder}/ns/net").exists()
-pod.spec.initContainers.insert(0, Container(
-    name="istio-init", args=["istio-iptables", "-x", "10.0.0.0/8,fd00::/8"]))
+pod.spec.initContainers[0].args = ["istio-iptables", "-c", "eth1"]
 try:
-    RealPod(pod, "10.244.0.3", folder / "hosts", around)
-except PodError as error:
+    RealPod(pod, "10.244.0.3", "192.0.2.1", folder / "hosts", runtime)
+except RedirectionError as error:
     found["what it can't have"] = str(error)
 found["holders"] = subprocess.run(
     ["ps", "-A", "-o", "args="], capture_output=True, text=True).stdout.count("sleep infinity")
@@ -105,7 +114,7 @@ print(json.dumps(found))
 
 
 def test_a_pod_lives_and_ends(tmp_path: Path) -> None:
-    """It gets ready, reaches its istiod through the relay, is restarted, and leaves nothing."""
+    """It gets ready, reaches istiod by the relay, is restarted, ends in order, leaves nothing."""
     words = isolation.command([sys.executable, "-c", SCRIPT, str(tmp_path)])
     answer = subprocess.run(words, capture_output=True, text=True, check=False)
 
@@ -118,8 +127,11 @@ def test_a_pod_lives_and_ends(tmp_path: Path) -> None:
         "token": "a token",
         "wrong after a kill": ["container details ended with 137: its log is empty"],
         "restarts": [1],
+        "drained": True,
+        "runs after a second": [True, True],
         "ends before it is killed": True,
         "its network is left": False,
-        "what it can't have": "its network can't be made: Expected 4 octets in 'fd00::'",
+        "what it can't have": "container istio-init: a sandbox can't do `-c eth1`: remove the "
+        "annotation traffic.sidecar.istio.io/excludeInterfaces from the pod's template",
         "holders": 0,
     }

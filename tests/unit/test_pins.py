@@ -17,10 +17,7 @@ REQUIREMENTS = [
     for folder in (PROJECT, BUILDS, *PROJECT.glob("scripts/*"))
     for file in folder.glob("requirements*.txt")
 ]
-INSTALLERS = (
-    *("scripts/venv", "scripts/audit/sbom", "scripts/site/build", "sandbox/wheels.py"),
-    "docs/own-cluster.md",
-)
+INSTALLERS = ("scripts/venv", "scripts/audit/sbom", "scripts/site/build", "sandbox/wheels.py")
 """Files with commands that install Python packages."""
 MODULES = sorted([*BUILDS.glob("*/go.mod"), AUDIT / "go.mod"])
 REQUIRED = re.compile(
@@ -65,6 +62,6 @@ def test_go_modules_are_pinned_by_hash(file: Path) -> None:
 
 
 def test_python_packages_are_installed_by_hash() -> None:
-    """The scripts and the commands in docs/ refuse a package without one."""
+    """The scripts refuse a package without one."""
     for name in INSTALLERS:
         assert "--require-hashes" in (PROJECT / name).read_text(), name

@@ -23,7 +23,7 @@ RESERVED: Mapping[str, str] = {
 
 
 def conflicts(settings: Settings) -> Iterator[Mistake]:
-    """List namespaces that can't join the mesh so, and keys that other settings decide."""
+    """List meshNamespaces that can't be in the mesh, and labels that other settings decide."""
     if settings.mesh_namespaces and not applies_server_side(settings.kube_version):
         rule = "needs server-side apply, which this kubeVersion lacks"
         yield Mistake(("meshNamespaces",), rule, settings.kube_version)

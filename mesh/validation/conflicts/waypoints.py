@@ -86,7 +86,7 @@ def _plan(settings: Settings) -> Iterator[Mistake]:
 
 
 def _policies(settings: Settings) -> Iterator[Mistake]:
-    """List services whose requests nothing tells apart by their methods."""
+    """List services without a waypoint, which denyByDefault needs to check methods."""
     if not settings.deny_by_default:
         return
     served = [each.name for each in MICROSERVICES if not each.is_database]

@@ -138,11 +138,18 @@ def _ask_ratings(product: int, headers: Mapping[str, str], patience: float) -> d
         connection.close()
 
 
+class Server(ThreadingHTTPServer):
+    """A server to which many connections may come at once."""
+
+    # With the default of five, the next ones are tried again after a second.
+    request_queue_size = 128
+
+
 def main() -> None:
     """Serve until SIGTERM."""
     Handler.service, _, Handler.version = sys.argv[1].partition("-")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    with ThreadingHTTPServer(("0.0.0.0", int(sys.argv[2])), Handler) as server:  # noqa: S104 - of the pod's own network
+    with Server(("0.0.0.0", int(sys.argv[2])), Handler) as server:  # noqa: S104 - of the pod's own network
         server.serve_forever()
 
 

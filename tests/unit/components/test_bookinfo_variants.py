@@ -108,6 +108,8 @@ def _as_the_sample(found: dict[str, Any]) -> dict[str, Any]:
     if ours["kind"] == "Deployment":
         context = container(ours).pop("securityContext")
         database = ours["metadata"]["labels"]["app"] in ("mongodb", "mysqldb")
+        assert ("lifecycle" in container(ours)) is not database
+        container(ours).pop("lifecycle", None)
         assert context == {**RESTRICTED_CONTAINER, **({"runAsUser": 999} if database else {})}
         if any(each["name"].endswith("PASSWORD") for each in container(ours).get("env", ())):
             del ours["spec"]["template"]["metadata"]["annotations"]

@@ -28,9 +28,12 @@ TOLD: Mapping[str, str] = {
     "gcloud": NO_CLOUD,
     "http.server": "shows the site until it is ended",
     "kind": NO_DOCKER,
+    "istioctl": "tests/e2e/test_page.py",
     "kubectl create": "for a cluster with a certificate of one's own",
+    "kubectl exec": "tests/e2e/test_page.py",
     "kubectl get": "tests/e2e/test_main_job.py",
-    "kubectl port-forward": "pods of the sandbox have no processes",
+    "kubectl logs": "tests/e2e/test_page.py",
+    "kubectl port-forward": "the sandbox has none (docs/pods.md)",
     "kubectl rollout": "tests/e2e/test_verify.py",
     "make audit": "asks for vulnerabilities in the network; .github/workflows/audit.yml runs it",
     "make check": ".ci/run",
@@ -78,6 +81,7 @@ TOLD: Mapping[str, str] = {
     "scripts.settings_tables": "tests/unit/test_settings_tables.py",
     "scripts.troubleshooting": "tests/unit/test_troubleshooting.py",
     "traffic": "tests/e2e/test_traffic.py",
+    "traffic.rate": "takes a minute and measures, for docs/pods.md",
 }
 """By command: the file whose tests run it, or the reason why none does."""
 ANY_SHELL = frozenset(

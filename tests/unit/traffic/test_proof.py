@@ -3,24 +3,24 @@
 import asyncio
 import subprocess
 from collections import Counter
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
-from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.core_v1 import Pod
 
 from mesh.settings.schema import Settings
 from mesh.settings.traffic_plan import Rule, rules
 from mesh.validation.conflicts import traffic_plan
 from sandbox.dataplane import isolation
-from sandbox.dataplane.pods import _Answer
 from traffic import __main__ as command
 from traffic import load
 from traffic.chance import interval
-from traffic.load import Reply, Target
+from traffic.load import Job, Reply, Target
 from traffic.plans import STEPS, Step
-from traffic.proof import Measurement, seconds
-from traffic.stage import _flat
+from traffic.proof import Measurement, Proof, seconds
+from traffic.stack import _flat
+from traffic.upgrade import NEW, Upgrade
 
 FAST = 0.01
 
@@ -36,11 +36,21 @@ def _measurement(rule: Rule, replies: list[Reply], **copies: int) -> Measurement
 
 
 def _answers(**versions: int) -> list[Reply]:
-    return [
-        Reply(200, FAST, f"reviews-{version}", version)
-        for version, count in versions.items()
-        for _ in range(count)
-    ]
+    return [Reply(200, FAST, version) for version, count in versions.items() for _ in range(count)]
+
+
+async def _serve(body: str, headers: dict[str, str]) -> tuple[asyncio.Server, int]:
+    lines = [f"{k}: {v}" for k, v in {**headers, "content-length": str(len(body))}.items()]
+    answer = "\r\n".join(["HTTP/1.1 200 OK", *lines, "", body]).encode()
+
+    async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(accepted, "127.0.0.1", 0)
+    return server, server.sockets[0].getsockname()[1]
 
 
 @pytest.mark.parametrize(
@@ -94,6 +104,25 @@ def test_replies_that_break_a_promise_are_told(
     assert broken in "; ".join(said)
 
 
+def test_one_lost_request_breaks_the_proof() -> None:
+    """It is told with the change, and with what came in its place."""
+    proof = Proof(checks={"strict: plain text is refused": True})
+    proof.flows["requests while all moved"] = Counter({200: 999, load.INCOMPLETE: 1})
+
+    assert proof.broken() == [
+        "failed: requests while all moved: 999 of 1000 answered, not {1: 1}",
+    ]
+
+
+def test_an_upgrade_ends_with_the_stacks_own_release() -> None:
+    """What the old release needed is taken back."""
+    upgrade = Upgrade("1.30.8", Path("/releases/1.29.3"))
+
+    assert upgrade.before == {"istioVersion": "1.29.3", "releaseDir": "/releases/1.29.3"}
+    assert upgrade.beside["canary"] == {"revision": NEW, "istioVersion": "1.30.8"}
+    assert {*upgrade.before, *upgrade.beside} <= upgrade.own.keys()
+
+
 def test_a_duration_is_read_as_the_plan_means_it() -> None:
     """Hours, minutes, seconds and milliseconds add up."""
     assert seconds("1m30s") == 90
@@ -121,29 +150,57 @@ def test_settings_become_paths_of_pulumis_config() -> None:
     }
 
 
-def test_a_reply_tells_who_answered_and_who_asked() -> None:
-    """The stand-in for a pod answers with its name and version, and counts what it was sent."""
-    labels = {"app": "reviews", "version": "v2"}
-    pod = Pod(metadata=ObjectMeta(name="reviews-v2-x", labels=labels))
-    arrivals: Counter[str] = Counter()
+@pytest.mark.parametrize("at", [(), ("env",)], ids=["from here", "from another process"])
+def test_a_reply_tells_what_answered(at: tuple[str, ...]) -> None:
+    """The version by the header of the sandbox's servers, the pod of reviews by its own word."""
+    told = {"content-type": "application/json", load.PROGRAM: "reviews v2 of the sandbox"}
 
     async def exchange() -> list[Reply]:
-        server = await asyncio.start_server(_Answer(pod, arrivals), "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        certificate = {"x-forwarded-client-cert": "By=x;URI=spiffe://a/ns/b/sa/c"}
-        target = Target(address="127.0.0.1", port=port, host="reviews", headers=certificate)
+        server, port = await _serve('{"podname": "reviews-v2-x"}', told)
+        target = Target(address="127.0.0.1", port=port, host="reviews")
         replies: list[Reply] = []
-        await load.send(target, 5, replies.append, workers=2)
+        await load.send(Job(target=target, count=5, workers=2), replies.append, at=at)
         server.close()
-        return [*replies, await load.ask(target)]
+        return [*replies, await load.ask(target, at=at)]
 
     *replies, lost = asyncio.run(exchange())
 
-    assert {(r.status, r.pod, r.version, r.caller) for r in replies} == {
-        (200, "reviews-v2-x", "v2", "spiffe://a/ns/b/sa/c")
-    }
-    assert arrivals == {"reviews-v2-x": 5}
+    assert {(r.status, r.version, r.pod) for r in replies} == {(200, "v2", "reviews-v2-x")}
+    assert len(replies) == 5
     assert lost.status == load.LOST
+
+
+@pytest.mark.parametrize("at", [(), ("env",)], ids=["from here", "from another process"])
+def test_a_job_without_a_number_ends_when_it_is_told(at: tuple[str, ...]) -> None:
+    """Requests flow until then, and each is counted; a page without its reviews isn't whole."""
+
+    async def flow() -> list[Reply]:
+        server, port = await _serve("<p>Sorry, reviews are currently unavailable</p>", {})
+        target = Target(address="127.0.0.1", port=port, host="productpage")
+        replies: list[Reply] = []
+        ended = asyncio.Event()
+        job = Job(target=target, workers=1, reconnects=True)
+
+        def seen(reply: Reply) -> None:
+            replies.append(reply)
+            if len(replies) == 3:
+                ended.set()
+
+        await load.send(job, seen, ended=ended, at=at)
+        server.close()
+        return replies
+
+    replies = asyncio.run(flow())
+
+    assert len(replies) >= 3
+    assert {reply.status for reply in replies} == {load.INCOMPLETE}
+
+
+def test_a_place_that_cannot_be_entered_is_told() -> None:
+    """Else a proof without requests would look kept."""
+    target = Target(address="127.0.0.1", port=1, host="reviews")
+    with pytest.raises(load.LoadError, match="`false`: it ended with 1"):
+        asyncio.run(load.send(Job(target=target, count=1), print, at=["false"]))
 
 
 def test_a_machine_without_user_namespaces_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +231,7 @@ def test_traffic_is_skipped_with_the_reason(
     def never(*_: Any, **__: Any) -> None:
         raise AssertionError("nothing may be started")
 
-    monkeypatch.setattr(command.isolation, "why_not", lambda: "not here")
+    monkeypatch.setattr(command.trial, "why_not", lambda: "not here")
     monkeypatch.setattr(command, "Workspace", never)
 
     command.traffic(report=None)

@@ -45,8 +45,8 @@ def workspace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Workspace:
 def open_way(workspace: Workspace, local: int) -> None:
     """Write where the gateway's port 80 is reached."""
     assert workspace.sandbox is not None
-    workspace.sandbox.ways_in.parent.mkdir(parents=True)
-    workspace.sandbox.ways_in.write_text(json.dumps([{"port": 80, "local": local}]))
+    workspace.sandbox.local_ports.parent.mkdir(parents=True)
+    workspace.sandbox.local_ports.write_text(json.dumps([{"port": 80, "local": local}]))
 
 
 def test_the_url_is_shown_once_it_answers(

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from sandbox.node import container as container_module
-from sandbox.node.container import Container
+from sandbox.node.container import Container, Failure
 
 CRASHES = [sys.executable, "-c", "import sys; print('no port is free'); sys.exit(3)"]
 HAS_A_CHILD = [
@@ -20,7 +20,7 @@ HAS_A_CHILD = [
 def ended(one: Container) -> bool:
     """Wait until the container's program has ended."""
     for _ in range(200):
-        if one.look():
+        if one.check_end():
             return True
         time.sleep(0.05)
     return False
@@ -33,7 +33,7 @@ def test_its_end_is_told_by_code_and_last_line(tmp_path: Path) -> None:
     one.start(CRASHES, {}, lambda: None)
 
     assert ended(one)
-    assert one.story == "container details ended with 3: no port is free"
+    assert one.summary == "container details ended with 3: no port is free"
     assert one.waits
 
 
@@ -64,10 +64,10 @@ def test_what_it_started_ends_with_it(tmp_path: Path) -> None:
     assert alive == []
 
 
-def test_a_trouble_is_told_once(tmp_path: Path) -> None:
+def test_a_failure_is_told_once(tmp_path: Path) -> None:
     """A program that can't be started is tried again, without the same event each time."""
     one = Container(name="details", image="", log=tmp_path / "log")
 
-    assert one.fail("no space left on device")
-    assert not one.fail("no space left on device")
-    assert one.story == "container details can't be started: no space left on device"
+    assert one.fail(Failure("CreateContainerError", "no space left on device"))
+    assert not one.fail(Failure("CreateContainerError", "no space left on device"))
+    assert one.summary == "container details can't be started: no space left on device"

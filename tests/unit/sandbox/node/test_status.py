@@ -7,9 +7,9 @@ import pytest
 from lightkube.resources.core_v1 import Pod
 
 from sandbox.node import status
-from sandbox.node.container import Container, End
+from sandbox.node.container import Container, End, Failure
 
-ADDRESS = "10.244.0.2"
+ADDRESS, HOST = "10.244.0.2", "192.0.2.1"
 
 
 @pytest.fixture
@@ -37,10 +37,11 @@ def container(name: str, *, runs: bool = True, **fields: Any) -> Container:
     return one
 
 
-def of(pod: Pod, sidecar: Container, application: Container, **facts: bool) -> dict[str, Any]:
+def of(
+    pod: Pod, sidecar: Container, application: Container, *, is_initialized: bool = True
+) -> dict[str, Any]:
     """Return the pod's status."""
-    facts = {"is_initialized": True, **facts}
-    return status.of(pod, ADDRESS, [sidecar], [application], **facts)
+    return status.of(pod, ADDRESS, HOST, [sidecar], [application], is_initialized=is_initialized)
 
 
 def conditions(found: dict[str, Any]) -> dict[str, str]:
@@ -52,7 +53,7 @@ def test_a_pod_is_ready_with_all_of_its_containers(pod: Pod) -> None:
     """The init container, which there is no need for, counts as done."""
     found = of(pod, container("istio-proxy"), container("details"))
 
-    assert found["phase"] == "Running"
+    assert (found["phase"], found["hostIP"]) == ("Running", HOST)
     assert conditions(found) == {"Initialized": "True", "ContainersReady": "True", "Ready": "True"}
     done, sidecar = found["initContainerStatuses"]
     assert done["state"]["terminated"]["reason"] == "Completed"
@@ -83,14 +84,17 @@ def test_a_crash_is_told(pod: Pod) -> None:
     assert told["restartCount"] == 2
     assert told["state"]["waiting"] == {
         "reason": "CrashLoopBackOff",
-        "message": "container details ended with 3: no port is free",
+        "message": "back-off 1s: container details ended with 3: no port is free",
     }
+    assert found["phase"] == "Running"
     assert told["lastState"]["terminated"]["exitCode"] == 3
 
 
 def test_what_cannot_be_started_is_told(pod: Pod) -> None:
     """A program that isn't there, or a full disk."""
-    stuck = container("details", runs=False, trouble="no space left on device")
+    stuck = container(
+        "details", runs=False, failure=Failure("CreateContainerError", "no space left on device")
+    )
 
     [told] = of(pod, container("istio-proxy"), stuck)["containerStatuses"]
 

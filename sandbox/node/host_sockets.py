@@ -1,7 +1,7 @@
-"""The porter: the node's only way out of its network, by sockets that it hands in.
+"""Sockets of this machine's network for the node, which has a network of its own.
 
-The node's network reaches nothing. The porter stands outside, makes the few sockets that the node
-may have, and passes them in. So the rules for what may be reached are in one place.
+The node's network reaches nothing. A process outside of it makes the few sockets that the node may
+have, and passes them in (SCM_RIGHTS). So the rules for what may be reached are in one place.
 """
 
 import ipaddress
@@ -17,8 +17,8 @@ MESSAGE_BYTES = 4096
 
 
 @dataclass(frozen=True)
-class Porter:
-    """The porter of one sandbox, outside of the node's network."""
+class HostSockets:
+    """The sockets of one sandbox's node, made outside of the node's network."""
 
     api_server: tuple[str, int]
     services: ipaddress.IPv4Network
@@ -31,7 +31,7 @@ class Porter:
             address = (wanted["address"], wanted["port"])
             try:
                 made = self._make(wanted["verb"], address)
-            # No request ends the porter: one may have no IP address, or a port above 65535.
+            # No request ends this process: one may have no IP address, or a port above 65535.
             except (OSError, ValueError, OverflowError) as error:
                 said = getattr(error, "strerror", None) or str(error)
                 channel.send(json.dumps({"error": said}).encode())
@@ -51,8 +51,8 @@ class Porter:
 
 
 @dataclass(frozen=True)
-class Door:
-    """The node's side of the porter."""
+class HostSocketsClient:
+    """The node's side: asks for sockets over a channel."""
 
     channel: socket.socket
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
@@ -71,5 +71,6 @@ class Door:
             self.channel.send(json.dumps(wanted).encode())
             answer, descriptors, _, _ = socket.recv_fds(self.channel, MESSAGE_BYTES, 1)
         if not descriptors:
-            raise OSError(json.loads(answer or b'{"error": "the porter ended"}')["error"])
+            ended = b'{"error": "the process that makes the node\'s sockets has ended"}'
+            raise OSError(json.loads(answer or ended)["error"])
         return socket.socket(fileno=descriptors[0])

@@ -1,4 +1,4 @@
-"""The ways in: what listens on the machine's loopback addresses for LoadBalancer Services."""
+"""The load balancer: listens on loopback addresses of this machine for LoadBalancer Services."""
 
 import itertools
 import json
@@ -11,9 +11,10 @@ from typing import NamedTuple
 from lightkube.models.core_v1 import ServicePort
 from lightkube.resources.core_v1 import Service
 
+from sandbox.events import Events
+from sandbox.node.host_sockets import LOOPBACK, HostSocketsClient
 from sandbox.node.pod import RealPod
-from sandbox.node.porter import LOOPBACK, Door
-from sandbox.node.relay import Relays
+from sandbox.node.relay import Dial, Relays
 
 log = logging.getLogger("node")
 
@@ -35,23 +36,27 @@ class Key(NamedTuple):
     port: int
 
 
-class WaysIn:
+class LoadBalancer:
     """What listens for the LoadBalancer Services whose pods run here.
 
     Each listens on the Service's own address, and on 127.0.0.1, where `*.localhost` leads to.
     """
 
-    def __init__(self, door: Door, relays: Relays, file: Path) -> None:
+    def __init__(
+        self, sockets: HostSocketsClient, relays: Relays, file: Path, events: Events
+    ) -> None:
         """Set where to get sockets, and the file that says where each Service is reached."""
-        self._door, self._relays, self._file = door, relays, file
-        self._ends: dict[Key, list[Callable[[], None]]] = {}
-        self._local: dict[Key, int] = {}
-        self._troubles: dict[Key, str] = {}
+        self._sockets, self._relays, self._file, self._events = sockets, relays, file, events
+        self._ends: dict[Key, Callable[[], None]] = {}
+        """What ends listening at each Service's own address."""
+        self._local: dict[Key, tuple[int, Callable[[], None]]] = {}
+        """The port of 127.0.0.1, and what ends listening there."""
+        self._failures: dict[Key, str] = {}
         self._turn = itertools.count()
         self._pods: list[RealPod] = []
         self._wanted: dict[Key, tuple[Service, ServicePort]] = {}
 
-    def mend(self, services: Iterable[Service], pods: Iterable[RealPod]) -> None:
+    def reconcile(self, services: Iterable[Service], pods: Iterable[RealPod]) -> None:
         """Listen for new Services, and no more for deleted ones."""
         self._pods = list(pods)
         self._wanted = {
@@ -66,14 +71,47 @@ class WaysIn:
             for port in service.spec.ports or []
         }
         for key in set(self._ends) - set(self._wanted):
-            for end in self._ends.pop(key):
-                end()
-            self._local.pop(key, None)
-        for key in sorted(set(self._wanted) - set(self._ends)):
-            self._open(key)
+            self._ends.pop(key)()
+        for key in set(self._local) - set(self._wanted):
+            self._local.pop(key)[1]()
+        for key in sorted(self._wanted):
+            if key not in self._ends:
+                self._listen(key)
+            if key not in self._local and key.port != STATUS_PORT:
+                self._listen_locally(key)
         self._write()
 
-    def _open(self, key: Key) -> None:
+    def _listen(self, key: Key) -> None:
+        try:
+            listening = self._sockets.listen(key.address, key.port)
+        except OSError as error:
+            self._fail(key, str(error))
+        else:
+            self._ends[key] = self._relays.start(listening, self._dial(key))
+
+    def _listen_locally(self, key: Key) -> None:
+        for number in (key.port, *range(key.port + INSTEAD, key.port + INSTEAD + TRIES)):
+            try:
+                listening = self._sockets.listen(LOOPBACK, number)
+            except OSError:
+                continue
+            self._local[key] = (number, self._relays.start(listening, self._dial(key)))
+            return
+
+    def _fail(self, key: Key, why: str) -> None:
+        """Tell once why a Service's address has no socket; it is tried again."""
+        if self._failures.get(key) == why:
+            return
+        self._failures[key] = why
+        service, _ = self._wanted[key]
+        said = (
+            f"{key.address}:{key.port} can't be listened on: {why}. "
+            f"`ss -ltnp src {key.address}` shows what listens there"
+        )
+        log.warning("service %s/%s: %s", key.namespace, key.service, said)
+        self._events.tell(service, "Warning", "SyncLoadBalancerFailed", said)
+
+    def _dial(self, key: Key) -> Dial:
         def dial(_asked: tuple[str, int]) -> socket.socket:
             wanted = self._wanted.get(key)
             if wanted is None:
@@ -87,24 +125,7 @@ class WaysIn:
             # All relays share a few threads for this: a silent pod must not hold them.
             return socket.create_connection((pod.address, target), timeout=DIAL_SECONDS)
 
-        try:
-            listening = self._door.listen(key.address, key.port)
-        except OSError as error:
-            if self._troubles.get(key) != str(error):
-                self._troubles[key] = str(error)
-                log.warning("%s:%d can't be listened on: %s", key.address, key.port, error)
-        else:
-            self._ends[key] = [self._relays.start(listening, dial)]
-        if key.port == STATUS_PORT or key in self._local:
-            return
-        for number in (key.port, *range(key.port + INSTEAD, key.port + INSTEAD + TRIES)):
-            try:
-                listening = self._door.listen(LOOPBACK, number)
-            except OSError:
-                continue
-            self._ends.setdefault(key, []).append(self._relays.start(listening, dial))
-            self._local[key] = number
-            return
+        return dial
 
     def _behind(self, service: Service) -> list[RealPod]:
         selector = (service.spec.selector or {}).items()
@@ -117,8 +138,8 @@ class WaysIn:
         ]
 
     def _write(self) -> None:
-        ways = [{**key._asdict(), "local": local} for key, local in sorted(self._local.items())]
-        text = json.dumps(ways)
+        ports = [{**key._asdict(), "local": self._local[key][0]} for key in sorted(self._local)]
+        text = json.dumps(ports)
         if not self._file.exists() or self._file.read_text() != text:
             # Renamed: `make up` reads it at the same time.
             new = self._file.with_suffix(".new")

@@ -1,4 +1,4 @@
-"""The ways in: where on this machine a LoadBalancer Service is reached, and which pod answers."""
+"""The load balancer: where this machine reaches a Service, and which pod answers."""
 
 import json
 import socket
@@ -16,15 +16,16 @@ from lightkube.models.core_v1 import ServicePort, ServiceSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Service
 
+from sandbox.node.load_balancer import LoadBalancer
 from sandbox.node.relay import Relays
-from sandbox.node.ways_in import WaysIn
 
 ADDRESS = "127.130.0.9"
+EVENTS: Any = SimpleNamespace(tell=lambda *_: None)
 
 
 @dataclass
-class OpenDoor:
-    """A porter without rules, whose 127.0.0.1 has some ports taken."""
+class FreeSockets:
+    """Sockets without rules, whose 127.0.0.1 has some ports taken."""
 
     taken: set[int] = field(default_factory=set)
     asked: list[tuple[str, int]] = field(default_factory=list)
@@ -32,7 +33,7 @@ class OpenDoor:
     def listen(self, address: str, port: int) -> socket.socket:
         """Return a listening socket."""
         self.asked.append((address, port))
-        if address == "127.0.0.1" and port in self.taken:
+        if port in self.taken:
             raise OSError("Address already in use")
         # The address under test alone: a machine may use any port of 127.0.0.1.
         return socket.create_server((ADDRESS if address == ADDRESS else "127.130.0.10", port))
@@ -106,31 +107,31 @@ def is_closed(address: str, port: int) -> bool:
 
 def test_a_pod_that_is_ready_is_reached_at_both_addresses(tmp_path: Path, application: int) -> None:
     """By the number that the pod gives the Service's target port."""
-    ways_in = WaysIn(OpenDoor(), Relays(), tmp_path / "ways")  # ty: ignore[invalid-argument-type]
+    load_balancer = LoadBalancer(FreeSockets(), Relays(), tmp_path / "ports", EVENTS)  # ty: ignore[invalid-argument-type]
 
-    ways_in.mend([service(18080)], [pod(1, is_ready=False), pod(application)])
+    load_balancer.reconcile([service(18080)], [pod(1, is_ready=False), pod(application)])
 
     assert ask(ADDRESS, 18080) == ask("127.130.0.10", 18080) == b"HELLO"
-    [way] = json.loads((tmp_path / "ways").read_text())
-    assert (way["port"], way["local"]) == (18080, 18080)
+    [port] = json.loads((tmp_path / "ports").read_text())
+    assert (port["port"], port["local"]) == (18080, 18080)
 
 
 def test_a_port_that_is_taken_gets_a_stand_in(tmp_path: Path, application: int) -> None:
     """At 127.0.0.1, and the file says which."""
-    door = OpenDoor(taken={18081, 26081})
-    ways_in = WaysIn(door, Relays(), tmp_path / "ways")  # ty: ignore[invalid-argument-type]
+    sockets = FreeSockets(taken={18081, 26081})
+    load_balancer = LoadBalancer(sockets, Relays(), tmp_path / "ports", EVENTS)  # ty: ignore[invalid-argument-type]
 
-    ways_in.mend([service(18081)], [pod(application)])
+    load_balancer.reconcile([service(18081)], [pod(application)])
 
-    [way] = json.loads((tmp_path / "ways").read_text())
-    assert way["local"] == 26082
+    [port] = json.loads((tmp_path / "ports").read_text())
+    assert port["local"] == 26082
 
 
 def test_without_a_pod_that_is_ready_a_connection_is_closed(tmp_path: Path) -> None:
     """At once: nobody waits for an answer that can't come."""
-    ways_in = WaysIn(OpenDoor(), Relays(), tmp_path / "ways")  # ty: ignore[invalid-argument-type]
+    load_balancer = LoadBalancer(FreeSockets(), Relays(), tmp_path / "ports", EVENTS)  # ty: ignore[invalid-argument-type]
 
-    ways_in.mend([service(18082)], [pod(1, is_ready=False)])
+    load_balancer.reconcile([service(18082)], [pod(1, is_ready=False)])
 
     with suppress(ConnectionResetError):
         assert ask(ADDRESS, 18082) == b""
@@ -138,47 +139,47 @@ def test_without_a_pod_that_is_ready_a_connection_is_closed(tmp_path: Path) -> N
 
 def test_nothing_listens_for_others(tmp_path: Path, application: int) -> None:
     """Neither for Services inside the cluster, nor for gateways whose pods are fake."""
-    door = OpenDoor()
-    ways_in = WaysIn(door, Relays(), tmp_path / "ways")  # ty: ignore[invalid-argument-type]
+    sockets = FreeSockets()
+    load_balancer = LoadBalancer(sockets, Relays(), tmp_path / "ports", EVENTS)  # ty: ignore[invalid-argument-type]
 
-    ways_in.mend([service(18083, kind="ClusterIP")], [pod(application)])
-    ways_in.mend([service(18083)], [pod(application, label="other")])
+    load_balancer.reconcile([service(18083, kind="ClusterIP")], [pod(application)])
+    load_balancer.reconcile([service(18083)], [pod(application, label="other")])
 
-    assert door.asked == []
+    assert sockets.asked == []
 
 
 def test_a_deleted_service_is_reached_no_more(tmp_path: Path, application: int) -> None:
     """Its ports are free for another one."""
-    ways_in = WaysIn(OpenDoor(), Relays(), tmp_path / "ways")  # ty: ignore[invalid-argument-type]
-    ways_in.mend([service(18084)], [pod(application)])
+    load_balancer = LoadBalancer(FreeSockets(), Relays(), tmp_path / "ports", EVENTS)  # ty: ignore[invalid-argument-type]
+    load_balancer.reconcile([service(18084)], [pod(application)])
     assert ask(ADDRESS, 18084) == b"HELLO"
 
-    ways_in.mend([], [])
+    load_balancer.reconcile([], [])
 
-    assert json.loads((tmp_path / "ways").read_text()) == []
+    assert json.loads((tmp_path / "ports").read_text()) == []
     assert is_closed(ADDRESS, 18084)
 
 
 def test_the_file_is_whole_for_who_reads_it_meanwhile(tmp_path: Path, application: int) -> None:
     """It is replaced, not written anew: `make up` looks where the page is."""
-    ways_in = WaysIn(OpenDoor(), Relays(), tmp_path / "ways")  # ty: ignore[invalid-argument-type]
-    ways_in.mend([service(18085)], [pod(application)])
+    load_balancer = LoadBalancer(FreeSockets(), Relays(), tmp_path / "ports", EVENTS)  # ty: ignore[invalid-argument-type]
+    load_balancer.reconcile([service(18085)], [pod(application)])
 
-    with (tmp_path / "ways").open() as read_meanwhile:
-        ways_in.mend([], [])
-        [way] = json.load(read_meanwhile)
+    with (tmp_path / "ports").open() as read_meanwhile:
+        load_balancer.reconcile([], [])
+        [port] = json.load(read_meanwhile)
 
-    assert way["port"] == 18085
+    assert port["port"] == 18085
 
 
 def test_a_connection_that_a_deleted_service_has_taken_is_closed(tmp_path: Path) -> None:
     """It came in just before the Service was gone."""
     dials: list[Any] = []
     relays: Any = SimpleNamespace(start=lambda _, dial: dials.append(dial) or (lambda: None))
-    ways_in = WaysIn(OpenDoor(), relays, tmp_path / "ways")  # ty: ignore[invalid-argument-type]
-    ways_in.mend([service(18086)], [pod(1)])
+    load_balancer = LoadBalancer(FreeSockets(), relays, tmp_path / "ports", EVENTS)  # ty: ignore[invalid-argument-type]
+    load_balancer.reconcile([service(18086)], [pod(1)])
 
-    ways_in.mend([], [])
+    load_balancer.reconcile([], [])
 
     with pytest.raises(OSError, match="service istio-system/gateway is deleted"):
         dials[0]((ADDRESS, 18086))
