@@ -4,13 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pygal import XY, Config, HorizontalBar
-from pygal.graph.base import BaseGraph
-from pygal.style import Style
 
-from meshctl.timeline.drawing import without_script
+from meshctl.timeline.chart import BLUE, ORANGE, config, write
 
-GREY = "#768390"
-COLOURS = ("#3f7fd4", "#d9822b", "#3a9d6b", "#b5559b", "#8b6fd6")
+COLOURS = (BLUE, ORANGE, "#3a9d6b", "#b5559b", "#8b6fd6")
 
 Points = Sequence[tuple[float, float]]
 
@@ -25,7 +22,7 @@ def bars(file: Path, title: str, values: Mapping[str, Mapping[str, float]]) -> N
     chart.print_values = True
     for name in names:
         chart.add(name, [values[entry].get(name) for entry in entries])
-    _write(chart, file)
+    write(chart, file)
 
 
 def lines(file: Path, title: str, axis: str, values: Mapping[str, Points]) -> None:
@@ -37,40 +34,17 @@ def lines(file: Path, title: str, axis: str, values: Mapping[str, Points]) -> No
     chart.xrange = (0, 1.02 * max(x for points in values.values() for x, _ in points))
     for name, points in values.items():
         chart.add(name, list(points))
-    _write(chart, file)
-
-
-def _write(chart: BaseGraph, file: Path) -> None:
-    chart.add_xml_filter(without_script)
-    chart.render_to_file(str(file))
+    write(chart, file)
 
 
 def _config(title: str, height: int) -> Config:
-    style = Style(
-        background="transparent",
-        plot_background="transparent",
-        foreground=GREY,
-        foreground_strong=GREY,
-        foreground_subtle=GREY,
-        colors=COLOURS,
-        font_family="sans-serif",
-        title_font_size=16,
-        label_font_size=13,
-        major_label_font_size=13,
-        legend_font_size=13,
-        value_font_size=11,
-        value_colors=("#fff",) * len(COLOURS),
-        opacity=1,
-        guide_stroke_color=GREY,
-    )
-    return Config(
-        title=title,
-        width=830,
-        height=height,
-        style=style,
+    return config(
+        title,
+        height,
+        letters=13,
+        colours=COLOURS,
+        values="#fff",
         legend_at_bottom=True,
         legend_at_bottom_columns=3,
-        show_y_guides=True,
         value_formatter=lambda value: f"{value:g}",
-        disable_xml_declaration=True,
     )

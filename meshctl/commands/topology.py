@@ -12,9 +12,10 @@ from mesh import fast_yaml
 from mesh.kubernetes.client import connect
 from mesh.project import PROJECT
 from meshctl.commands import ci
+from meshctl.manifests.manifest import Manifest
 from meshctl.render import program
 from meshctl.topology import cluster, mermaid, png, reader, svg
-from meshctl.topology.objects import Manifest, Objects
+from meshctl.topology.objects import Objects
 from meshctl.topology.picture import Picture
 from meshctl.workspace.settings import read_settings
 from meshctl.workspace.stack import Workspace, WorkspaceError

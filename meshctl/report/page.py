@@ -17,7 +17,7 @@ from meshctl.verify.snapshot import Finding
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 MARKS = {"ok": "✓", "info": "·", "warning": "!", "wrong": "✗"}
 UNCHANGED = ("same", "read", "refresh", KEEP)
-SHOWN = 40  # objects of one update
+SHOWN = 15  # objects of one update
 
 
 @dataclass(frozen=True, kw_only=True)

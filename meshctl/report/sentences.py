@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from meshctl.topology.objects import Manifest, Objects, name_of, namespace_of
+from meshctl.manifests.manifest import Manifest, name_of, namespace_of
+from meshctl.topology.objects import Objects
 from meshctl.topology.picture import Picture, Service
 
 OTHERS, COPY = "others", "copy of "

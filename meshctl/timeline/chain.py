@@ -82,7 +82,7 @@ class Timeline:
             return {}
         first = self.bars[0].begun
         spent: dict[str, float] = {"before the first object": first}
-        # It needs no other object, but Pulumi works on four for each processor at a time.
+        # It needs no other object, but Pulumi takes one after the other.
         spent["waiting for its turn"] = chain[0].begun - first
         for bar in chain:
             spent[bar.phase] = spent.get(bar.phase, 0) + bar.seconds

@@ -25,7 +25,10 @@ def show(workspace: Workspace, out: Path | None) -> None:
         )
     timeline = Timeline(kept, kept.waits_for or _dependencies(workspace))
     if not timeline.bars:
-        raise WorkspaceError(f"the last {kept.command} of stack {workspace.name} had no objects")
+        raise WorkspaceError(
+            f"the last {kept.command} of stack {workspace.name} ended before it came to an object: "
+            f"run {workspace.make(kept.command)} again"
+        )
     if out:
         _draw(out, timeline)
         console.done("timeline", str(out))

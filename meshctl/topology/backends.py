@@ -3,8 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from meshctl.topology import gateways, routes, workloads
-from meshctl.topology.objects import Manifest, Objects, name_of, selects
+from meshctl.manifests.hosts import service_of
+from meshctl.manifests.manifest import Manifest, name_of
+from meshctl.manifests.selection import selects
+from meshctl.topology import gateways, outside, routes, workloads
+from meshctl.topology.objects import Objects
 
 VERSION = "version"
 """Label of a pod: the version of its service."""
@@ -55,13 +58,17 @@ class Backends:
         return [each for each in self.by_name.values() if self._whole(each) is each]
 
     def owner(self, host: str) -> str:
-        """Return the Service that a host belongs to; empty if it is in none of this namespace."""
-        found = self.by_name.get(host.partition(".")[0])
+        """Return the Service that a full host belongs to; empty if it is none of this namespace."""
+        found = self._named(host)
         return self._whole(found).name if found else ""
 
+    def parts(self, backend: Backend) -> list[str]:
+        """List the names of a service's own Service and of those for one of its versions."""
+        return [name for name, each in self.by_name.items() if self._whole(each) is backend]
+
     def versions(self, backend: Backend, host: str, subset: str) -> Sequence[str]:
-        """List the versions that a route's destination stands for."""
-        named = self.by_name.get(host.partition(".")[0])
+        """List a service's versions that a route's destination stands for."""
+        named = self._named(host)
         chosen = {name_of(each) for each in named.deployments.values()} if named else set()
         labels = routes.subset(self.objects, self.namespace, host, subset) if subset else {}
         return [
@@ -71,6 +78,19 @@ class Backends:
             and labels is not None
             and selects(labels, workloads.labels(each))
         ]
+
+    def lacks(self, host: str, subset: str) -> bool:
+        """Return whether a route's destination has no pods, as far as the objects tell."""
+        if named := self._named(host):
+            return not self.versions(named, host, subset)
+        namespace, _ = service_of(host, self.objects.domain) or ("", "")
+        # Only a cluster has the objects of all namespaces.
+        has_all = self.objects.is_live or namespace == self.namespace
+        return has_all and not outside.is_known(self.objects, host)
+
+    def _named(self, host: str) -> Backend | None:
+        namespace, name = service_of(host, self.objects.domain) or ("", "")
+        return self.by_name.get(name) if namespace == self.namespace else None
 
     def _whole(self, backend: Backend) -> Backend:
         """Return the Service of all versions that a Service of one version is a part of."""

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from mesh.bookinfo.services import MICROSERVICES, row
+from meshctl.manifests.hosts import covers
 from meshctl.topology import routes, security, waypoints, workloads
 from meshctl.topology.backends import Backends
 from meshctl.topology.gateways import Entry
-from meshctl.topology.picture import Call, Service
+from meshctl.topology.picture import Call, Outside, Service
 from meshctl.topology.security import Account
 
 SILENT = frozenset({("reviews", "v1")})
@@ -21,16 +22,26 @@ CALLED = {
 
 
 def read(
-    backends: Backends, entries: Sequence[Entry], services: Sequence[Service], root: str
+    backends: Backends,
+    entries: Sequence[Entry],
+    services: Sequence[Service],
+    beyond: Sequence[Outside],
+    root: str,
 ) -> Iterator[Call]:
     """List the calls of gateways by their routes, and those of Bookinfo's versions."""
     drawn = {service.name: service for service in services}
     for entry in entries:
-        hosts = (host for route in entry.routes for host in routes.hosts(route, backends.namespace))
+        hosts = [
+            host
+            for route in entry.routes
+            for host in routes.destinations(route, backends.objects.domain)
+        ]
         for name in dict.fromkeys(map(backends.owner, hosts)):
             if name:
                 refusal = _refusal(drawn[name], entry.account, backends, root, is_ingress=True)
                 yield Call(caller=entry.gateway.full_name, service=name, refusal=refusal)
+        if any(covers(each.host, host) for each in beyond for host in hosts):
+            yield Call(caller=entry.gateway.full_name, service="")
     for caller in backends.own():
         for version, deployment in caller.deployments.items():
             for name in CALLED.get((caller.name, version), ()):
@@ -72,5 +83,5 @@ def _refusal(
         if found := security.refusal(backends.objects, root, target, caller):
             return found
         if target.waypoint:  # the pods know the waypoint only
-            caller = Account(namespace=backends.namespace, name=target.waypoint)
+            caller = target.waypoint
     return ""

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from meshctl.topology.changes import Key
-from meshctl.topology.picture import ControlPlane, Gateway, Picture, Service, Version
+from meshctl.topology.changes import OUTSIDE, Key
+from meshctl.topology.picture import ControlPlane, Gateway, Outside, Picture, Service, Version
 
 TITLE, TEXT = 14, 12
 """Sizes of fonts."""
@@ -26,7 +26,8 @@ NARROWEST, WIDEST = 92, 150
 """Widths of a version's tile."""
 LONGEST = 26
 """Characters of a line; the rest is in the tooltip."""
-HOSTS = 3
+HOSTS, OUTER_HOSTS = 3, 6
+"""Hosts of a gateway, and outside the mesh, that are shown."""
 
 Style = Literal["title", "text", "muted", "problem", "rule", "copy", "changed"]
 
@@ -71,7 +72,8 @@ class Card:
     lines: tuple[Line, ...]
     """The title, and the lines under it."""
     tooltip: str
-    part: Gateway | ControlPlane | Service
+    part: Gateway | ControlPlane | Service | None
+    """None for what is outside the mesh."""
     tiles: tuple[Tile, ...] = ()
     icons: tuple[str, ...] = ()
     band: str = ""
@@ -130,6 +132,7 @@ def cards(picture: Picture) -> list[Card]:
         *(_gateway(each) for each in picture.gateways),
         *(_control_plane(each) for each in picture.control_planes),
         *(_service(each, picture.namespace) for each in picture.services),
+        *([_outside(picture.outside)] if picture.outside else []),
     ]
 
 
@@ -161,9 +164,7 @@ def wrapped(text: str, most: int) -> list[str]:
 
 
 def _gateway(gateway: Gateway) -> Card:
-    hosts = [Line(text=short(host, 32), style="text") for host in gateway.hosts[:HOSTS]]
-    if more := len(gateway.hosts) - HOSTS:
-        hosts += [Line(text=f"and {more} more")] if more > 0 else []
+    hosts = _some([Line(text=short(host, 32), style="text") for host in gateway.hosts], HOSTS)
     where = Line(text="gateway of another stack" if gateway.is_elsewhere else "gateway")
     return Card(
         key=("gateway", gateway.full_name),
@@ -199,6 +200,26 @@ def _service(service: Service, namespace: str) -> Card:
         if service.waypoint
         else "",
     )
+
+
+def _outside(hosts: Sequence[Outside]) -> Card:
+    said = [f"{each.host} {', '.join(each.ports)}".strip() for each in hosts]
+    return Card(
+        key=OUTSIDE,
+        namespace="",
+        lines=(
+            _title("outside the mesh"),
+            *_some([Line(text=short(each, 40), style="text") for each in said], OUTER_HOSTS),
+        ),
+        tooltip="\n".join(said),
+        part=None,
+    )
+
+
+def _some(lines: Sequence[Line], most: int) -> list[Line]:
+    """Return so many lines, and how many there are more."""
+    more = len(lines) - most
+    return [*lines[:most], *([Line(text=f"and {more} more")] if more > 0 else [])]
 
 
 def _title(name: str) -> Line:

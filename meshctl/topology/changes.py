@@ -4,6 +4,8 @@ from meshctl.topology.picture import Picture
 
 Key = tuple[str, ...]
 """What a part is, and the names that identify it."""
+OUTSIDE: Key = ("outside",)
+"""The one part with all hosts outside the mesh."""
 
 
 Side = tuple[str, Picture, frozenset[Key]]
@@ -33,6 +35,8 @@ def _parts(picture: Picture) -> dict[Key, object]:
         found["gateway", gateway.full_name] = gateway
     for plane in picture.control_planes:
         found["control plane", plane.full_name] = plane
+    if picture.outside:
+        found[OUTSIDE] = picture.outside
     for call in picture.calls:
         found["call", call.caller, call.version, call.service] = call
     for service in picture.services:

@@ -9,7 +9,7 @@ from lightkube.generic_resource import create_namespaced_resource
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import ConfigMap, Namespace, Pod, Service
 
-from mesh.istio.running_mesh import OVER
+from meshctl.manifests.selection import stays
 from meshctl.topology.objects import KUBERNETES_GATEWAY, Objects
 
 NETWORKING, SECURITY = "networking.istio.io", "security.istio.io"
@@ -17,6 +17,7 @@ CUSTOM = (
     (NETWORKING, "VirtualService", "virtualservices"),
     (NETWORKING, "DestinationRule", "destinationrules"),
     (NETWORKING, "Gateway", "gateways"),
+    (NETWORKING, "ServiceEntry", "serviceentries"),
     (SECURITY, "PeerAuthentication", "peerauthentications"),
     (SECURITY, "AuthorizationPolicy", "authorizationpolicies"),
     (KUBERNETES_GATEWAY, "Gateway", "gateways"),
@@ -37,7 +38,7 @@ def read(client: Client, istio_namespace: str) -> Objects:
         *_typed(client, "v1", Namespace),
         *_typed(client, "v1", Service),
         *_typed(client, "apps/v1", Deployment),
-        *filter(_stays, _typed(client, "v1", Pod)),
+        *filter(stays, _typed(client, "v1", Pod)),
         *_tagged("v1", ConfigMap, client.list(ConfigMap, namespace=istio_namespace)),
     ]
     for group, kind, plural in CUSTOM:
@@ -70,8 +71,3 @@ def _custom(client: Client, group: str, kind: str, plural: str) -> list[dict[str
             if error.response.status_code != NOT_FOUND:
                 raise
     return []
-
-
-def _stays(pod: dict[str, Any]) -> bool:
-    is_over = pod.get("status", {}).get("phase") in OVER
-    return not is_over and "deletionTimestamp" not in pod["metadata"]

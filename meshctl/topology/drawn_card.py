@@ -16,7 +16,7 @@ def draw(parent: Element, card: Card, box: Box, marked: frozenset[Key]) -> None:
     shapes.tooltip(group, card.tooltip)
     look = shapes.classes(
         "card",
-        "wrong" if part.problems else "",
+        "wrong" if part and part.problems else "",
         "elsewhere" if isinstance(part, Gateway) and part.is_elsewhere else "",
         "changed" if card.key in marked else "",
     )

@@ -4,22 +4,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from mesh.istio import gateway_names
-from meshctl.topology import workloads
-from meshctl.topology.objects import (
+from meshctl.manifests.hosts import service_of
+from meshctl.manifests.manifest import (
     Manifest,
-    Objects,
     annotations_of,
     labels_of,
     name_of,
     namespace_of,
-    selects,
 )
+from meshctl.manifests.selection import is_exported, selects
+from meshctl.sidecar_diff.live_pod import proxy_of
+from meshctl.topology import workloads
+from meshctl.topology.objects import Objects
 from meshctl.topology.picture import Gateway
-from meshctl.topology.routes import MESH
+from meshctl.topology.routes import MESH, destinations
 from meshctl.topology.security import Account
 
 TEMPLATES = "inject.istio.io/templates"
 """Annotation of a pod template: with `gateway`, its proxy is a gateway's."""
+ROUTER = "router"
+"""Argument of a gateway's proxy, which istioctl and charts before 1.11 have in the template."""
 OF_GATEWAY = "gateway.networking.k8s.io/gateway-name"
 """Label of pods and Services that istiod creates for a Gateway."""
 WAYPOINT_CLASS = "istio-waypoint"
@@ -62,12 +66,19 @@ def _with_hosts(entry: Entry) -> Entry:
 def is_gateway(deployment: Manifest) -> bool:
     """Return whether a Deployment's pods are gateways or waypoints."""
     template = deployment["spec"]["template"]
-    return annotations_of(template).get(TEMPLATES) == "gateway" or OF_GATEWAY in labels_of(template)
+    proxy = proxy_of(template.get("spec") or {}) or {}
+    return (
+        annotations_of(template).get(TEMPLATES) == "gateway"
+        or OF_GATEWAY in labels_of(template)
+        or ROUTER in (proxy.get("args") or ())
+    )
 
 
 def _of_istio(objects: Objects, namespace: str) -> Iterator[Entry]:
     """List the gateways of charts, and those that routes are bound to and that aren't there."""
-    routes = [route for route in objects.of("VirtualService", namespace) if _names(route)]
+    routes = [
+        route for route in _of_interest("VirtualService", objects, namespace) if _names(route)
+    ]
     selectors = {
         _full(found): found["spec"].get("selector") or {}
         for found in objects.gateways(kubernetes=False)
@@ -87,7 +98,11 @@ def _of_istio(objects: Objects, namespace: str) -> Iterator[Entry]:
                 problems=tuple(workloads.rollout(deployment, objects)),
             ),
             account=Account(namespace=place[0], name=workloads.account_of(deployment)),
-            routes=tuple(route for route in routes if chosen & {*_names(route)}),
+            routes=tuple(
+                route
+                for route in routes
+                if chosen & {*_names(route)} and is_exported(route, place[0])
+            ),
         )
     for full in dict.fromkeys(full for route in routes for full in _names(route)):
         bound = tuple(route for route in routes if full in _names(route))
@@ -125,7 +140,11 @@ def _of_kubernetes(found: Manifest, objects: Objects, namespace: str) -> Entry:
     return Entry(
         gateway=Gateway(namespace=place[0], name=place[1], problems=problems),
         account=Account(namespace=place[0], name=name),
-        routes=tuple(r for r in objects.of("HTTPRoute", namespace) if place in _parents(r)),
+        routes=tuple(
+            route
+            for route in _of_interest("HTTPRoute", objects, namespace)
+            if place in _parents(route)
+        ),
     )
 
 
@@ -154,11 +173,23 @@ def _parents(route: Manifest) -> list[tuple[str, str]]:
 def _without_gateway(objects: Objects, namespace: str) -> Iterator[Entry]:
     """List the Gateways that HTTPRoutes name and that aren't among the objects."""
     there = {_full(found) for found in objects.gateways(kubernetes=True)}
-    routes = objects.of("HTTPRoute", namespace)
+    routes = _of_interest("HTTPRoute", objects, namespace)
     for place in dict.fromkeys(place for route in routes for place in _parents(route)):
         if place not in there:
             bound = tuple(route for route in routes if place in _parents(route))
             yield Entry(gateway=_absent(*place, "no such Gateway", objects), routes=bound)
+
+
+def _of_interest(kind: str, objects: Objects, namespace: str) -> list[Manifest]:
+    """List the routes of a namespace, and those of others that lead to its services."""
+
+    def leads_there(route: Manifest) -> bool:
+        places = (service_of(host, objects.domain) for host in destinations(route, objects.domain))
+        return namespace in (place[0] for place in places if place)
+
+    return [
+        each for each in objects.of(kind) if namespace_of(each) == namespace or leads_there(each)
+    ]
 
 
 def _full(found: Manifest) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from graphlib import TopologicalSorter
 from itertools import pairwise
 
 from meshctl.topology.cards import BOLD, ICON, LINE, PAD, TEXT, Card, cards, width, wrapped
-from meshctl.topology.changes import Key
+from meshctl.topology.changes import OUTSIDE, Key
 from meshctl.topology.picture import Call, Picture
 
 MARGIN = 12
@@ -123,16 +123,19 @@ def lay_out(picture: Picture) -> Layout:
 
 def ends(call: Call) -> tuple[Key, Key]:
     """Return the keys of the cards at both ends of a call."""
-    return ("service" if call.version else "gateway", call.caller), ("service", call.service)
+    called = ("service", call.service) if call.service else OUTSIDE
+    return ("service" if call.version else "gateway", call.caller), called
 
 
 def _rows(picture: Picture) -> list[list[Card]]:
-    """Return gateways and control planes, then the services: each below all of its callers."""
+    """Return gateways and control planes, the services below their callers, what is outside."""
     found = {card.key: card for card in cards(picture)}
-    top = [card for card in found.values() if card.key[0] != "service"]
+    last = [card for card in found.values() if card.key == OUTSIDE]
+    services = [card for card in found.values() if card.key[0] == "service"]
+    top = [card for card in found.values() if card not in (*services, *last)]
     homes = list(dict.fromkeys(card.namespace for card in top))
     rows = [sorted(top, key=lambda card: homes.index(card.namespace))]
-    order = TopologicalSorter({card.key: [] for card in found.values() if card not in top})
+    order = TopologicalSorter({card.key: [] for card in services})
     for call in picture.calls:
         caller, called = ends(call)
         if call.version:
@@ -141,7 +144,7 @@ def _rows(picture: Picture) -> list[list[Card]]:
     while ready := order.get_ready():
         rows.append([found[key] for key in ready])
         order.done(*ready)
-    return [row for row in rows if row]
+    return [row for row in (*rows, last) if row]
 
 
 def _placed(picture: Picture) -> dict[Key, Place]:
@@ -181,7 +184,9 @@ def _across(
     """Return a row's cards from left to right, each with the x of its centre."""
     wanted = {card.key: _below_callers(card.key, calls, places) for card in row}
     order = sorted(row, key=lambda card: wanted[card.key] or 0)
-    slots = [max(card.width, _wide(refusals[card.key])) for card in order]
+    slots = [
+        max(card.width, _wide(refusals[card.key]), _share_of_title(card, row)) for card in order
+    ]
     centres = [0.0]
     for cards_, widths in zip(pairwise(order), pairwise(slots), strict=True):
         homes = {card.namespace for card in cards_}
@@ -225,7 +230,8 @@ def _arrows(calls: Sequence[Call], places: Mapping[Key, Place]) -> Iterator[Arro
         for place in places.values()
     }
     passing = 0
-    for call in calls:
+    # Those that leave the services' frame are on the right of the others.
+    for call in sorted(calls, key=lambda each: not each.service):
         caller, called = (places[key] for key in ends(call))
         start, tip = _start(call, caller), (called.box.middle, called.box.y)
         callers = dict.fromkeys(
@@ -237,7 +243,7 @@ def _arrows(calls: Sequence[Call], places: Mapping[Key, Place]) -> Iterator[Arro
         way = [start, (start[0], turn), (tip[0], turn), tip]
         if called.row > caller.row + 1:
             exit_ = floors[caller.row] + EXIT
-            x = lane + LANE * passing
+            x = lane + LANE * passing + (0 if call.service else FRAME)
             passing += 1
             way[1:2] = [(start[0], exit_), (x, exit_), (x, turn)]
         yield Arrow(call=call, points=tuple(way))
@@ -249,8 +255,9 @@ def _frames(places: Sequence[Place], arrows: Sequence[Arrow]) -> list[Frame]:
     for place in places:
         if place.card.namespace:
             inside.setdefault((place.row == 0, place.card.namespace), []).append(place)
+    inner = [arrow for arrow in arrows if arrow.call.service]
     return [
-        _frame(namespace, found, () if is_first else arrows)
+        _frame(namespace, found, () if is_first else inner)
         for (is_first, namespace), found in inside.items()
     ]
 
@@ -268,11 +275,12 @@ def _frame(namespace: str, places: Sequence[Place], arrows: Sequence[Arrow]) -> 
     passed = [x for arrow in arrows for x, _ in arrow.points[1:]]
     right = max([place.box.right for place in places] + passed) + FRAME
     bottom = max(place.box.bottom for place in places) + FRAME
-    title = f"namespace {namespace}"
-    wide = width(title, TEXT) + 2 * PAD
+    wide = _title_width(namespace)
+    narrow = max(wide - (right - left), 0)
+    left, right = left - narrow / 2, right + narrow / 2
     return Frame(
-        title=title,
-        box=Box(x=left, y=top, width=max(right - left, wide), height=bottom - top),
+        title=f"namespace {namespace}",
+        box=Box(x=left, y=top, width=right - left, height=bottom - top),
         is_title_right=any(
             left <= x <= left + wide
             for arrow in arrows
@@ -280,6 +288,16 @@ def _frame(namespace: str, places: Sequence[Place], arrows: Sequence[Arrow]) -> 
             if arrow.points[0][1] < top < y
         ),
     )
+
+
+def _title_width(namespace: str) -> float:
+    return width(f"namespace {namespace}", TEXT) + 2 * PAD
+
+
+def _share_of_title(card: Card, row: Sequence[Card]) -> float:
+    """Return the width that a card must have for its frame to be as wide as its title."""
+    cards_ = sum(each.namespace == card.namespace for each in row)
+    return (_title_width(card.namespace) - 2 * FRAME) / cards_ if card.namespace else 0
 
 
 def _refusals(key: Key, calls: Sequence[Call]) -> tuple[str, ...]:

@@ -117,7 +117,7 @@ def _names(picture: Picture, prefix: str) -> dict[Key, str]:
 def _node(card: Card, marked: frozenset[Key], names: dict[Key, str]) -> Iterator[str]:
     part = card.part
     looks = [
-        *(["wrong"] if part.problems else []),
+        *(["wrong"] if part and part.problems else []),
         *(["elsewhere"] if isinstance(part, Gateway) and part.is_elsewhere else []),
         *(["changed"] if card.key in marked else []),
     ]

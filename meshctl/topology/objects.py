@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
-Manifest = Mapping[str, Any]
+from meshctl.manifests import istiod
+from meshctl.manifests.manifest import Manifest, labels_of, name_of, namespace_of
+from meshctl.manifests.selection import matches
 
 KUBERNETES_GATEWAY = "gateway.networking.k8s.io"
 """The API group of the Kubernetes Gateway API, which has a kind Gateway as Istio's own API has."""
@@ -25,6 +26,11 @@ class Objects:
         for each in self.every:
             found.setdefault(each["kind"], []).append(each)
         return found
+
+    @cached_property
+    def domain(self) -> str:
+        """The DNS domain of the cluster's Services."""
+        return istiod.domain(self.of("Deployment"))
 
     def of(self, kind: str, namespace: str | None = None) -> list[Manifest]:
         """List the objects of a kind, in one namespace or in all."""
@@ -49,36 +55,7 @@ class Objects:
         return next((labels_of(each) for each in found), {})
 
     def pods_of(self, deployment: Manifest) -> list[Manifest]:
-        """List the pods that a Deployment's selector matches.
-
-        One with expressions only has pods with the labels of its template.
-        """
-        spec = deployment["spec"]
-        selector = spec["selector"].get("matchLabels") or labels_of(spec["template"])
+        """List the pods that a Deployment's selector matches."""
+        selector = deployment["spec"]["selector"]
         pods = self.of("Pod", namespace_of(deployment))
-        return [pod for pod in pods if selects(selector, labels_of(pod))]
-
-
-def name_of(found: Manifest) -> str:
-    """Return an object's name."""
-    return found["metadata"]["name"]
-
-
-def namespace_of(found: Manifest) -> str:
-    """Return an object's namespace; empty for one that is in none."""
-    return found["metadata"].get("namespace") or ""
-
-
-def labels_of(found: Manifest) -> Mapping[str, str]:
-    """Return the labels of an object, or of a pod template."""
-    return (found.get("metadata") or {}).get("labels") or {}
-
-
-def annotations_of(found: Manifest) -> Mapping[str, str]:
-    """Return the annotations of an object, or of a pod template."""
-    return (found.get("metadata") or {}).get("annotations") or {}
-
-
-def selects(selector: Mapping[str, str] | None, labels: Mapping[str, str]) -> bool:
-    """Return whether a selector matches labels; one without labels matches all."""
-    return (selector or {}).items() <= labels.items()
+        return [pod for pod in pods if matches(selector, labels_of(pod))]

@@ -92,8 +92,18 @@ class Call:
     version: str = ""
     """The caller's version; empty for a gateway."""
     service: str
+    """Its name; empty for hosts outside the mesh."""
     refusal: str = ""
     """Why they are refused; empty if they aren't."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outside:
+    """A host outside the mesh that a ServiceEntry makes known."""
+
+    host: str
+    ports: tuple[str, ...] = ()
+    """The protocol and the number of each, such as TLS 443."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +116,7 @@ class Picture:
     services: tuple[Service, ...] = ()
     calls: tuple[Call, ...] = ()
     control_planes: tuple[ControlPlane, ...] = ()
+    outside: tuple[Outside, ...] = ()
 
     @property
     def has_parts(self) -> bool:

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 from mesh.bookinfo.services import FRONT
-from meshctl.topology import calls, gateways, routes, security, waypoints, workloads
+from meshctl.manifests.manifest import name_of, namespace_of
+from meshctl.topology import calls, gateways, outside, routes, security, waypoints, workloads
 from meshctl.topology.backends import Backend, Backends
 from meshctl.topology.gateways import Entry
-from meshctl.topology.objects import Objects, name_of, namespace_of
+from meshctl.topology.objects import Objects
 from meshctl.topology.picture import ControlPlane, Picture, Service
+from meshctl.topology.routes import Rules
 
 
 def read(objects: Objects, namespace: str = "") -> Picture:
@@ -17,13 +19,15 @@ def read(objects: Objects, namespace: str = "") -> Picture:
     backends = Backends.read(objects, namespace)
     entries = gateways.entries(objects, namespace)
     root = security.root_namespace(objects, planes)
+    beyond = outside.read(objects, namespace)
     services = tuple(_service(each, backends, entries, planes, root) for each in backends.own())
     return Picture(
         namespace=namespace,
         gateways=tuple(entry.gateway for entry in entries),
         services=services,
-        calls=tuple(calls.read(backends, entries, services, root)),
+        calls=tuple(calls.read(backends, entries, services, beyond, root)),
         control_planes=planes,
+        outside=beyond,
     )
 
 
@@ -49,12 +53,15 @@ def _service(
     def resolve(host: str, subset: str) -> Sequence[str]:
         """Return a destination's versions, and note a destination that has none."""
         found = backends.versions(backend, host, subset)
-        if not found:
-            unanswered.append(f"a route leads to {subset or host}, which has no pods")
+        if not found and backends.lacks(host, subset):
+            name = subset or host.removesuffix(f".{backends.namespace}.svc.{objects.domain}")
+            unanswered.append(f"a route leads to {name}, which has no pods")
         return found
 
     from_gateways = (
-        routes.from_gateway(route, lambda host: backends.owner(host) == backend.name)
+        routes.from_gateway(
+            Rules.of(route, objects.domain), lambda host: backends.owner(host) == backend.name
+        )
         for entry in entries
         for route in entry.routes
     )

@@ -1,11 +1,14 @@
 """Routes of a service: the versions that its requests and their copies are sent to, and why."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mesh import redaction
-from meshctl.topology.objects import Manifest, Objects, name_of, namespace_of
+from meshctl.manifests.hosts import covers, full, of_service
+from meshctl.manifests.manifest import Manifest, created, namespace_of
+from meshctl.manifests.selection import is_exported, is_public
+from meshctl.topology.objects import Objects
 from meshctl.topology.picture import Route
 
 MESH = "mesh"
@@ -13,7 +16,7 @@ MESH = "mesh"
 OTHERS = "others"
 Rule = Mapping[str, Any]
 Resolve = Callable[[str, str], Sequence[str]]
-"""Returns the versions that a host and its subset stand for."""
+"""Returns the versions that a full host and its subset stand for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,44 +24,75 @@ class Rules:
     """The rules for the requests to a service, from the gateway or from inside the mesh."""
 
     rules: tuple[Rule, ...]
+    namespace: str
+    """The namespace of the route: short hosts are of it."""
+    domain: str
     is_gateway_api: bool = False
+
+    @classmethod
+    def of(cls, route: Manifest, domain: str) -> "Rules":
+        """Return those of a VirtualService or an HTTPRoute."""
+        spec = route["spec"]
+        is_gateway_api = route["kind"] == "HTTPRoute"
+        kinds = ("rules",) if is_gateway_api else ("http", "tls", "tcp")
+        return cls(
+            rules=tuple(rule for kind in kinds for rule in spec.get(kind) or ()),
+            namespace=namespace_of(route),
+            domain=domain,
+            is_gateway_api=is_gateway_api,
+        )
+
+    def host(self, destination: Mapping[str, Any]) -> str:
+        """Return the full host of a destination, or of a backend of the Gateway API."""
+        if not self.is_gateway_api:
+            return full(destination["host"], self.namespace, self.domain)
+        if destination.get("kind") == "Hostname":  # Istio's own extension, for ServiceEntries
+            return destination["name"]
+        home = destination.get("namespace") or self.namespace
+        return of_service(destination["name"], home, self.domain)
+
+    def hosts(self, rule: Rule) -> list[str]:
+        """List the full hosts that a rule sends requests to."""
+        return [
+            *(self.host(each) for each in rule.get("backendRefs") or ()),
+            *(self.host(each["destination"]) for each in rule.get("route") or ()),
+        ]
 
 
 def within(objects: Objects, namespace: str, service: str) -> Rules | None:
-    """Return the rules for requests from inside the mesh; None if there are none."""
+    """Return the rules for requests from inside the namespace; None if there are none."""
     for route in objects.of("HTTPRoute", namespace):
         parents = route["spec"].get("parentRefs") or ()
         if any(each.get("kind") == "Service" and each["name"] == service for each in parents):
-            return Rules(rules=_rules(route), is_gateway_api=True)
-    for route in objects.of("VirtualService"):
+            return Rules.of(route, objects.domain)
+    host = of_service(service, namespace, objects.domain)
+    for route in seen(objects.of("VirtualService"), namespace):
         spec = route["spec"]
-        is_inside = MESH in (spec.get("gateways") or (MESH,))
-        if is_inside and any(
-            is_host(each, namespace_of(route), namespace, service) for each in spec.get("hosts", ())
-        ):
-            return Rules(rules=_rules(route))
+        named = (full(each, namespace_of(route), objects.domain) for each in spec.get("hosts", ()))
+        if MESH in (spec.get("gateways") or (MESH,)) and any(covers(each, host) for each in named):
+            return Rules.of(route, objects.domain)
     return None
 
 
-def from_gateway(route: Manifest, is_own: Callable[[str], bool]) -> Rules:
-    """Return the rules of a gateway's route that send requests to a service's hosts."""
-    rules = tuple(
-        rule for rule in _rules(route) if any(is_own(host) for host in _destinations(rule))
+def seen(found: Sequence[Manifest], namespace: str) -> list[Manifest]:
+    """List the routes or rules that a namespace's proxies see, as Istio prefers them."""
+    exported = (each for each in found if is_exported(each, namespace))
+    return sorted(
+        exported,
+        key=lambda each: (is_public(each), namespace_of(each) != namespace, created(each)),
     )
-    return Rules(rules=rules, is_gateway_api=route["kind"] == "HTTPRoute")
 
 
-def hosts(route: Manifest, namespace: str) -> list[str]:
-    """List the hosts in a namespace that a gateway's route sends requests to."""
-    found = (host for rule in _rules(route) for host in _destinations(rule))
-    home = namespace_of(route)
-    return [host for host in found if is_host(host, home, namespace, host.partition(".")[0])]
+def from_gateway(found: Rules, is_own: Callable[[str], bool]) -> Rules:
+    """Return those of a gateway's rules that send requests to a service's hosts."""
+    rules = tuple(rule for rule in found.rules if any(map(is_own, found.hosts(rule))))
+    return replace(found, rules=rules)
 
 
-def is_host(host: str, home: str, namespace: str, service: str) -> bool:
-    """Return whether a host, as an object in namespace `home` has it, is a service."""
-    name, _, rest = host.partition(".")
-    return name == service and (rest.partition(".")[0] or home) == namespace
+def destinations(route: Manifest, domain: str) -> list[str]:
+    """List the full hosts that a route sends requests to."""
+    found = Rules.of(route, domain)
+    return [host for rule in found.rules for host in found.hosts(rule)]
 
 
 def routes(found: Rules | None, versions: Sequence[str], resolve: Resolve) -> tuple[Route, ...]:
@@ -104,29 +138,16 @@ def _sends(rule: Rule, found: Rules) -> Iterator[tuple[bool, str, str, str]]:
         yield True, host, subset, f"copy of {percent:g} %" if percent < 100 else "copy of all"
 
 
-def _rules(route: Manifest) -> tuple[Rule, ...]:
-    spec = route["spec"]
-    if route["kind"] == "HTTPRoute":
-        return tuple(spec.get("rules") or ())
-    return (*(spec.get("http") or ()), *(spec.get("tls") or ()), *(spec.get("tcp") or ()))
-
-
-def _destinations(rule: Rule) -> list[str]:
-    """List the hosts that a rule of either API sends requests to."""
-    return [
-        *(each["name"] for each in rule.get("backendRefs") or ()),
-        *(each["destination"]["host"] for each in rule.get("route") or ()),
-    ]
-
-
 def _shares(rule: Rule, found: Rules) -> dict[tuple[str, str], float]:
     """Return the percentage of each destination that gets requests."""
     if found.is_gateway_api:
-        ones = [((each["name"], ""), each.get("weight", 1)) for each in rule.get("backendRefs", ())]
+        backends = rule.get("backendRefs") or ()
+        ones = [((found.host(each), ""), each.get("weight", 1)) for each in backends]
     else:
         ones = [
-            ((each["destination"]["host"], each["destination"].get("subset", "")), each)
+            ((found.host(to), to.get("subset", "")), each)
             for each in rule.get("route") or ()
+            for to in [each["destination"]]
         ]
         alone = len(ones) == 1
         ones = [(to, 100 if alone else each.get("weight", 0)) for to, each in ones]
@@ -139,7 +160,7 @@ def _mirrors(rule: Rule, found: Rules) -> Iterator[tuple[str, str, float]]:
     if found.is_gateway_api:
         for each in rule.get("filters") or ():
             if mirror := each.get("requestMirror"):
-                yield mirror["backendRef"]["name"], "", mirror.get("percent", 100)
+                yield found.host(mirror["backendRef"]), "", mirror.get("percent", 100)
         return
     one = rule.get("mirror")
     mirrors: list[Rule] = list(rule.get("mirrors") or ())
@@ -147,7 +168,7 @@ def _mirrors(rule: Rule, found: Rules) -> Iterator[tuple[str, str, float]]:
         mirrors.append({"destination": one, "percentage": rule.get("mirrorPercentage")})
     for each in mirrors:
         to, percent = each["destination"], (each.get("percentage") or {}).get("value", 100)
-        yield to["host"], to.get("subset", ""), percent
+        yield found.host(to), to.get("subset", ""), percent
 
 
 def _who(rule: Rule, *, with_paths: bool) -> str:
@@ -208,12 +229,10 @@ def _some(fault: Mapping[str, Any]) -> str:
 
 def subset(objects: Objects, namespace: str, host: str, name: str) -> Mapping[str, str] | None:
     """Return the labels of a DestinationRule's subset; None if there is no such subset."""
-    for rule in objects.of("DestinationRule"):
+    for rule in seen(objects.of("DestinationRule"), namespace):
         spec = rule["spec"]
-        home = namespace_of(rule)
-        service = host.partition(".")[0]
-        if is_host(spec["host"], home, namespace, service):
+        if covers(full(spec["host"], namespace_of(rule), objects.domain), host):
             for each in spec.get("subsets") or ():
-                if name_of({"metadata": each}) == name:
+                if each["name"] == name:
                     return each.get("labels") or {}
     return None

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from mesh import fast_yaml
-from meshctl.topology.objects import Manifest, Objects, name_of, namespace_of, selects
+from meshctl.manifests import istiod, peer_authentications
+from meshctl.manifests.manifest import Manifest, name_of, namespace_of
+from meshctl.manifests.selection import selects
+from meshctl.topology.objects import Objects
 from meshctl.topology.picture import ControlPlane, Mtls
-
-MESH_CONFIG = "istio"
-"""Name of the ConfigMap with MeshConfig; with a revision, istio-<revision>."""
 
 BY_ACCOUNT = frozenset(
     {"principals", "notPrincipals", "namespaces", "notNamespaces", "serviceAccounts"}
@@ -25,6 +24,14 @@ MODES: Mapping[str, Mtls] = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class Account:
+    """The ServiceAccount by which a caller is known."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Target:
     """The pods that requests go to, or the waypoint before them."""
 
@@ -33,43 +40,25 @@ class Target:
     """The labels of the pods."""
     names: frozenset[tuple[str, str]] = frozenset()
     """Kinds and names that a policy's targetRefs may have: a waypoint's and its Services'."""
-    waypoint: str = ""
-    """The waypoint's name; empty for pods."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Account:
-    """The ServiceAccount by which a caller is known."""
-
-    namespace: str
-    name: str
+    waypoint: Account | None = None
+    """The waypoint's account, by which the pods know it; None for pods."""
 
 
 def root_namespace(objects: Objects, planes: Sequence[ControlPlane]) -> str:
     """Return the namespace whose policies are for the whole mesh: MeshConfig's, else istiod's."""
-    home = planes[0].namespace if planes else ""
-    for found in objects.of("ConfigMap", home) if home else ():
-        if name_of(found).startswith(MESH_CONFIG) and "mesh" in (found.get("data") or {}):
-            config = fast_yaml.load(found["data"]["mesh"]) or {}
-            return config.get("rootNamespace") or home
-    return home
+    if not planes:
+        return ""
+    home = planes[0].namespace
+    found = objects.get("ConfigMap", home, istiod.config_map(planes[0].revision))
+    return istiod.root_namespace(found, home)
 
 
 def mtls(objects: Objects, root: str, target: Target) -> Mtls:
     """Return the mode of mutual TLS: the pods' own, else the namespace's, else the mesh's."""
-    found: dict[int, Mtls] = {}
-    for policy in objects.of("PeerAuthentication"):
-        spec = policy.get("spec") or {}
-        mode = MODES.get((spec.get("mtls") or {}).get("mode", ""))
-        selector = (spec.get("selector") or {}).get("matchLabels")
-        place = namespace_of(policy)
-        if mode is None or place not in (root, target.namespace):
-            continue
-        if selector and place == target.namespace and selects(selector, target.labels):
-            found[0] = mode
-        elif not selector:
-            found[1 if place == target.namespace else 2] = mode
-    return found[min(found)] if found else "permissive"
+    policies = objects.of("PeerAuthentication")
+    found = peer_authentications.of_pod(policies, target.namespace, target.labels, (root,))
+    mode, _ = peer_authentications.mode(found)
+    return MODES.get(mode, "permissive")
 
 
 def is_closed(objects: Objects, root: str, target: Target) -> bool:

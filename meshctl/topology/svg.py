@@ -87,7 +87,9 @@ def _look(call: Call, marked: frozenset[Key]) -> str:
 
 def _arrow(parent: Element, arrow: Arrow, look: str) -> None:
     call = arrow.call
-    says = f"{call.caller} {call.version}".strip() + f" to {call.service}"
+    says = (
+        f"{call.caller} {call.version}".strip() + f" to {call.service or 'hosts outside the mesh'}"
+    )
     group = SubElement(parent, "g")
     shapes.tooltip(group, f"{says}: {call.refusal}" if call.refusal else says)
     shapes.arrow(group, arrow.points, look)

@@ -6,15 +6,15 @@ from mesh.istio import versions
 from mesh.istio.running_mesh import ISTIODS
 from mesh.settings.labels import AMBIENT, DATAPLANE_MODE, INJECT, INJECTION, REVISION
 from mesh.settings.revisions import DEFAULT
-from meshctl.sidecar_diff.live_pod import proxy_of
-from meshctl.topology.objects import (
+from meshctl.manifests.manifest import (
     Manifest,
-    Objects,
     annotations_of,
     labels_of,
     name_of,
     namespace_of,
 )
+from meshctl.sidecar_diff.live_pod import proxy_of
+from meshctl.topology.objects import Objects
 from meshctl.topology.picture import ControlPlane, Proxy, Version
 
 ISTIOD_CONTAINER = "discovery"

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,10 @@ import httpx2
 
 from mesh.kubernetes.client import checked
 from mesh.kubernetes.cluster import Cluster
-from meshctl.verify.snapshot import Finding, Status
+from mesh.settings.labels import INJECT
+from meshctl.manifests.manifest import labels_of, namespace_of
+from meshctl.sidecar_diff.live_pod import proxy_of
+from meshctl.verify.snapshot import Finding, Snapshot, Status
 from sandbox import toolchain
 from sandbox.programs import ISTIO
 
@@ -21,6 +24,8 @@ PATIENCE = 30
 """Seconds for it: without a right that it needs it waits for ever."""
 NEEDS = (("", "secrets"), ("", "nodes"), ("apiextensions.k8s.io", "customresourcedefinitions"))
 """Kinds that it lists in all namespaces, and that readers often may not: group and plural."""
+UNLABELLED = "IST0102"
+"""The code of a namespace without a label for injection."""
 LEVELS: dict[str, Status] = {"Error": "wrong", "Warning": "warning", "Info": "info"}
 
 
@@ -126,3 +131,29 @@ def _may_list(client: httpx2.Client, attributes: dict[str, str]) -> bool:
         },
     )
     return bool(checked(answer).json().get("status", {}).get("allowed"))
+
+
+def relevant(findings: Iterable[Finding], snapshot: Snapshot) -> list[Finding]:
+    """Leave out namespaces that nobody means to have in the mesh.
+
+    istioctl names each namespace without a label for injection, `default` in every cluster. It is
+    a mistake only where pods were injected: after a restart they would have no sidecar. Pods that
+    lack the sidecar that they ask for are found by another check.
+    """
+    injected = {f"Namespace {each}" for each in _injected_namespaces(snapshot)}
+    return [each for each in findings if each.check != UNLABELLED or each.subject in injected]
+
+
+def _injected_namespaces(snapshot: Snapshot) -> set[str]:
+    """Return the namespaces whose pods got sidecars that they don't ask for themselves."""
+    # The templates of Deployments have sidecars by `istioctl kube-inject`: it needs no label.
+    by_hand = {
+        namespace_of(each)
+        for each in snapshot.deployments
+        if proxy_of(each["spec"].get("template", {}).get("spec") or {})
+    }
+    return {
+        namespace_of(pod)
+        for pod in snapshot.pods
+        if proxy_of(pod["spec"]) and INJECT not in labels_of(pod)
+    } - by_hand

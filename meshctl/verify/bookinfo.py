@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from mesh.bookinfo.services import versions_of
 from mesh.preflight import remedies
 from mesh.settings.schema import Settings
-from meshctl.verify.snapshot import Finding, Snapshot, key, rollout
+from meshctl.manifests.manifest import key
+from meshctl.verify.snapshot import Finding, Snapshot, rollout
 
 
 def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:

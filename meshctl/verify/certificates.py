@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from mesh.istio.certificates import CONFIG_MAP, KEY, roots_of, short
 from mesh.kubernetes import server_certificate
 from mesh.settings.schema import Settings
+from meshctl.manifests.manifest import Manifest, key, namespace_of
 from meshctl.sidecar_diff.live_pod import proxy_of
 from meshctl.verify.pods import restart
-from meshctl.verify.snapshot import Finding, Manifest, Snapshot, Status, key
+from meshctl.verify.snapshot import Finding, Snapshot, Status
 
 LIFETIME = timedelta(hours=24)
 """How long a workload's certificate is valid (istiod's DEFAULT_WORKLOAD_CERT_TTL): by then every
@@ -17,7 +18,7 @@ proxy has a new one, and the roots that came with it."""
 
 def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
     """Compare the mesh's roots with the stack's, and list pods that started before they changed."""
-    found = snapshot.root_certificates
+    found = snapshot.root_certificates.get(settings.istio_namespace)
     if found is None:
         return
     trusted = roots_of(found)
@@ -46,50 +47,49 @@ def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
 
 def roots(snapshot: Snapshot) -> Iterator[Finding]:
     """Check that the root certificates that proxies trust haven't ended, and don't end soon."""
-    if snapshot.root_certificates is None:
-        return
-    bundle = (snapshot.root_certificates.get("data") or {}).get(KEY, "")
+    for namespace, found in snapshot.root_certificates.items():
+        whose = "" if len(snapshot.root_certificates) == 1 else f" of {namespace}"
+        yield _root(f"root certificate{whose}", found, snapshot)
+
+
+def _root(subject: str, published: Manifest, snapshot: Snapshot) -> Finding:
+    bundle = (published.get("data") or {}).get(KEY, "")
     now = server_certificate.now()
+    status: Status = "wrong"
     try:
         ends = [each.not_valid_after_utc for each in server_certificate.certificates(bundle)]
     except ValueError as error:
-        yield _root("wrong", f"ConfigMap {CONFIG_MAP} {error}", snapshot)
-        return
-    end = min(ends)
-    if max(ends) < now:
-        found = f"ended on {max(ends):%Y-%m-%d %H:%M} UTC: proxies refuse each other's certificates"
-        yield _root("wrong", found, snapshot)
-    elif end < now:  # the others may be those that sign
-        found = (
-            f"is {len(ends)} certificates, and one ended on {end:%Y-%m-%d %H:%M} UTC: proxies "
-            "refuse what it signed"
-        )
-        yield _root("warning", found, snapshot)
-    elif end < now + server_certificate.SOON:
-        found = f"ends on {end:%Y-%m-%d %H:%M} UTC, within {server_certificate.SOON.days} days"
-        yield _root("warning", found, snapshot)
+        found = f"ConfigMap {CONFIG_MAP} {error}"
     else:
-        yield Finding(
-            check="certificates",
-            subject="root certificate",
-            status="ok",
-            found=f"is valid until {end:%Y-%m-%d}",
-        )
-
-
-def _root(status: Status, found: str, snapshot: Snapshot) -> Finding:
-    istiods = [each for each in snapshot.mesh.istiods if each.namespace]
+        end, last = min(ends), max(ends)
+        if last < now:
+            found = f"ended on {last:%Y-%m-%d %H:%M} UTC: proxies refuse each other's certificates"
+        elif end < now:  # the others may be those that sign
+            status = "warning"
+            found = (
+                f"is {len(ends)} certificates, and one ended on {end:%Y-%m-%d %H:%M} UTC: proxies "
+                "refuse what it signed"
+            )
+        elif end < now + server_certificate.SOON:
+            status = "warning"
+            found = f"ends on {end:%Y-%m-%d %H:%M} UTC, within {server_certificate.SOON.days} days"
+        else:
+            status, found = "ok", f"is valid until {end:%Y-%m-%d}"
+    istiods = [each for each in snapshot.mesh.istiods if each.namespace == namespace_of(published)]
     restarts = "; ".join(
         f"kubectl rollout restart deployment/{each.name} -n {each.namespace}" for each in istiods
     )
+    remedy = (
+        "replace the mesh's CA (docs/security.md): Secret cacerts with a new root, or without one "
+        f"delete Secret istio-ca-secret; then {restarts or 'restart istiod'}, and all pods with a "
+        "proxy"
+    )
     return Finding(
         check="certificates",
-        subject="root certificate",
+        subject=subject,
         status=status,
         found=found,
-        remedy="replace the mesh's CA (docs/security.md): Secret cacerts with a new root, or "
-        f"without one delete Secret istio-ca-secret; then {restarts or 'restart istiod'}, and all "
-        "pods with a proxy",
+        remedy="" if status == "ok" else remedy,
     )
 
 

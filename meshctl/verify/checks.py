@@ -80,8 +80,12 @@ def of(client: Client, settings: Settings | None) -> list[Check]:
             *("virtual_services", "destination_rules", "gateways"),
             *("service_entries", "services", "pods"),
         ),
-        _check("gateway's pods", istio_gateways.check, "gateways", "pods"),
-        _check("gateway's TLS", istio_gateways.secrets, "gateways", "pods", "secrets"),
+        _check(
+            "gateway's pods",
+            istio_gateways.check,
+            *("gateways", "pods", "virtual_services", "deployments"),
+        ),
+        _check("gateway's TLS", istio_gateways.secrets, "gateways", "pods"),
         _check("service entry", service_entries.check, "service_entries", "services"),
         _check(
             "policy",
@@ -95,7 +99,7 @@ def of(client: Client, settings: Settings | None) -> list[Check]:
         ),
         *stack.get("gateways", []),
         _check("version", pods.proxy_versions, *istiod, "pods"),
-        _check("root certificate", certificates.roots, *mesh, "root_certificates"),
+        _check("root certificate", certificates.roots, *mesh),
         *stack.get("end", []),
     ]
 
@@ -126,7 +130,7 @@ def _of_stack(client: Client, settings: Settings) -> dict[str, list[Check]]:
             check_of(waypoints.check, "deployments", "services"),
         ],
         "end": [
-            check_of(certificates.check, *mesh, "pods", "root_certificates"),
+            check_of(certificates.check, *mesh, "pods"),
             *others,
             check_of(control_plane.leftovers, *mesh, "webhooks"),
         ],

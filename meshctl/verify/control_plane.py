@@ -7,8 +7,9 @@ from mesh.istio import versions
 from mesh.preflight import remedies
 from mesh.settings.revisions import DEFAULT
 from mesh.settings.schema import Settings
-from meshctl.verify.selection import is_ready, pods_of
-from meshctl.verify.snapshot import Finding, Snapshot, key, rollout, selector
+from meshctl.manifests.manifest import key
+from meshctl.manifests.selection import is_ready, pods_of
+from meshctl.verify.snapshot import Finding, Snapshot, rollout, selector
 
 
 def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:

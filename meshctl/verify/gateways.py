@@ -6,8 +6,9 @@ from mesh.preflight import remedies
 from mesh.settings.labels import REVISION
 from mesh.settings.revisions import DEFAULT
 from mesh.settings.schema import Settings
-from meshctl.verify.selection import is_ready, pods_of
-from meshctl.verify.snapshot import Finding, Manifest, Snapshot, Status, key, selector
+from meshctl.manifests.manifest import Manifest, key
+from meshctl.manifests.selection import is_ready, pods_of
+from meshctl.verify.snapshot import Finding, Snapshot, Status, selector
 
 
 def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:

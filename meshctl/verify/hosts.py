@@ -1,10 +1,12 @@
-"""Hosts that routes and rules name, and the Services and ServiceEntries that they stand for."""
+"""Hosts that routes and rules name: those that proxies know, and where requests are sent."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from meshctl.verify.snapshot import Manifest, Snapshot, key
+from meshctl.manifests import hosts, istiod
+from meshctl.manifests.manifest import Manifest, key
+from meshctl.verify.snapshot import Finding, Snapshot
 
 CLUSTER, UNNAMED = "CLUSTER_ID", "Kubernetes"
 """istiod's variable with its cluster's name, and the name that Istio gives an only one."""
@@ -18,6 +20,8 @@ class Hosts:
     services: Mapping[str, Manifest]
     entries: Sequence[str]
     """The hosts of the ServiceEntries, some with a wildcard."""
+    domain: str
+    """The DNS domain of the cluster's Services."""
     is_whole: bool = True
     """Whether these are all: istiod takes Services from other clusters of the mesh, too, and an
     istiod that isn't seen may be in another one."""
@@ -32,31 +36,41 @@ class Hosts:
                 for each in snapshot.service_entries
                 for host in each["spec"].get("hosts") or ()
             ],
-            is_whole=bool(names := _cluster_names(snapshot.deployments)) and names <= {UNNAMED},
+            domain=istiod.domain(snapshot.deployments),
+            is_whole=is_whole(snapshot),
         )
+
+    def full(self, host: str, namespace: str) -> str:
+        """Return a host that an object of a namespace names, as Istio completes it."""
+        return hosts.full(host, namespace, self.domain)
 
     def service(self, host: str, namespace: str) -> Manifest | None:
         """Return the Service of a host that an object of a namespace names."""
-        name, _, rest = full(host, namespace).partition(".")
-        home, _, domain = rest.partition(".")
-        return self.services.get(f"{home}/{name}") if domain.startswith("svc") else None
+        place = hosts.service_of(self.full(host, namespace), self.domain)
+        return self.services.get("/".join(place)) if place else None
 
     def knows(self, host: str, namespace: str) -> bool:
         """Return whether there is a Service or a ServiceEntry for it."""
         return self.service(host, namespace) is not None or any(
-            covers(entry, host) for entry in self.entries
+            hosts.covers(entry, host) for entry in self.entries
         )
 
 
-def full(host: str, namespace: str) -> str:
-    """Return a host as Istio completes it: only one without a dot is a Service's short name."""
-    is_short = "." not in host and "*" not in host
-    return f"{host}.{namespace}.svc.cluster.local" if is_short else host
+def is_whole(snapshot: Snapshot) -> bool:
+    """Return whether the mesh is this cluster only, as its istiods say."""
+    names = {
+        istiod.variable(each, CLUSTER, otherwise=UNNAMED)
+        for each in istiod.containers(snapshot.deployments)
+    }
+    return names == {UNNAMED}
 
 
-def covers(pattern: str, host: str) -> bool:
-    """Return whether a host, which may have a wildcard, includes another."""
-    return pattern == host or (pattern.startswith("*") and host.endswith(pattern[1:]))
+def elsewhere(finding: Finding, *, is_whole: bool) -> Finding:
+    """Return a finding, as a warning only where another cluster may have what is missed."""
+    if is_whole:
+        return finding
+    found = f"{finding.found}, unless another cluster of the mesh has it"
+    return replace(finding, status="warning", found=found)
 
 
 def destinations(virtual_service: Manifest) -> Iterator[Destination]:
@@ -71,23 +85,3 @@ def destinations(virtual_service: Manifest) -> Iterator[Destination]:
             yield from (each["destination"] for each in targets if "destination" in each)
             if mirror := rule.get("mirror"):
                 yield mirror
-
-
-def _cluster_names(deployments: Sequence[Manifest]) -> set[str]:
-    """Return the names that istiods have for their cluster."""
-    return {
-        next(
-            (
-                variable.get("value", UNNAMED)
-                for variable in container.get("env") or ()
-                if variable["name"] == CLUSTER
-            ),
-            UNNAMED,
-        )
-        for deployment in deployments
-        for container in deployment["spec"]
-        .get("template", {})
-        .get("spec", {})
-        .get("containers", ())
-        if container["name"] == "discovery"
-    }

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from mesh.kubernetes import server_certificate
 from mesh.settings.gateway import Gateway, Port
 from mesh.settings.schema import Settings
+from meshctl.manifests.manifest import key
 from meshctl.verify.gateways import address_of
-from meshctl.verify.snapshot import Finding, Snapshot, Status, key
+from meshctl.verify.snapshot import Finding, Snapshot, Status
 
 PATIENCE = 5
 """Seconds for a handshake; a load balancer that drops packets would take minutes."""

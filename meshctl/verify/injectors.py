@@ -7,9 +7,10 @@ from mesh.preflight import remedies
 from mesh.settings.labels import INJECT, INJECTION, REVISION
 from mesh.settings.revisions import DEFAULT
 from mesh.settings.schema import Settings
+from meshctl.manifests.manifest import Manifest, labels_of
+from meshctl.manifests.selection import matches
 from meshctl.verify.control_plane import revision_names
-from meshctl.verify.selection import labels_of, matches
-from meshctl.verify.snapshot import Finding, Manifest, Snapshot
+from meshctl.verify.snapshot import Finding, Snapshot
 
 
 def check(snapshot: Snapshot, settings: Settings | None) -> Iterator[Finding]:

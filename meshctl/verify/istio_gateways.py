@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from meshctl.verify.selection import labels_of
-from meshctl.verify.snapshot import Finding, Manifest, Snapshot, key, selector
+from mesh.istio import gateway_names
+from meshctl.manifests.manifest import Manifest, key, labels_of, namespace_of
+from meshctl.manifests.selection import selects
+from meshctl.verify.hosts import elsewhere, is_whole
+from meshctl.verify.snapshot import Finding, Snapshot, selector
 
 CHECK = "gateway"
 
@@ -22,18 +25,27 @@ def named_secrets(gateways: Sequence[Manifest], pods: Sequence[Manifest]) -> set
 
 def check(snapshot: Snapshot) -> Iterator[Finding]:
     """Check that each Gateway selects a pod: else no proxy listens for it."""
+    bound = {
+        "/".join(gateway_names.full(name, namespace_of(route)))
+        for route in snapshot.virtual_services
+        for name in route["spec"].get("gateways") or ()
+    }
     for gateway in snapshot.gateways:
         if _homes(gateway, snapshot.pods):
             continue
         wanted = gateway["spec"].get("selector") or {}
-        yield Finding(
+        found = f"its selector {selector(wanted)} selects no pod: no proxy listens for it"
+        has_routes = key(gateway) in bound
+        finding = Finding(
             check=CHECK,
             subject=key(gateway),
-            status="wrong",
-            found=f"its selector {selector(wanted)} selects no pod: no proxy listens for it",
+            # Nobody's requests fail for a Gateway that nobody uses.
+            status="wrong" if has_routes else "warning",
+            found=found if has_routes else f"{found}, and no VirtualService names it",
             remedy="select the labels of a gateway's pods (kubectl get pods -A -l istio "
             f"--show-labels): {_edit(gateway)}",
         )
+        yield elsewhere(finding, is_whole=is_whole(snapshot))
 
 
 def secrets(snapshot: Snapshot) -> Iterator[Finding]:
@@ -44,7 +56,7 @@ def secrets(snapshot: Snapshot) -> Iterator[Finding]:
         homes = _homes(gateway, snapshot.pods)
         for credential in _credentials(gateway):
             for namespace, name in dict.fromkeys(_place(credential, home) for home in homes):
-                if f"{namespace}/{name}" not in snapshot.secrets:
+                if f"{namespace}/{name}" not in snapshot.secrets | snapshot.unread_secrets:
                     yield _missing(gateway, name, namespace, snapshot)
 
 
@@ -82,10 +94,8 @@ def _place(credential: str, home: str) -> tuple[str, str]:
 
 def _homes(gateway: Manifest, pods: Sequence[Manifest]) -> list[str]:
     """List the namespaces of the pods that a Gateway selects: of any, unless istiod is told to."""
-    wanted = (gateway["spec"].get("selector") or {}).items()
-    return sorted(
-        {pod["metadata"]["namespace"] for pod in pods if wanted <= labels_of(pod).items()}
-    )
+    wanted = gateway["spec"].get("selector")
+    return sorted({namespace_of(pod) for pod in pods if selects(wanted, labels_of(pod))})
 
 
 def _edit(gateway: Manifest) -> str:

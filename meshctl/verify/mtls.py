@@ -1,21 +1,21 @@
 """Check of mutual TLS: what DestinationRules let clients send is what servers accept."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from mesh.settings.labels import AMBIENT, DATAPLANE_MODE
+from meshctl.manifests import peer_authentications
+from meshctl.manifests.manifest import Manifest, key, labels_of, namespace_of
+from meshctl.manifests.selection import pods_of
 from meshctl.sidecar_diff.live_pod import proxy_of
 from meshctl.verify.hosts import Hosts
-from meshctl.verify.selection import labels_of, pods_of
-from meshctl.verify.snapshot import Finding, Manifest, Snapshot, key
+from meshctl.verify.snapshot import Finding, Snapshot
 
 MUTUAL = "ISTIO_MUTUAL"
-UNSET = ("", "UNSET")
 
 
 def check(snapshot: Snapshot) -> Iterator[Finding]:
     """Compare each DestinationRule's TLS mode with the mode of its host's pods."""
     hosts = Hosts.of(snapshot)
-    roots = {istiod.control_plane_namespace or "" for istiod in snapshot.mesh.istiods}
     for rule in snapshot.destination_rules:
         namespace, name = rule["metadata"]["namespace"], rule["metadata"]["name"]
         tls = (rule["spec"].get("trafficPolicy") or {}).get("tls") or {}
@@ -24,11 +24,7 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
         if not sent or service is None:
             continue
         for pod in pods_of(service, snapshot.pods):
-            mode, by = (
-                _mode(pod, snapshot.peer_authentications, roots)
-                if proxy_of(pod["spec"]) or _is_ambient(pod, snapshot)
-                else ("DISABLE", "having no proxy")
-            )
+            mode, by = _accepted(pod, snapshot)
             refused = sent != MUTUAL if mode == "STRICT" else sent == MUTUAL and mode == "DISABLE"
             if refused:
                 yield Finding(
@@ -52,29 +48,19 @@ def _is_ambient(pod: Manifest, snapshot: Snapshot) -> bool:
     )
 
 
-def _mode(pod: Manifest, policies: Sequence[Manifest], roots: set[str]) -> tuple[str, str]:
-    """Return what a pod accepts, and the PeerAuthentication that says so.
-
-    Of its own, its namespace's and the mesh's the innermost wins. One that differs by port says
-    nothing of the host as a whole.
-    """
-    home = pod["metadata"]["namespace"]
-    ranked: dict[int, Manifest] = {}
-    for policy in policies:
-        spec, namespace = policy.get("spec") or {}, policy["metadata"]["namespace"]
-        labels = (spec.get("selector") or {}).get("matchLabels") or {}
-        is_own = labels and namespace == home and labels.items() <= labels_of(pod).items()
-        if is_own and spec.get("portLevelMtls"):
-            return "", ""
-        if (spec.get("mtls") or {}).get("mode", "") in UNSET:
-            continue
-        if is_own:
-            ranked[0] = policy
-        elif not labels and namespace == home:
-            ranked[1] = policy
-        elif not labels and namespace in roots:
-            ranked[2] = policy
-    if not ranked:
-        return "PERMISSIVE", "default"
-    policy = ranked[min(ranked)]
-    return policy["spec"]["mtls"]["mode"], f"PeerAuthentication {key(policy)}"
+def _accepted(pod: Manifest, snapshot: Snapshot) -> tuple[str, str]:
+    """Return the TLS mode that a pod accepts, and why; empty if it differs by port."""
+    if not proxy_of(pod["spec"]) and not _is_ambient(pod, snapshot):
+        return "DISABLE", "having no proxy"
+    policies = peer_authentications.of_pod(
+        snapshot.peer_authentications,
+        namespace_of(pod),
+        labels_of(pod),
+        snapshot.root_namespaces,
+    )
+    # That of a whole namespace or mesh has no modes by port.
+    specs = [each.get("spec") or {} for each in policies]
+    if any(spec.get("selector") and spec.get("portLevelMtls") for spec in specs):
+        return "", ""
+    mode, policy = peer_authentications.mode(policies)
+    return mode, f"PeerAuthentication {key(policy)}" if policy else "default"

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mesh.istio import versions
+from meshctl.manifests.manifest import Manifest, key, labels_of
+from meshctl.manifests.selection import matches, pods_with
 from meshctl.sidecar_diff.live_pod import proxy_of
-from meshctl.verify.selection import labels_of, matches, pods_with
-from meshctl.verify.snapshot import Finding, Manifest, Snapshot, key
+from meshctl.verify.snapshot import Finding, Snapshot
 
 WEBHOOK, XDS = 15017, 15012
 """istiod's ports: the API server calls its webhooks at the one, proxies ask it at the other."""

@@ -10,6 +10,9 @@ from mesh.istio import running_mesh
 from mesh.istio.certificates import CONFIG_MAP
 from mesh.istio.running_mesh import ADMISSION, RunningMesh
 from mesh.settings.schema import Settings
+from meshctl.manifests import istiod
+from meshctl.manifests.manifest import labels_of
+from meshctl.manifests.selection import stays
 from meshctl.verify import crds, istio_gateways
 from meshctl.verify.reader import METADATA, Kind, Reader
 from meshctl.verify.snapshot import Snapshot
@@ -55,10 +58,10 @@ def read(reader: Reader, kubernetes: str, settings: Settings | None) -> Snapshot
         injectors=[
             MutatingWebhookConfiguration.from_dict(each)
             for each in injecting
-            if _label(each, "app") in running_mesh.INJECTORS
+            if labels_of(each).get("app") in running_mesh.INJECTORS
         ],
     )
-    found["pods"] = [pod for pod in found["pods"] if _stays(pod)]
+    found["pods"] = [pod for pod in found["pods"] if stays(pod)]
     found["webhooks"] = [
         {**each, "kind": kind}
         for kind, listed in (
@@ -66,21 +69,35 @@ def read(reader: Reader, kubernetes: str, settings: Settings | None) -> Snapshot
             ("ValidatingWebhookConfiguration", validating),
         )
         for each in listed
-        if _label(each, "app") in ISTIO
+        if labels_of(each).get("app") in ISTIO
     ]
-    homes = [settings.istio_namespace] if settings else homes_of(mesh)
-    roots = reader.one(CONFIG_MAPS, homes[0], CONFIG_MAP) if homes else None
+    homes = homes_of(mesh)
+    if settings:
+        homes = sorted({*homes, settings.istio_namespace})
+    roots = {
+        home: published
+        for home in homes
+        if (published := reader.one(CONFIG_MAPS, home, CONFIG_MAP, needed_by="root certificate"))
+    }
     secrets = {
         name
         for name in sorted(istio_gateways.named_secrets(found["gateways"], found["pods"]))
-        if reader.one(SECRETS, *name.rsplit("/", 1), accept=METADATA)
+        if reader.one(SECRETS, *name.rsplit("/", 1), needed_by="gateway's TLS", accept=METADATA)
     }
-    by_kind = {CONFIG_MAPS: "root_certificates", SECRETS: "secrets"}
-    unread |= {by_kind[right.kind] for right in reader.lacking if right.kind in by_kind}
+    roots_of_policies = {
+        _root_namespace(reader, each.namespace, each.revision)
+        for each in mesh.istiods
+        if each.namespace
+    }
     return Snapshot(
         mesh=mesh,
         root_certificates=roots,
+        # An istiod in another cluster takes the namespace that it has there.
+        root_namespaces=frozenset(roots_of_policies or homes),
         secrets=frozenset(secrets),
+        unread_secrets=frozenset(
+            f"{right.namespace}/{right.name}" for right in reader.lacking if right.kind == SECRETS
+        ),
         istio_apis=frozenset().union(*(reader.served(group) for group in crds.GROUPS)),
         unread=frozenset(unread),
         **found,
@@ -89,18 +106,15 @@ def read(reader: Reader, kubernetes: str, settings: Settings | None) -> Snapshot
 
 def homes_of(mesh: RunningMesh) -> list[str]:
     """List the namespaces that have an istiod."""
-    return sorted({istiod.namespace for istiod in mesh.istiods if istiod.namespace})
+    return sorted({each.namespace for each in mesh.istiods if each.namespace})
+
+
+def _root_namespace(reader: Reader, home: str, revision: str | None) -> str:
+    name = istiod.config_map(revision)
+    needed_by = "policies of a whole mesh in another namespace than istiod's"
+    return istiod.root_namespace(reader.one(CONFIG_MAPS, home, name, needed_by=needed_by), home)
 
 
 def _app(deployment: Deployment) -> str:
     metadata = deployment.metadata
     return ((metadata.labels if metadata else None) or {}).get("app", "")
-
-
-def _label(manifest: dict[str, Any], name: str) -> str:
-    return (manifest["metadata"].get("labels") or {}).get(name, "")
-
-
-def _stays(pod: dict[str, Any]) -> bool:
-    is_over = pod.get("status", {}).get("phase") in running_mesh.OVER
-    return not is_over and "deletionTimestamp" not in pod["metadata"]

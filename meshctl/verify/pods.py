@@ -6,10 +6,11 @@ from mesh.istio import versions
 from mesh.istio.running_mesh import RunningMesh
 from mesh.settings.labels import INJECT, REVISION
 from mesh.settings.schema import Settings
+from meshctl.manifests.manifest import Manifest, key
 from meshctl.sidecar_diff.live_pod import proxy_of
 from meshctl.verify.control_plane import is_elsewhere
 from meshctl.verify.injectors import asked_by, has_injector, wants_proxy
-from meshctl.verify.snapshot import Finding, Manifest, Snapshot, key
+from meshctl.verify.snapshot import Finding, Snapshot
 
 
 def sidecars(snapshot: Snapshot, settings: Settings | None) -> Iterator[Finding]:

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from meshctl.verify.selection import labels_of
-from meshctl.verify.snapshot import Finding, Manifest, Snapshot, key, selector
+from meshctl.manifests.manifest import Manifest, key, labels_of, namespace_of
+from meshctl.manifests.selection import selects
+from meshctl.verify.snapshot import Finding, Snapshot, selector
 
 
 def check(snapshot: Snapshot) -> Iterator[Finding]:
     """Warn of AuthorizationPolicies and PeerAuthentications that apply to nothing."""
-    roots = {istiod.control_plane_namespace for istiod in snapshot.mesh.istiods}
     services = {key(service) for service in snapshot.services}
     for kind, plural, policies in (
         ("AuthorizationPolicy", "authorizationpolicies", snapshot.authorization_policies),
@@ -16,7 +16,7 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
     ):
         for policy in policies:
             namespace, name = policy["metadata"]["namespace"], policy["metadata"]["name"]
-            why = _why_nothing(policy, snapshot, services, is_root=namespace in roots)
+            why = _why_nothing(policy, snapshot, services)
             if why:
                 yield Finding(
                     check="policy",
@@ -28,7 +28,7 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
                 )
 
 
-def _why_nothing(policy: Manifest, snapshot: Snapshot, services: set[str], *, is_root: bool) -> str:
+def _why_nothing(policy: Manifest, snapshot: Snapshot, services: set[str]) -> str:
     """Return why a policy applies to nothing; empty if it applies to something."""
     spec = policy.get("spec") or {}
     namespace = policy["metadata"]["namespace"]
@@ -42,9 +42,9 @@ def _why_nothing(policy: Manifest, snapshot: Snapshot, services: set[str], *, is
         return f"there is no Service {', '.join(gone)} in its namespace"
     labels = (spec.get("selector") or {}).get("matchLabels") or {}
     selected = any(
-        labels.items() <= labels_of(pod).items()
+        selects(labels, labels_of(pod))
         for pod in snapshot.pods
-        if is_root or pod["metadata"]["namespace"] == namespace
+        if namespace in (namespace_of(pod), *snapshot.root_namespaces)
     )
     if labels and not selected:
         return f"no pod has the labels {selector(labels)}"

@@ -5,8 +5,9 @@ from decimal import Decimal
 
 from lightkube.utils.quantity import parse_quantity
 
+from meshctl.manifests.manifest import Manifest, key
 from meshctl.sidecar_diff.live_pod import proxy_of
-from meshctl.verify.snapshot import Finding, Manifest, Snapshot, key
+from meshctl.verify.snapshot import Finding, Snapshot
 
 REFUSALS = ("exceeded quota", "failed quota")
 """What the API server says: there is no room, or the pod doesn't say how much it needs."""

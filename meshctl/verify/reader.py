@@ -28,16 +28,20 @@ class Kind:
 
 @dataclass(frozen=True, kw_only=True)
 class Right:
-    """A right that RBAC gives: a verb, a kind, and a namespace, empty for all."""
+    """A right that RBAC gives: a verb, a kind, and a namespace, empty for all of them."""
 
     verb: str
     kind: Kind
     namespace: str = ""
+    name: str = ""
+    """The only object that it is needed for; empty for all."""
+    needed_by: str = field(default="", compare=False)
+    """The checks that read this object only."""
 
     def __str__(self) -> str:
         """Return it as a text for messages."""
         place = f"in namespace {self.namespace}" if self.namespace else "in all namespaces"
-        return f"{self.verb} {self.kind} {place}"
+        return f"{self.verb} {self.kind} {self.name}".rstrip() + f" {place}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,9 +71,18 @@ class Reader:
         return []
 
     def one(
-        self, kind: Kind, namespace: str, name: str, accept: str = "application/json"
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        *,
+        needed_by: str,
+        accept: str = "application/json",
     ) -> dict[str, Any] | None:
-        """Return an object; None if there is none or the user may not read it."""
+        """Return an object; None if there is none or the user may not read it.
+
+        `needed_by` names the checks that need it.
+        """
         base, *_ = self._bases(kind)
         answer = ask(
             self.client,
@@ -77,7 +90,10 @@ class Reader:
             {"Accept": accept},
         )
         if answer.status_code == FORBIDDEN:
-            self.lacking.add(Right(verb="get", kind=kind, namespace=namespace))
+            right = Right(
+                verb="get", kind=kind, namespace=namespace, name=name, needed_by=needed_by
+            )
+            self.lacking.add(right)
         if answer.status_code in (FORBIDDEN, NOT_FOUND):
             return None
         return checked(answer).json()

@@ -16,9 +16,10 @@ from mesh.istio.remote_clusters import LABEL
 from mesh.preflight import remedies
 from mesh.preflight.remote_clusters import renewal
 from mesh.settings.schema import Settings
+from meshctl.manifests.manifest import key
 from meshctl.sidecar_diff.live_pod import proxy_of
 from meshctl.verify.pods import restart
-from meshctl.verify.snapshot import Finding, Snapshot, Status, key
+from meshctl.verify.snapshot import Finding, Snapshot, Status
 from meshctl.workspace.settings import UNREADABLE
 
 CHECK = "remote cluster"
@@ -56,7 +57,7 @@ def check(
     """Ask each API server as istiod would, and list clusters and pods that istiod doesn't know."""
     namespace = settings.istio_namespace
     answers = remote_api_server.ask_all([each.text for each in kubeconfigs], namespace)
-    own = roots_of(snapshot.root_certificates)
+    own = roots_of(snapshot.root_certificates.get(namespace))
     known: set[str] = {settings.cluster_name or ""}
     for kubeconfig, answer in zip(kubeconfigs, answers, strict=True):
         if kubeconfig.cluster in known:

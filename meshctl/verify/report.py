@@ -75,7 +75,8 @@ class Report:
             )
         wrong = sum(each.status == "wrong" for each in self.findings)
         warnings = sum(each.status == "warning" for each in self.findings)
-        out.print(f"\n{len(self.findings)} checks, {wrong} wrong, {warnings} warnings")
+        plural = "" if warnings == 1 else "s"
+        out.print(f"\n{len(self.findings)} checks, {wrong} wrong, {warnings} warning{plural}")
 
 
 def lacking(right: Right, names: str) -> Finding:

@@ -1,12 +1,13 @@
 """Checks of VirtualServices: the hosts, subsets and Gateways that they name exist."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from mesh.istio import gateway_names
-from meshctl.verify.hosts import Destination, Hosts, covers, destinations, full
-from meshctl.verify.selection import labels_of, pods_of
-from meshctl.verify.snapshot import Finding, Manifest, Snapshot, key, selector
+from meshctl.manifests.hosts import covers
+from meshctl.manifests.manifest import Manifest, key, labels_of
+from meshctl.manifests.selection import pods_of, selects
+from meshctl.verify.hosts import Destination, Hosts, destinations, elsewhere
+from meshctl.verify.snapshot import Finding, Snapshot, selector
 
 CHECK = "route"
 MESH = "mesh"
@@ -18,7 +19,7 @@ Subsets = Mapping[str, Sequence[tuple[str, Mapping[str, str]]]]
 def check(snapshot: Snapshot) -> Iterator[Finding]:
     """Check each destination and each Gateway of every VirtualService."""
     hosts = Hosts.of(snapshot)
-    subsets = _subsets(snapshot)
+    subsets = _subsets(snapshot, hosts)
     gateways = {key(each) for each in snapshot.gateways}
     bad = []
     for route in snapshot.virtual_services:
@@ -60,15 +61,15 @@ def _destination(
 ) -> Iterator[Finding]:
     namespace = route["metadata"]["namespace"]
     host, subset = destination["host"], destination.get("subset")
-    whole = full(host, namespace)
+    whole = hosts.full(host, namespace)
     if not hosts.knows(host, namespace):
         finding = _wrong(
             route,
             f"host {whole} is no Service and no ServiceEntry: its requests get 503",
-            f"correct the host, as NAME.NAMESPACE.svc.cluster.local if the Service is in another "
-            f"namespace: {_edit(route)}",
+            f"correct the host, as NAME.NAMESPACE.svc.{hosts.domain} if the Service is in "
+            f"another namespace: {_edit(route)}",
         )
-        yield _elsewhere(finding, hosts)
+        yield elsewhere(finding, is_whole=hosts.is_whole)
         return
     if not subset:
         return
@@ -90,29 +91,21 @@ def _destination(
     # Without a selector somebody else says what its endpoints are.
     elif service and service["spec"].get("selector"):
         there = [labels_of(pod) for pod in pods_of(service, snapshot.pods)]
-        if not any(labels.items() <= pod.items() for labels in chosen for pod in there):
+        if not any(selects(labels, pod) for labels in chosen for pod in there):
             finding = _wrong(
                 route,
                 f"no pod of {host} is in subset {subset} ({selector(chosen[0])}): its requests get "
                 "503",
                 f"deploy it, or send the requests to another subset: {_edit(route)}",
             )
-            yield _elsewhere(finding, hosts)
+            yield elsewhere(finding, is_whole=hosts.is_whole)
 
 
-def _elsewhere(finding: Finding, hosts: Hosts) -> Finding:
-    """Return a finding, as a warning only where another cluster may have what is missed."""
-    if hosts.is_whole:
-        return finding
-    found = f"{finding.found}, unless another cluster of the mesh has it"
-    return replace(finding, status="warning", found=found)
-
-
-def _subsets(snapshot: Snapshot) -> Subsets:
+def _subsets(snapshot: Snapshot, hosts: Hosts) -> Subsets:
     """Return by each subset's name the hosts that have it, and the labels of its pods."""
     found: dict[str, list[tuple[str, Mapping[str, str]]]] = {}
     for rule in snapshot.destination_rules:
-        host = full(rule["spec"]["host"], rule["metadata"]["namespace"])
+        host = hosts.full(rule["spec"]["host"], rule["metadata"]["namespace"])
         for subset in rule["spec"].get("subsets") or ():
             found.setdefault(subset["name"], []).append((host, subset.get("labels") or {}))
     return found

@@ -15,7 +15,7 @@ from mesh.kubernetes.cluster import Cluster
 from mesh.settings.schema import Settings
 from meshctl.verify import analysis, checks, objects
 from meshctl.verify.checks import Check
-from meshctl.verify.objects import CONFIG_MAPS, KINDS, SECRETS
+from meshctl.verify.objects import KINDS
 from meshctl.verify.reader import Reader
 from meshctl.verify.report import Report, lacking
 from meshctl.verify.snapshot import Finding, Snapshot
@@ -70,7 +70,7 @@ def look(target: Target) -> Report:
         cluster=f"{cluster}: {cluster.server}",
         findings=tuple(
             dataclasses.replace(each, found=redaction.text(each.found))
-            for each in (*findings, *analyzed.findings)
+            for each in (*findings, *analysis.relevant(analyzed.findings, snapshot))
         ),
         left_out=analyzed.left_out,
     )
@@ -86,7 +86,6 @@ def _run(snapshot: Snapshot, planned: Iterable[Check], reader: Reader) -> Iterat
         else:
             yield from check.run(snapshot)
     fields = {kind: name for name, kinds in KINDS.items() for kind in kinds}
-    fields |= {CONFIG_MAPS: "root_certificates", SECRETS: "secrets"}
     for right in sorted(reader.lacking, key=str):
-        names = dict.fromkeys(skipped.get(fields[right.kind], ["roots of the mesh"]))
-        yield lacking(right, ", ".join(names))
+        names = skipped[fields[right.kind]] if right.verb == "list" else [right.needed_by]
+        yield lacking(right, ", ".join(dict.fromkeys(names)))

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from meshctl.manifests.manifest import Manifest, key
 from meshctl.verify.hosts import Hosts
-from meshctl.verify.snapshot import Finding, Manifest, Snapshot, key
+from meshctl.verify.snapshot import Finding, Snapshot
 
 CHECK = "service entry"
 

@@ -4,7 +4,8 @@ import difflib
 from collections.abc import Iterator
 from typing import Any
 
-from meshctl.verify.snapshot import Finding, Snapshot, key
+from meshctl.manifests.manifest import key
+from meshctl.verify.snapshot import Finding, Snapshot
 
 PROTOCOLS = (
     *("http", "http2", "https", "grpc", "grpc-web", "tcp", "tls", "udp"),

@@ -1,12 +1,12 @@
 """The input and output of a check: a snapshot of the cluster, and findings."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
 from mesh.istio.running_mesh import RunningMesh
+from meshctl.manifests.manifest import Manifest
 
-Manifest = Mapping[str, Any]
 Status = Literal["ok", "info", "warning", "wrong"]
 
 
@@ -33,8 +33,11 @@ class Snapshot:
     services: Sequence[Manifest]
     pods: Sequence[Manifest]
     """The pods of all namespaces, without those that have ended or are being deleted."""
-    root_certificates: Manifest | None = None
-    """The ConfigMap with the mesh's root certificates; None where it can't be read."""
+    root_certificates: Mapping[str, Manifest] = field(default_factory=dict)
+    """The ConfigMaps with the root certificates of each istiod's namespace, as far as they can be
+    read."""
+    root_namespaces: frozenset[str] = frozenset()
+    """The namespaces whose policies are for a whole mesh."""
     namespaces: Sequence[Manifest] = ()
     network_policies: Sequence[Manifest] = ()
     resource_quotas: Sequence[Manifest] = ()
@@ -47,6 +50,8 @@ class Snapshot:
     peer_authentications: Sequence[Manifest] = ()
     secrets: frozenset[str] = frozenset()
     """The existing ones of the Secrets that Gateways name, as NAMESPACE/NAME."""
+    unread_secrets: frozenset[str] = frozenset()
+    """Those of them that the user may not read."""
     istio_apis: frozenset[str] = frozenset()
     """The kinds of Istio's APIs that the cluster serves, as PLURAL.GROUP/VERSION."""
     unread: frozenset[str] = frozenset()
@@ -79,8 +84,3 @@ def rollout(check: str, subject: str, deployment: Manifest, started_by: str) -> 
 def selector(labels: Mapping[str, str]) -> str:
     """Return labels as a selector for kubectl's option -l."""
     return ",".join(map("=".join, labels.items()))
-
-
-def key(manifest: Manifest) -> str:
-    """Return an object's namespace and name as NAMESPACE/NAME."""
-    return f"{manifest['metadata']['namespace']}/{manifest['metadata']['name']}"

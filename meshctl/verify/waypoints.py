@@ -6,7 +6,8 @@ from dataclasses import replace
 from mesh.bookinfo.services import versions_of
 from mesh.preflight import remedies
 from mesh.settings.schema import Settings
-from meshctl.verify.snapshot import Finding, Manifest, Snapshot, key, rollout
+from meshctl.manifests.manifest import Manifest, key
+from meshctl.verify.snapshot import Finding, Snapshot, rollout
 
 BOUND = "istio.io/WaypointBound"
 """Condition by which istiod tells whether a Service uses its waypoint."""
@@ -37,7 +38,7 @@ def check(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
             subject=subject,
             status="wrong",
             found="istiod hasn't created its Deployment",
-            remedy=describe,
+            remedy=f"{remedies.bring_back()}; {describe}",
         )
         if subject in deployments:
             finding = rollout("waypoint", subject, deployments[subject], remedies.bring_back())

@@ -23,7 +23,9 @@ from mesh.istio.running_mesh import RunningMesh
 from mesh.kubernetes import pod_security
 from mesh.settings.labels import INJECT, REVISION
 from mesh.settings.revisions import DEFAULT
-from meshctl.verify.snapshot import Finding, Snapshot, Status, key
+from meshctl.manifests import istiod
+from meshctl.manifests.manifest import key, namespace_of
+from meshctl.verify.snapshot import Finding, Snapshot, Status
 
 Answer = tuple[Status, str]
 ANSWERS: Answer = ("ok", "answers")
@@ -188,12 +190,10 @@ def validate(client: Client, namespace: str, revision: str) -> Answer:
 
 def _is_trusted(client: Mapping[str, Any], snapshot: Snapshot) -> bool:
     """Return whether a caBundle has one of the mesh's roots; True where that can't be told."""
-    published = snapshot.root_certificates or {}
-    roots = roots_of(published)
+    # Another mesh in the same cluster has roots of its own.
+    roots = roots_of(snapshot.root_certificates.get(client["service"]["namespace"]))
     if not roots or not client.get("caBundle") or not _signs_for_itself(client, snapshot):
         return True
-    if client["service"]["namespace"] != published["metadata"].get("namespace"):
-        return True  # another mesh's, in the same cluster
     try:
         bundle = base64.b64decode(client["caBundle"]).decode(errors="replace")
     except binascii.Error:
@@ -203,20 +203,10 @@ def _is_trusted(client: Mapping[str, Any], snapshot: Snapshot) -> bool:
 
 def _signs_for_itself(client: Mapping[str, Any], snapshot: Snapshot) -> bool:
     """Return whether the istiod of a webhook has its certificate of its own CA, not another's."""
-    service = client["service"]
-    provider = {
-        variable.get("value")
-        for deployment in snapshot.deployments
-        if deployment["metadata"]["namespace"] == service["namespace"]
-        for container in deployment["spec"]
-        .get("template", {})
-        .get("spec", {})
-        .get("containers", ())
-        if container["name"] == "discovery"
-        for variable in container.get("env") or ()
-        if variable["name"] == PROVIDER
-    }
-    return provider == {"istiod"}
+    home = client["service"]["namespace"]
+    deployments = [each for each in snapshot.deployments if namespace_of(each) == home]
+    providers = {istiod.variable(each, PROVIDER) for each in istiod.containers(deployments)}
+    return providers == {"istiod"}
 
 
 def _revision(name: str) -> dict[str, str]:

@@ -28,6 +28,7 @@ FLOORS = (
     "meshctl.timeline",
     "meshctl.render",
     "meshctl.sidecar_diff",
+    "meshctl.manifests",
     "meshctl.topology",
     "meshctl.verify",
     "meshctl.report",

@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -16,6 +17,7 @@ from meshctl.topology.picture import (
     Call,
     ControlPlane,
     Gateway,
+    Outside,
     Picture,
     Proxy,
     Route,
@@ -107,6 +109,20 @@ PICTURES = {
     "planned": planned(),
     "hostile": hostile(),
     "wide": wide(),
+    "outside": replace(
+        planned(),
+        calls=(*planned().calls, Call(caller="istio-system/ingress", service="")),
+        outside=tuple(
+            Outside(host=f"{name}.example.com", ports=("TLS 443",))
+            for name in ("bank", "a-host-with-a-very-long-name-for-a-picture", *"abcdef")
+        ),
+    ),
+    "long namespaces": Picture(
+        namespace="",
+        gateways=tuple(
+            Gateway(name="g", namespace=f"a-namespace-with-a-long-name-{i}") for i in range(3)
+        ),
+    ),
     "platform": Picture(namespace="", gateways=(Gateway(name="g", namespace="istio-system"),)),
 }
 

@@ -496,3 +496,178 @@ def test_a_control_plane_before_istiod_is_drawn() -> None:
     (plane,) = reader.read(Objects(every=(pilot,))).control_planes
 
     assert (plane.name, plane.version) == ("istio-pilot", "1.0.5")
+
+
+def in_namespace(kind: str, name: str, namespace: str, **spec: Any) -> dict[str, Any]:
+    """Return an object of Istio's API for routes in another namespace."""
+    return obj(kind, name, namespace, api="networking.istio.io/v1", spec=spec)
+
+
+HOST = "reviews.bookinfo.svc.cluster.local"
+
+
+@pytest.mark.parametrize(
+    ("host", "export_to", "is_seen"),
+    [
+        (HOST, ["*"], True),
+        (HOST, ["bookinfo"], True),
+        (HOST, ["."], False),
+        ("reviews", ["*"], False),
+        ("reviews.bookinfo.example.com", ["*"], False),
+    ],
+)
+def test_a_route_of_another_namespace_counts_where_it_is_seen(
+    host: str, export_to: list[str], *, is_seen: bool
+) -> None:
+    """A short host is of the route's own namespace, and one of another domain is no Service."""
+    to = [{"destination": {"host": HOST, "subset": "v3"}}]
+    route = in_namespace(
+        "VirtualService", "r", "routes", hosts=[host], exportTo=export_to, http=[{"route": to}]
+    )
+
+    assert (routes(live(ALL, route), "reviews") == {"v3": ()}) is is_seen
+
+
+def test_the_namespaces_own_route_is_preferred() -> None:
+    """Before one that is for all namespaces, however old."""
+    routed = [
+        in_namespace(
+            "VirtualService",
+            "r",
+            namespace,
+            hosts=[HOST],
+            exportTo=[to],
+            http=[{"route": [{"destination": {"host": HOST, "subset": subset}}]}],
+        )
+        for namespace, to, subset in (("routes", "*", "v3"), ("bookinfo", ".", "v1"))
+    ]
+
+    assert routes(live(ALL, *routed), "reviews") == {"v1": ()}
+
+
+def test_a_gateways_route_may_be_in_another_namespace() -> None:
+    """Its arrow leads to the service that its host names in full."""
+    to = [{"destination": {"host": "details.bookinfo.svc.cluster.local"}}]
+    route = in_namespace(
+        "VirtualService",
+        "books",
+        "edge",
+        hosts=["api.example.com"],
+        gateways=["bookinfo/door"],
+        http=[{"route": to}],
+    )
+
+    picture = live(route)
+
+    assert picture.gateways[0].hosts == ("books.example.com", "api.example.com")
+    assert {call.service for call in picture.calls if not call.version} == {
+        "productpage",
+        "details",
+    }
+    assert not problems(picture)
+
+
+def test_a_cluster_may_have_another_domain() -> None:
+    """Istiod is told which; then cluster.local is a domain like any other."""
+    plane = istiod()
+    containers = plane["spec"]["template"]["spec"]["containers"]
+    containers[0]["args"] = ["discovery", "--domain", "corp.example"]
+    to = [{"destination": {"host": "reviews.bookinfo.svc.corp.example", "subset": "v2"}}]
+    route = networking("VirtualService", "r", hosts=["reviews"], http=[{"route": to}])
+
+    picture = live(plane, ALL, route, without_names=("istiod",))
+
+    assert routes(picture, "reviews") == {"v2": ()}
+    assert not problems(picture)
+
+
+def test_hosts_outside_the_mesh_are_drawn() -> None:
+    """Those that the namespace sees, with the egress gateway that leads to one."""
+    leaving, _ = workload("egress", {"istio": "egress"}, namespace="istio-system")
+    annotations = {"inject.istio.io/templates": "gateway"}
+    leaving["spec"]["template"]["metadata"]["annotations"] = annotations
+    ports = [{"number": 443, "name": "tls", "protocol": "TLS"}]
+    entries = [
+        in_namespace("ServiceEntry", host, "shop", hosts=[host], ports=ports, **more)
+        for host, more in (
+            ("bank.example.com", {}),
+            ("secret.example.com", {"exportTo": ["."]}),
+            ("vm.example.com", {"location": "MESH_INTERNAL"}),
+        )
+    ]
+    door = networking("Gateway", "out", selector={"istio": "egress"}, servers=[])
+    to = [{"destination": {"host": "bank.example.com"}}]
+    route = networking(
+        "VirtualService",
+        "out",
+        hosts=["bank.example.com"],
+        gateways=["mesh", "out"],
+        tls=[{"route": to}],
+    )
+
+    picture = live(leaving, *entries, door, route)
+
+    assert [(each.host, each.ports) for each in picture.outside] == [
+        ("bank.example.com", ("TLS 443",))
+    ]
+    assert ("istio-system/egress", "") in {(call.caller, call.service) for call in picture.calls}
+    assert not problems(picture)
+
+
+OLD = {"destination": {"host": "old.shop.svc.cluster.local"}}
+
+
+def test_a_route_to_another_namespace_is_no_problem_if_its_service_exists() -> None:
+    """What isn't there is one in a cluster; elsewhere nobody knows."""
+    rules = [{"route": [weighted("v1", 50), {**OLD, "weight": 50}]}]
+    route = networking("VirtualService", "reviews", hosts=["reviews"], http=rules)
+    old = obj("Service", "old", "shop", spec={"selector": {"app": "old"}})
+
+    assert not problems(live(ALL, route, old))
+    said = ("a route leads to old.shop.svc.cluster.local, which has no pods",)
+    assert problems(live(ALL, route)) == {"reviews": said}
+    rendered = reader.read(Objects(every=(*mesh(), ALL, route)))
+    assert not problems(rendered)
+
+
+def test_the_policies_of_a_whole_mesh_may_be_in_another_namespace() -> None:
+    """MeshConfig's rootNamespace says where."""
+    config = obj("ConfigMap", "istio", "istio-system", data={"mesh": "rootNamespace: policies"})
+    strict = security("PeerAuthentication", "default", "policies", mtls={"mode": "STRICT"})
+
+    assert named(live(strict), "details").mtls == "permissive"
+    assert named(live(strict, config), "details").mtls == "strict"
+
+
+def test_a_gateway_of_istioctl_is_drawn() -> None:
+    """Its template has the whole proxy, for the injector doesn't add it."""
+    deployment, _ = workload("ingress", {"istio": "ingressgateway"}, namespace="istio-system")
+    proxy = {"name": "istio-proxy", "image": "auto", "args": ["proxy", "router"]}
+    deployment["spec"]["template"]["spec"]["containers"] = [proxy]
+
+    picture = live(deployment, without_names=("ingress",))
+
+    assert [gateway.name for gateway in picture.gateways] == ["ingress"]
+    assert not problems(picture)
+
+
+def test_a_waypoint_may_be_in_another_namespace() -> None:
+    """It is named with it; the pods' policies know it by its account there."""
+    labels = {
+        "istio.io/dataplane-mode": "ambient",
+        "istio.io/use-waypoint": "w",
+        "istio.io/use-waypoint-namespace": "shared",
+    }
+    rules = [{"from": [{"source": {"principals": ["cluster.local/ns/shared/sa/w"]}}]}]
+    picture = live(
+        obj("Namespace", "bookinfo", "", labels=labels),
+        obj("Gateway", "w", "shared", api=GATEWAY_API, spec={"gatewayClassName": "istio-waypoint"}),
+        *workload("w", {"gateway.networking.k8s.io/gateway-name": "w"}, namespace="shared"),
+        security("AuthorizationPolicy", "waypoint", rules=rules),
+        *version("details", proxy=""),
+        without_names=("bookinfo", "details-"),
+    )
+
+    assert named(picture, "details").waypoint == "shared/w"
+    assert "details" not in problems(picture)
+    assert "productpage v1 > details" not in refusals(picture)

@@ -105,6 +105,14 @@ def test_the_first_update_is_a_creation() -> None:
     assert not update([step(STARTED, STACK, "same")]).is_first
 
 
+def await_one(looks: list[int]) -> None:
+    """Wait until the reader has seen one thing."""
+    deadline = time.monotonic() + 30
+    while 1 not in looks:
+        assert time.monotonic() < deadline, "nothing was read in time"
+        time.sleep(0.01)
+
+
 def test_events_are_followed_as_they_are_written(tmp_path: Path) -> None:
     """Half a line, even half a letter, waits for its other half; the last line is read too."""
     file, found, looks = tmp_path / "events.json", Update(), []
@@ -114,8 +122,7 @@ def test_events_are_followed_as_they_are_written(tmp_path: Path) -> None:
     with followed(file, found, lambda: looks.append(len(found.steps))), file.open("wb") as written:
         written.write(step(STARTED, CRD).encode() + b"\n" + warning[:half])
         written.flush()
-        while 1 not in looks:
-            time.sleep(0.01)
+        await_one(looks)
         rest = [warning[half:].decode("latin-1"), step(DONE, CRD), ended(create=1), ""]
         written.write("\n".join(rest).encode("latin-1"))
 
@@ -130,8 +137,7 @@ def test_an_update_writes_the_events_file_of_its_preview_anew(tmp_path: Path) ->
     preview = [step(kind, CRD, is_planned=True) for kind in (STARTED, DONE)]
     file.write_text("\n".join([*preview, said("info", "rules are met"), ""]))
     with followed(file, found, lambda: looks.append(len(found.messages))):
-        while 1 not in looks:
-            time.sleep(0.01)
+        await_one(looks)
         file.write_text(step(STARTED, ISTIOD) + "\n")
 
     assert [each.urn for each in found.steps] == [ISTIOD]

@@ -2,13 +2,15 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mesh.kubernetes.client import plain
 from meshctl.verify import analysis
-from meshctl.verify.snapshot import Finding
+from meshctl.verify.snapshot import Finding, Snapshot
 from tests.fakes.api_server import Answer, Request, cluster_at, serving
+from tests.fakes.mesh import running_mesh
 
 MESSAGE = {
     "code": "IST0101",
@@ -106,3 +108,34 @@ def test_without_istioctl_a_line_says_where_to_get_it(
     monkeypatch.setattr(analysis.toolchain, "cached", lambda *_: None)
 
     assert "https://github.com/istio/istio/releases" in answered(tmp_path, allowed=True)[0].left_out
+
+
+INJECTED = {"containers": [{"name": "app"}, {"name": "istio-proxy"}]}
+
+
+def unlabelled(*, pod: dict[str, Any], template: dict[str, Any]) -> list[str]:
+    """Return the namespaces that are told to have no label, with this pod and Deployment in one."""
+    findings = [
+        Finding(check="IST0102", subject=f"Namespace {name}", status="info", found="no label")
+        for name in ("default", "shop")
+    ]
+    in_shop = {"name": "cart", "namespace": "shop"}
+    snapshot = Snapshot(
+        mesh=running_mesh(),
+        deployments=[{"metadata": in_shop, "spec": {"template": {"spec": template}}}],
+        webhooks=[],
+        services=[],
+        pods=[{"metadata": in_shop | pod.pop("metadata", {}), **pod}],
+    )
+    return [each.subject for each in analysis.relevant(findings, snapshot)]
+
+
+def test_a_namespace_without_a_label_is_told_if_its_pods_were_injected() -> None:
+    """Every cluster has others, such as `default`: that is no hint."""
+    plain = {"containers": [{"name": "app"}]}
+    asks = {"labels": {"sidecar.istio.io/inject": "true"}}
+
+    assert unlabelled(pod={"spec": INJECTED}, template=plain) == ["Namespace shop"]
+    assert unlabelled(pod={"spec": plain}, template=plain) == []
+    assert unlabelled(pod={"spec": INJECTED, "metadata": asks}, template=plain) == []
+    assert unlabelled(pod={"spec": INJECTED}, template=INJECTED) == []

@@ -43,9 +43,10 @@ def root(days: int) -> str:
     return make(name="a root", days=days, is_ca=True).certificate
 
 
-def published(certificate: str) -> Manifest:
-    """Return the ConfigMap with the mesh's root."""
-    return manifest("istio-ca-root-cert", "istio-system", data={"root-cert.pem": certificate})
+def published(certificate: str, namespace: str = "istio-system") -> dict[str, Manifest]:
+    """Return the ConfigMap with a mesh's root, by its namespace."""
+    data = {"root-cert.pem": certificate}
+    return {namespace: manifest("istio-ca-root-cert", namespace, data=data)}
 
 
 ROOT, OTHER_ROOT = root(3650), root(3650)
@@ -158,6 +159,7 @@ HEALTHY = Snapshot(
         pod("gateway-1", "istio-system", {"istio": "ingressgateway"}),
     ],
     root_certificates=published(ROOT),
+    root_namespaces=frozenset({"istio-system"}),
     virtual_services=[ROUTE],
     destination_rules=[RULE],
     gateways=[GATEWAY],
@@ -546,6 +548,14 @@ BREAKAGES: dict[str, Breakage] = {
         found="its selector istio=gone selects no pod",
         remedy="kubectl edit gateways.networking.istio.io front -n shop",
     ),
+    "Gateway that selects no pod, without routes": Breakage(
+        breaks={"gateways": [changed(GATEWAY, selector={"istio": "gone"})], "virtual_services": []},
+        check="gateway",
+        subject="shop/front",
+        found="no proxy listens for it, and no VirtualService names it",
+        remedy="kubectl edit gateways.networking.istio.io front -n shop",
+        status="warning",
+    ),
     "TLS Secret that doesn't exist": Breakage(
         breaks={"secrets": frozenset()},
         check="gateway",
@@ -862,10 +872,8 @@ def test_a_root_that_has_ended_beside_another_is_a_warning() -> None:
 
 
 def test_a_ca_bundle_of_another_mesh_is_left_alone() -> None:
-    """A cluster may have several meshes: only one's root is read."""
-    elsewhere = published(OTHER_ROOT)
-    elsewhere["metadata"]["namespace"] = "a-mesh"
-    snapshot = replace(HEALTHY, root_certificates=elsewhere)
+    """A cluster may have several meshes, each with a root of its own."""
+    snapshot = replace(HEALTHY, root_certificates=published(OTHER_ROOT, "a-mesh"))
 
     assert [each.status for each in webhooks.check(snapshot)] == ["ok"]
 
@@ -956,3 +964,84 @@ def test_a_quota_for_some_pods_only_is_left_alone() -> None:
         "shop/cpu"
     ]
     assert list(quotas.check(replace(HEALTHY, resource_quotas=[scoped]))) == []
+
+
+def test_a_gateways_pods_may_be_in_another_cluster() -> None:
+    """Istiod tells the gateways of all clusters of a mesh about it, and verify reads one."""
+    named = copy.deepcopy(ISTIOD)
+    named["spec"]["template"]["spec"]["containers"][0]["env"] += [
+        {"name": "CLUSTER_ID", "value": "west"}
+    ]
+    lost = changed(GATEWAY, selector={"istio": "eastwest"})
+
+    (finding,) = istio_gateways.check(replace(HEALTHY, deployments=[named], gateways=[lost]))
+
+    assert finding.status == "warning"
+    assert finding.found.endswith("unless another cluster of the mesh has it")
+
+
+def test_a_secret_that_may_not_be_read_isnt_called_missing() -> None:
+    """The other ones are checked."""
+    names = ["shop-tls", "other-tls"]
+    servers = [{"port": {"number": 443}, "tls": {"credentialName": each}} for each in names]
+    snapshot = replace(
+        HEALTHY,
+        gateways=[changed(GATEWAY, servers=servers)],
+        secrets=frozenset(),
+        unread_secrets=frozenset({"istio-system/shop-tls"}),
+    )
+
+    (finding,) = istio_gateways.secrets(snapshot)
+
+    assert "no TLS Secret other-tls in namespace istio-system" in finding.found
+
+
+@pytest.mark.parametrize("arguments", [["--domain", "corp.example"], ["--domain=corp.example"]])
+def test_the_cluster_may_have_another_domain(arguments: list[str]) -> None:
+    """Its istiod is told; then a host of cluster.local is none of its Services."""
+    told = copy.deepcopy(ISTIOD)
+    told["spec"]["template"]["spec"]["containers"][0]["args"] = ["discovery", *arguments]
+    full = changed(ROUTE, http=to({"host": "cart.shop.svc.corp.example", "subset": "v1"}))
+    usual = changed(ROUTE, http=to({"host": "cart.shop.svc.cluster.local", "subset": "v1"}))
+    snapshot = replace(HEALTHY, deployments=[told])
+
+    right = routes.check(replace(snapshot, virtual_services=[ROUTE, full]))
+    (wrong,) = routes.check(replace(snapshot, virtual_services=[usual]))
+
+    assert [each.status for each in right] == ["ok"]
+    assert "cart.shop.svc.cluster.local is no Service" in wrong.found
+    assert "as NAME.NAMESPACE.svc.corp.example" in wrong.remedy
+
+
+def test_the_policies_of_a_whole_mesh_may_be_in_another_namespace() -> None:
+    """MeshConfig's rootNamespace says where; those beside istiod are for its pods only."""
+    rule = changed(RULE, trafficPolicy={"tls": {"mode": "DISABLE"}})
+    strict = policy("default", "mesh-policies", mtls={"mode": "STRICT"})
+    deny = policy("deny", "mesh-policies", selector={"matchLabels": {"app": "cart"}})
+    snapshot = replace(
+        HEALTHY,
+        destination_rules=[rule],
+        peer_authentications=[strict],
+        authorization_policies=[deny],
+    )
+    moved = replace(snapshot, root_namespaces=frozenset({"mesh-policies"}))
+
+    assert [each.subject for each in mtls.check(moved)] == ["shop/cart"]
+    assert list(policies.check(moved)) == []
+    assert list(mtls.check(snapshot)) == []
+    assert [each.subject for each in policies.check(snapshot)] == ["mesh-policies/deny"]
+
+
+def test_each_mesh_of_a_cluster_has_its_root_checked() -> None:
+    """The one that ended is named by its istiod's namespace."""
+    both = published(ROOT) | published(root(-1), "a-mesh")
+
+    found = {
+        each.subject: each.status
+        for each in certificates.roots(replace(HEALTHY, root_certificates=both))
+    }
+
+    assert found == {
+        "root certificate of istio-system": "ok",
+        "root certificate of a-mesh": "wrong",
+    }

@@ -1,6 +1,9 @@
 """The check of a mesh by its context: the cluster that is asked, and what may not be read."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -13,19 +16,26 @@ from tests.fakes.api_server import Answer, Request, cluster_at, serving
 GROUPS = ("apps", "networking.k8s.io", "admissionregistration.k8s.io", "networking.istio.io")
 
 
-def looked(tmp_path: Path, *forbidden: str) -> Report:
-    """Check a cluster without Istio, in which the user may not list some kinds."""
+def looked(
+    tmp_path: Path,
+    *forbidden: str,
+    missing: str = "/nothing",
+    lists: Mapping[str, list[dict[str, Any]]] = MappingProxyType({}),
+) -> Report:
+    """Check a cluster without Istio, in which the user may not read some objects."""
 
     def answer(request: Request) -> Answer:
         path = request.path.partition("?")[0]
         if path.endswith(forbidden):
             return 403, {"message": "forbidden", "code": 403}
+        if path.endswith(missing):
+            return 404, {"message": "not found", "code": 404}
         if path == "/version":
             return 200, {"gitVersion": "v1.36.3"}
         if path.removeprefix("/apis/") in GROUPS:
             version = {"version": "v1"}
             return 200, {"versions": [version], "preferredVersion": version}
-        return 200, {"items": [], "metadata": {}, "resources": []}
+        return 200, {"items": lists.get(path, []), "metadata": {}, "resources": []}
 
     with serving(answer) as url:
         cluster = cluster_at(url, tmp_path)
@@ -61,6 +71,39 @@ def test_what_may_not_be_read_is_not_judged(tmp_path: Path) -> None:
     told = missing["list deployments.apps in all namespaces"]
     assert told.startswith("missing right; not checked without it: control plane, CRDs, webhook")
     assert all("docs/verify.md" in each.remedy for each in report.findings if each.remedy)
+
+
+ONLY_A_GATEWAY = {
+    "/api/v1/pods": [
+        {
+            "metadata": {"name": "edge-1", "namespace": "edge", "labels": {"istio": "edge"}},
+            "spec": {"containers": []},
+        }
+    ],
+    "/apis/networking.istio.io/v1/gateways": [
+        {
+            "metadata": {"name": "door", "namespace": "edge"},
+            "spec": {
+                "selector": {"istio": "edge"},
+                "servers": [{"tls": {"credentialName": name}} for name in ("hidden", "gone")],
+            },
+        }
+    ],
+}
+
+
+def test_a_secret_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+    """The Gateway's other Secret is looked for; what wasn't checked is one thing."""
+    report = looked(tmp_path, "/secrets/hidden", missing="/secrets/gone", lists=ONLY_A_GATEWAY)
+
+    found = {
+        check: [each for each in report.findings if each.check == check]
+        for check in ("rights", "gateway")
+    }
+    (right,), (gone,) = found.values()
+    assert right.subject == "get secrets hidden in namespace edge"
+    assert right.found == "missing right; not checked without it: gateway's TLS"
+    assert "no TLS Secret gone in namespace edge" in gone.found
 
 
 @pytest.mark.parametrize(

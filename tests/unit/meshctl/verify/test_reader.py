@@ -86,21 +86,21 @@ def test_a_kind_that_only_an_older_version_serves_is_read(reader: Reader) -> Non
 def test_a_right_that_is_missing_is_noted(reader: Reader) -> None:
     """And what it forbids is unknown, not empty."""
     assert reader.every(PODS) is None
-    assert reader.one(SECRETS, "shop", "yours") is None
+    assert reader.one(SECRETS, "shop", "yours", needed_by="a check") is None
 
     assert reader.lacking == {
         Right(verb="list", kind=PODS),
-        Right(verb="get", kind=SECRETS, namespace="shop"),
+        Right(verb="get", kind=SECRETS, namespace="shop", name="yours"),
     }
     assert sorted(map(str, reader.lacking)) == [
-        "get secrets in namespace shop",
+        "get secrets yours in namespace shop",
         "list pods in all namespaces",
     ]
 
 
 def test_of_a_secret_only_the_metadata_is_asked_for(reader: Reader, asked: list[Request]) -> None:
     """Its content never comes here."""
-    assert reader.one(SECRETS, "shop", "mine", accept=METADATA)
+    assert reader.one(SECRETS, "shop", "mine", needed_by="a check", accept=METADATA)
 
     assert asked[-1].headers["Accept"] == METADATA
 

@@ -34,7 +34,7 @@ def check(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> Callable[...
         facts: dict[str, Any] = {"has_istio": True, **answer}
         found = RemoteAPIServer(address=ADDRESS, **facts)
         monkeypatch.setattr(remote_api_server, "ask_all", lambda asked, _: [found for _ in asked])
-        roots = {"data": {"root-cert.pem": ROOT}}
+        roots = {"istio-system": {"data": {"root-cert.pem": ROOT}}}
         snapshot = SimpleNamespace(root_certificates=roots, pods=pods or [], mesh=running_mesh())
         return list(
             remote_clusters.check(kubeconfigs, cast("Snapshot", snapshot), config.read_settings())

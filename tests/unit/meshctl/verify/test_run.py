@@ -623,7 +623,7 @@ def roots(bundle: str, changed: timedelta | None = None) -> Manifest:
     now = datetime.now(UTC)
     fields = [{"manager": "pilot-discovery", "time": now - changed}] if changed else []
     metadata = {"creationTimestamp": now - timedelta(days=9), "managedFields": fields}
-    return {"metadata": metadata, "data": {"root-cert.pem": bundle}}
+    return {"istio-system": {"metadata": metadata, "data": {"root-cert.pem": bundle}}}
 
 
 @pytest.mark.parametrize(("trusted", "status"), [(NEW, "ok"), (OLD, "wrong"), (OLD + NEW, "wrong")])

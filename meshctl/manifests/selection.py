@@ -1,22 +1,23 @@
-"""Selection of objects by their labels, as Kubernetes and Istio do it."""
+"""Selection of objects: by labels as Kubernetes does it, and by exportTo as Istio does it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from meshctl.verify.snapshot import Manifest
+from mesh.istio.running_mesh import OVER
+from meshctl.manifests.manifest import Manifest, labels_of, namespace_of
 
 
 def matches(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:
     """Return whether a label selector selects labels; an empty one selects everything."""
     selector = selector or {}
-    return (selector.get("matchLabels") or {}).items() <= labels.items() and all(
+    return selects(selector.get("matchLabels"), labels) and all(
         _holds(each, labels) for each in selector.get("matchExpressions") or ()
     )
 
 
-def labels_of(manifest: Manifest) -> Mapping[str, str]:
-    """Return an object's labels."""
-    return manifest["metadata"].get("labels") or {}
+def selects(wanted: Mapping[str, str] | None, labels: Mapping[str, str]) -> bool:
+    """Return whether labels include all that are wanted; none selects everything."""
+    return (wanted or {}).items() <= labels.items()
 
 
 def pods_of(service: Manifest, pods: Sequence[Manifest]) -> list[Manifest]:
@@ -30,7 +31,7 @@ def pods_with(
 ) -> Iterator[Manifest]:
     """List the pods of a namespace that have labels."""
     for pod in pods:
-        if pod["metadata"]["namespace"] == namespace and labels.items() <= labels_of(pod).items():
+        if namespace_of(pod) == namespace and selects(labels, labels_of(pod)):
             yield pod
 
 
@@ -38,6 +39,24 @@ def is_ready(pod: Manifest) -> bool:
     """Return whether a pod is ready: only then a Service sends requests to it."""
     conditions = pod.get("status", {}).get("conditions") or ()
     return any((each["type"], each["status"]) == ("Ready", "True") for each in conditions)
+
+
+def stays(pod: Manifest) -> bool:
+    """Return whether a pod has neither ended nor is being deleted."""
+    is_over = pod.get("status", {}).get("phase") in OVER
+    return not is_over and "deletionTimestamp" not in pod["metadata"]
+
+
+def is_exported(found: Manifest, namespace: str) -> bool:
+    """Return whether a namespace's proxies see a route, a rule or a ServiceEntry."""
+    to = found["spec"].get("exportTo") or ()
+    is_own = namespace_of(found) == namespace
+    return is_public(found) or namespace in to or ("." in to and is_own)
+
+
+def is_public(found: Manifest) -> bool:
+    """Return whether the proxies of all namespaces see a route, a rule or a ServiceEntry."""
+    return "*" in (found["spec"].get("exportTo") or ("*",))
 
 
 def _holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
