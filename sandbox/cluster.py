@@ -204,6 +204,8 @@ class Sandbox:
                 for other in HOME.glob("sandboxes/*/sandbox.json")
             ]
             network = loopback.free_network(taken)
+            pki = self._cluster / "pki"
+            etcd = loopback.free_ports(2)
             arguments = (
                 f"kube-apiserver=service-cluster-ip-range={network}",
                 # Else it looks for a default route, and there may be none: nothing connects to it.
@@ -217,10 +219,11 @@ class Sandbox:
                 # so their pods, would become not Ready, and the pods would stay so.
                 "kube-controller-manager=node-monitor-grace-period=24h",
                 *self.control_plane.arguments,
-                *(() if why_fake else control_plane.kubelet_arguments(self._cluster / "pki")),
+                *control_plane.etcd_arguments(pki, *etcd),
+                *(() if why_fake else control_plane.kubelet_arguments(pki)),
             )
             config = self.folder / "kwokctl.yaml"
-            config.write_text(yaml.safe_dump(_kwokctl_configuration(arguments)))
+            config.write_text(yaml.safe_dump(_kwokctl_configuration(arguments, *etcd)))
             with console.alive(f"sandbox {self.name}: starting a control plane"):
                 self._kwokctl(
                     programs,
@@ -437,16 +440,23 @@ def _wanted_pods() -> str:
     return wanted
 
 
-def _kwokctl_configuration(arguments: Iterable[str]) -> dict[str, object]:
+def _kwokctl_configuration(
+    arguments: Iterable[str], etcd_port: int, etcd_peer_port: int
+) -> dict[str, object]:
     # Not by --extra-args: with several for several components, kwokctl 0.8 mixes them up.
-    patches: dict[str, list[dict[str, str]]] = {}
+    patches: dict[str, list[dict[str, object]]] = {}
     for argument in arguments:
         component, key, value = argument.split("=", 2)
-        patches.setdefault(component, []).append({"key": key, "value": value})
+        # The API server would take a second list of servers in addition to kwokctl's.
+        patch: dict[str, object] = {"key": key, "value": value, "override": key == "etcd-servers"}
+        patches.setdefault(component, []).append(patch)
     return {
         "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
         "kind": "KwokctlConfiguration",
-        "options": {"bindAddress": "127.0.0.1", "disableQPSLimits": True},
+        "options": {
+            **{"bindAddress": "127.0.0.1", "disableQPSLimits": True},
+            **{"etcdPort": etcd_port, "etcdPeerPort": etcd_peer_port},
+        },
         "componentsPatches": [
             {"name": component, "extraArgs": extra} for component, extra in patches.items()
         ],

@@ -47,6 +47,33 @@ def kubelet_arguments(pki: Path) -> tuple[str, ...]:
     )
 
 
+def etcd_arguments(pki: Path, port: int, peer_port: int) -> tuple[str, ...]:
+    """Return the arguments with which etcd answers the API server only.
+
+    kwokctl would leave it open to every user of the machine, with all Secrets in it.
+    """
+    client, peer = f"https://127.0.0.1:{port}", f"https://127.0.0.1:{peer_port}"
+    return (
+        *(f"etcd={key}={client}" for key in ("listen-client-urls", "advertise-client-urls")),
+        *(f"etcd={key}={peer}" for key in ("listen-peer-urls", "initial-advertise-peer-urls")),
+        f"etcd=initial-cluster=node0={peer}",
+        *(
+            f"etcd={side}{key}={value}"
+            for side in ("", "peer-")
+            for key, value in (
+                ("cert-file", pki / "admin.crt"),
+                ("key-file", pki / "admin.key"),
+                ("trusted-ca-file", pki / "ca.crt"),
+                ("client-cert-auth", "true"),
+            )
+        ),
+        f"kube-apiserver=etcd-servers={client}",
+        f"kube-apiserver=etcd-certfile={pki / 'admin.crt'}",
+        f"kube-apiserver=etcd-keyfile={pki / 'admin.key'}",
+        f"kube-apiserver=etcd-cafile={pki / 'ca.crt'}",
+    )
+
+
 TODAY = ControlPlane(
     families=CLUSTER, injector="pilot-discovery", arguments=(f"{KUBELET}=app=istiod", NODE)
 )

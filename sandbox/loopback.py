@@ -3,11 +3,14 @@
 import errno
 import socket
 from collections.abc import Collection
+from contextlib import ExitStack
 
 from sandbox.control_plane import SandboxError
 
 WEBHOOK_PORT = 443
 """The port on which the API server calls a webhook's Service, at the Service's loopback address."""
+LOWEST_PORT = 80
+"""The lowest port that a sandbox listens on: a gateway's."""
 
 NETWORKS = range(20, 120)
 """The second numbers of the loopback networks 127.x.0.0/16 for the Services of sandboxes."""
@@ -28,6 +31,13 @@ def free_network(taken: Collection[str]) -> str:
     )
 
 
+def free_ports(count: int) -> list[int]:
+    """Return ports of 127.0.0.1 on which nothing listens now."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [each.getsockname()[1] for each in sockets]
+
+
 def _can_listen(address: str) -> bool:
     with socket.socket() as probe:
         try:
@@ -37,7 +47,7 @@ def _can_listen(address: str) -> bool:
                 raise SandboxError(
                     f"istiod must listen on port {WEBHOOK_PORT} of a loopback address, but this "
                     "user may not: allow it until the next boot with\n"
-                    f"  sudo sysctl net.ipv4.ip_unprivileged_port_start={WEBHOOK_PORT}"
+                    f"  sudo sysctl net.ipv4.ip_unprivileged_port_start={LOWEST_PORT}"
                 ) from error
             return False
     return True

@@ -18,8 +18,9 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from sandbox.dataplane import proxy
 from sandbox.dataplane.proxy import Programs, Proxy
-from sandbox.node import istio_init, network, probes, status
+from sandbox.node import environment, istio_init, network, probes, status
 from sandbox.node.container import Container, Failure
+from sandbox.node.environment import VariableError
 from sandbox.node.host_sockets import ISTIOD_PORT, HostSocketsClient
 from sandbox.node.images import programs
 from sandbox.node.images.programs import ImageError
@@ -282,10 +283,12 @@ class RealPod:
     def _start(self, spec: ContainerSpec, container: Container) -> bool:
         """Start a program; return False when it can't be, for a reason that is new."""
         try:
-            words, environment, folder = self._program(spec)
-            container.start([*self._entering(folder), *words], environment, self._runtime.wake)
+            words, variables, folder = self._program(spec)
+            container.start([*self._entering(folder), *words], variables, self._runtime.wake)
         except ImageError as error:
             return not container.fail(Failure("ErrImagePull", str(error)))
+        except VariableError as error:
+            return not container.fail(Failure("CreateContainerConfigError", str(error)))
         except OSError as error:  # a full disk, say
             return not container.fail(Failure("CreateContainerError", str(error)))
         otherwise = None if spec.name == proxy.CONTAINER else LISTENS
@@ -331,17 +334,17 @@ class RealPod:
         if spec.name == proxy.CONTAINER:
             shutil.rmtree(self._proxy.folder, ignore_errors=True)
             self._proxy.folder.mkdir(parents=True)
-            words, environment = self._proxy.prepare(self._runtime.client, self._runtime.programs)
-            return words, environment, self._proxy.folder
+            words, variables = self._proxy.prepare(self._runtime.client, self._runtime.programs)
+            return words, variables, self._proxy.folder
         program = programs.of(spec.image or "", self._runtime.packages, self._folder)
         words = (*(spec.command or program.words), *(spec.args or []))
-        environment = {
-            **dict(proxy.environment_of(self.pod, spec)),
+        variables = {
+            **environment.of(self._runtime.client, self.pod, spec),
             "HOSTNAME": str(self.pod.metadata.name),
             "HOME": str(self._folder),
             **program.environment,
         }
-        return list(words), environment, program.folder
+        return list(words), variables, program.folder
 
     def _listens(self, port: int) -> bool:
         with network.of(self._holder.pid), socket.socket() as probe:

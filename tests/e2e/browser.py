@@ -85,9 +85,9 @@ def tab(folder: Path) -> Generator[Tab]:
     """Start a browser with an empty tab, and end it after the block."""
     read, to_browser = os.pipe()
     from_browser, write = os.pipe()
-    # The protocol's pipes are always the browser's files 3 and 4.
+    # The protocol's pipes are always the browser's files 3 and 4; sh knows files to 9 only.
     script = f'exec "$@" 3<&{read} 4>&{write}'
-    words = ["sh", "-c", script, "sh", *_command(folder), "--remote-debugging-pipe"]
+    words = ["bash", "-c", script, "bash", *_command(folder), "--remote-debugging-pipe"]
     quiet = subprocess.DEVNULL
     with subprocess.Popen(words, pass_fds=(read, write), stdout=quiet, stderr=quiet) as process:
         os.close(read)

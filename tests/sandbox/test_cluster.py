@@ -6,8 +6,10 @@ import threading
 import time
 from pathlib import Path
 
+import httpx2
 import psutil
 import pytest
+import yaml
 from lightkube import Client, KubeConfig
 from lightkube.resources.core_v1 import Node
 
@@ -36,6 +38,26 @@ def test_two_run_side_by_side_on_loopback_only(cluster: Sandbox) -> None:
     assert not any(psutil.pid_exists(pid) for pid in pids)
     assert not other.folder.exists()
     assert cluster.is_up()
+
+
+def test_nobody_without_a_key_is_answered(cluster: Sandbox) -> None:
+    """Every user of this machine can connect: the API server and etcd want to know who asks."""
+    [entry] = yaml.safe_load(cluster.kubeconfig.read_text())["clusters"]
+    server = entry["cluster"]["server"]
+    pids = {component.name: component.pid for component in cluster.components()}
+    etcd = psutil.Process(pids["etcd"]).net_connections(kind="tcp")
+    ports = {each.laddr.port for each in etcd if each.status == psutil.CONN_LISTEN}
+    body = {"key": "AA==", "range_end": "AA=="}  # everything
+
+    with httpx2.Client(verify=False, trust_env=False) as client:
+        for token in ({}, {"authorization": "Bearer of-nobody"}):
+            asked = client.get(f"{server}/api/v1/secrets", headers=token)
+            assert asked.status_code in (401, 403)
+        assert len(ports) == 2
+        for port in ports:
+            for scheme in ("http", "https"):
+                with pytest.raises(httpx2.TransportError):
+                    client.post(f"{scheme}://127.0.0.1:{port}/v3/kv/range", json=body)
 
 
 def test_one_that_lost_a_port_starts_over(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,6 +87,17 @@ def test_a_sandbox_of_objects_says_why(
     assert told in capsys.readouterr().err
 
 
+def test_a_gateway_that_nothing_leads_to_says_how(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its Service may be of another type, or its pods only objects."""
+    page.show(workspace, URL)
+
+    told = capsys.readouterr().err
+    assert f"nothing answers at {URL}" in told
+    assert "`serviceType: LoadBalancer` in the setting gateways" in told
+
+
 def test_other_clusters_are_not_asked(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,5 +1,6 @@
 """A container: its program's end is noticed, told and followed by a start."""
 
+import signal
 import sys
 import time
 from pathlib import Path
@@ -71,3 +72,30 @@ def test_a_failure_is_told_once(tmp_path: Path) -> None:
     assert one.fail(Failure("CreateContainerError", "no space left on device"))
     assert not one.fail(Failure("CreateContainerError", "no space left on device"))
     assert one.summary == "container details can't be started: no space left on device"
+
+
+def test_the_log_before_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For `kubectl logs --previous`; the log itself begins anew."""
+    monkeypatch.setattr(container_module, "FIRST_PAUSE", 0.0)
+    one = Container(name="details", image="", log=tmp_path / "details.log")
+    for word in ("first", "second"):
+        one.start([sys.executable, "-c", f"print({word!r})"], {}, lambda: None)
+        assert ended(one)
+
+    assert (one.previous_log.read_text(), one.log.read_text()) == ("first\n", "second\n")
+
+
+def test_one_that_does_not_end_is_killed(tmp_path: Path) -> None:
+    """After the time that it has to end by itself, as when its liveness probe fails."""
+    ignoring = "signal.signal(15, signal.SIG_IGN); print(1, flush=True)"
+    ignores = f"import signal, time; {ignoring}; time.sleep(60)"
+    one = Container(name="details", image="", log=tmp_path / "details.log")
+    one.start([sys.executable, "-c", ignores], {}, lambda: None)
+    while not one.log.read_text():
+        time.sleep(0.05)
+
+    one.terminate(0.1)
+
+    assert ended(one)
+    assert one.last is not None
+    assert one.last.signal == signal.SIGKILL

@@ -41,13 +41,13 @@ def test_the_api_server_is_reached(sockets: HostSocketsClient, api_server: socke
 
 def test_an_istiod_is_reached(sockets: HostSocketsClient) -> None:
     """On the one port that its proxies use."""
-    with socket.create_server(("127.130.0.9", ISTIOD_PORT)), sockets.connect("127.130.0.9", 15012):
+    with socket.create_server(("127.130.7.9", ISTIOD_PORT)), sockets.connect("127.130.7.9", 15012):
         pass
 
 
 @pytest.mark.parametrize(
     ("address", "port"),
-    [("127.0.0.1", 22), ("127.130.0.9", 443), ("192.0.2.1", ISTIOD_PORT), ("127.131.0.1", 15012)],
+    [("127.0.0.1", 22), ("127.130.7.9", 443), ("192.0.2.1", ISTIOD_PORT), ("127.131.0.1", 15012)],
 )
 def test_nothing_else_is_reached(sockets: HostSocketsClient, address: str, port: int) -> None:
     """No other service of this machine, none of istiod's other ports, and nothing beyond."""
@@ -57,7 +57,7 @@ def test_nothing_else_is_reached(sockets: HostSocketsClient, address: str, port:
 
 def test_it_listens_on_loopback_only(sockets: HostSocketsClient) -> None:
     """At Services' addresses and at 127.0.0.1."""
-    sockets.listen("127.130.0.9", 18080).close()
+    sockets.listen("127.130.7.9", 18080).close()
     sockets.listen("127.0.0.1", 0).close()
 
     with pytest.raises(OSError, match=r"may not listen to 0\.0\.0\.0:18080"):

@@ -127,6 +127,25 @@ def test_a_port_that_is_taken_gets_a_stand_in(tmp_path: Path, application: int) 
     assert port["local"] == 26082
 
 
+def test_an_address_that_is_taken_is_told_and_tried_again(tmp_path: Path, application: int) -> None:
+    """Once, in the Service's events, with what shows who has it; 127.0.0.1 works meanwhile."""
+    told: list[tuple[str, str]] = []
+    events: Any = SimpleNamespace(tell=lambda _about, _kind, *said: told.append(said))
+    load_balancer = LoadBalancer(FreeSockets(), Relays(), tmp_path / "ports", events)  # ty: ignore[invalid-argument-type]
+    pods = [pod(application)]
+
+    with socket.create_server((ADDRESS, 18087)):
+        for _ in range(2):
+            load_balancer.reconcile([service(18087)], pods)
+        assert ask("127.130.0.10", 18087) == b"HELLO"
+    load_balancer.reconcile([service(18087)], pods)
+
+    [(reason, message)] = told
+    assert reason == "SyncLoadBalancerFailed"
+    assert f"`ss -ltnp src {ADDRESS}` shows" in message
+    assert ask(ADDRESS, 18087) == b"HELLO"
+
+
 def test_without_a_pod_that_is_ready_a_connection_is_closed(tmp_path: Path) -> None:
     """At once: nobody waits for an answer that can't come."""
     load_balancer = LoadBalancer(FreeSockets(), Relays(), tmp_path / "ports", EVENTS)  # ty: ignore[invalid-argument-type]
