@@ -51,7 +51,8 @@ def failing(first_up: str, checkout: Checkout, tmp_path_factory: pytest.TempPath
         yield
         checkout.shell(f"kubectl delete -f {file}")
     eventually(lambda: not deleted(checkout))
-    checkout.mesh("up")
+    # What was broken off isn't in the state: only a refresh sees that it must be taken back.
+    checkout.mesh("up", "--", "--refresh")
     checkout.shell("kubectl rollout status deployment -n bookinfo --timeout 60s")
 
 
