@@ -26,6 +26,8 @@ NEEDS = (("", "secrets"), ("", "nodes"), ("apiextensions.k8s.io", "customresourc
 """Kinds that it lists in all namespaces, and that readers often may not: group and plural."""
 UNLABELLED = "IST0102"
 """The code of a namespace without a label for injection."""
+UNSELECTED = "IST0127"
+"""The code of a policy that selects no pod with a sidecar."""
 LEVELS: dict[str, Status] = {"Error": "wrong", "Warning": "warning", "Info": "info"}
 
 
@@ -134,14 +136,20 @@ def _may_list(client: httpx2.Client, attributes: dict[str, str]) -> bool:
 
 
 def relevant(findings: Iterable[Finding], snapshot: Snapshot) -> list[Finding]:
-    """Leave out namespaces that nobody means to have in the mesh.
+    """Leave out namespaces that nobody means to have in the mesh, and policies in ambient mode.
 
     istioctl names each namespace without a label for injection, `default` in every cluster. It is
     a mistake only where pods were injected: after a restart they would have no sidecar. Pods that
-    lack the sidecar that they ask for are found by another check.
+    lack the sidecar that they ask for are found by another check, and so are policies that select
+    no pod: istioctl knows none without a sidecar.
     """
     injected = {f"Namespace {each}" for each in _injected_namespaces(snapshot)}
-    return [each for each in findings if each.check != UNLABELLED or each.subject in injected]
+    return [
+        each
+        for each in findings
+        if each.check not in (UNLABELLED, UNSELECTED)
+        or (each.check == UNLABELLED and each.subject in injected)
+    ]
 
 
 def _injected_namespaces(snapshot: Snapshot) -> set[str]:

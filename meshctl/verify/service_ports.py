@@ -9,7 +9,7 @@ from meshctl.verify.snapshot import Finding, Snapshot
 
 PROTOCOLS = (
     *("http", "http2", "https", "grpc", "grpc-web", "tcp", "tls", "udp"),
-    *("mongo", "mysql", "redis", "http_proxy"),
+    *("mongo", "mysql", "redis", "http_proxy", "hbone"),
 )
 """The protocols that Istio knows (istio's pkg/config/protocol/instance.go), in its order here."""
 KUBERNETES = ("kubernetes.io/h2c", "kubernetes.io/ws", "kubernetes.io/wss")

@@ -108,9 +108,9 @@ def _field(number: int, value: bytes) -> bytes:
     return bytes([number << 3 | 2, size & 0x7F | 0x80, size >> 7]) + value
 
 
-def eventually(condition: Callable[[], bool]) -> None:
+def eventually(condition: Callable[[], bool], seconds: float = 30) -> None:
     """Give istiod the moment in which it gathers changes before it tells the proxies."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it didn't happen in time"
         time.sleep(0.2)

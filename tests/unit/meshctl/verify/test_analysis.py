@@ -119,6 +119,8 @@ def unlabelled(*, pod: dict[str, Any], template: dict[str, Any]) -> list[str]:
         Finding(check="IST0102", subject=f"Namespace {name}", status="info", found="no label")
         for name in ("default", "shop")
     ]
+    # Of ambient pods istioctl says so too, although policies apply to them.
+    findings.append(Finding(check="IST0127", subject="x", status="warning", found="no workloads"))
     in_shop = {"name": "cart", "namespace": "shop"}
     snapshot = Snapshot(
         mesh=running_mesh(),

@@ -701,6 +701,7 @@ def test_no_istiod_at_all_is_said_as_such() -> None:
         {"name": "dhcp", "protocol": "UDP", "port": 67},
         {"name": "db", "port": 3306},
         {"name": "status-port", "port": 15021},
+        {"name": "mesh", "appProtocol": "hbone", "port": 15008},
     ],
 )
 def test_a_port_that_istio_knows_is_right(port: Manifest) -> None:
