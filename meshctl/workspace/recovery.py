@@ -41,11 +41,12 @@ def recover(workspace: Workspace) -> list[dict[str, Any]]:
         and operation["resource"]["urn"] not in known
         and _exists(workspace, operation["resource"]["inputs"])
     ]
-    # What was being deleted may be gone, while the state has it: `up` wouldn't create it again.
-    deleted = [
+    # The state has these as they were. What was being deleted may be gone, and `up` wouldn't create
+    # it again. What was being updated may have changed, and `up` wouldn't take that back.
+    touched = [
         operation["resource"]["urn"]
         for operation in operations
-        if operation["type"] == "deleting" and operation["resource"]["urn"] in known
+        if operation["type"] in ("deleting", "updating") and operation["resource"]["urn"] in known
     ]
     console.say(
         f"an update was interrupted while it changed {len(operations)} objects: "
@@ -56,7 +57,7 @@ def recover(workspace: Workspace) -> list[dict[str, Any]]:
         *("pulumi", "stack", "import", "--stack", workspace.stack),
         standard_input=json.dumps(state),
     )
-    urns = dict.fromkeys([*(resource["urn"] for resource in made), *deleted])
+    urns = dict.fromkeys([*(resource["urn"] for resource in made), *touched])
     targets = [word for urn in urns for word in ("--target", urn)]
     if targets and workspace.pulumi("refresh", "--yes", "--skip-preview", *targets):
         raise WorkspaceError(

@@ -30,11 +30,14 @@ def test_a_killed_updates_lock_is_a_dead_ones(tmp_path: Path) -> None:
         assert recovery._is_locked_by_the_dead(tmp_path, "dev")
 
 
-def test_what_was_being_deleted_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It may be gone, while the state has it: the next `up` must create it again."""
+@pytest.mark.parametrize("operation", ["deleting", "updating"])
+def test_what_an_interrupted_update_worked_on_is_refreshed(
+    monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    """The state has it as it was: it may be gone, or changed, and the next `up` must mend that."""
     urn = "urn:pulumi:dev::mesh::kubernetes:core/v1:Service::istio-system/istiod"
-    operation = {"type": "deleting", "resource": {"urn": urn, "inputs": {}}}
-    deployment = {"resources": [{"urn": urn}], "pending_operations": [operation]}
+    pending = {"type": operation, "resource": {"urn": urn, "inputs": {}}}
+    deployment = {"resources": [{"urn": urn}], "pending_operations": [pending]}
     state = json.dumps({"deployment": deployment})
     ran: list[tuple[str, ...]] = []
 
