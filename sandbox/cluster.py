@@ -320,21 +320,22 @@ class Sandbox:
                 kwokctl.terminate()
 
     def _start_keeper(self, programs: dict[str, Path]) -> None:
-        if self._keeper() is not None:
-            return
-        with (self.folder / "keeper.log").open("a") as log:
+        if self._keeper() is None:
+            self._start("keeper", programs[self.control_plane.injector])
+
+    def _start(self, name: str, *arguments: Path) -> subprocess.Popen:
+        """Start a package of this one in the background, with a log and a file with its pid."""
+        with (self.folder / f"{name}.log").open("a") as log:
             process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "sandbox.keeper"),
-                    *(str(self.folder), str(programs[self.control_plane.injector])),
-                ],
+                [sys.executable, "-m", f"sandbox.{name}", self.folder, *arguments],
                 cwd=Path(__file__).parent.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
-        (self.folder / "keeper.pid").write_text(str(process.pid))
+        (self.folder / f"{name}.pid").write_text(str(process.pid))
+        return process
 
     @property
     def why_fake(self) -> str | None:
@@ -373,21 +374,13 @@ class Sandbox:
         agent = programs["pilot-agent"]
         file, ready = self.folder / "node.log", self.folder / "node.ready"
         ready.unlink(missing_ok=True)
-        with file.open("a") as log:
-            process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "sandbox.node", str(self.folder)),
-                    str(wheels.productpage_packages()),
-                    *(str(agent), str(wheels.envoy_program())),
-                    str(agent.parent / "envoy_bootstrap.json"),
-                ],
-                cwd=Path(__file__).parent.parent,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        (self.folder / "node.pid").write_text(str(process.pid))
+        process = self._start(
+            "node",
+            wheels.productpage_packages(),
+            agent,
+            wheels.envoy_program(),
+            agent.parent / "envoy_bootstrap.json",
+        )
         # Before it is ready, new pods would become fake ones; without it, no pod would start.
         with console.alive(f"sandbox {self.name}: starting the node of its pods"):
             for _ in range(300):
