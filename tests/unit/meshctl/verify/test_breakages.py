@@ -854,8 +854,15 @@ CANARY = {"destination": {"host": "cart", "subset": "v2"}, "weight": 0}
         {"destination_rules": [changed(RULE, host="*.local")]},
         {"services": [manifest("cart", spec={"ports": []})], "pods": [ISTIOD_POD]},
         {"services": [manifest("cart", spec={"externalName": "a.example.com"})]},
+        {
+            "virtual_services": [changed(ROUTE, http=to({"host": "vm"}))],
+            "service_entries": [manifest("vm", spec={"hosts": ["vm.shop.svc.cluster.local"]})],
+        },
     ],
-    ids=["canary without requests", "wildcard", "wide wildcard", "no selector", "ExternalName"],
+    ids=[
+        *("canary without requests", "wildcard", "wide wildcard", "no selector", "ExternalName"),
+        "ServiceEntry by its short host",
+    ],
 )
 def test_a_route_that_works_is_right(parts: dict[str, Any]) -> None:
     """However its destination says which pods it means."""
