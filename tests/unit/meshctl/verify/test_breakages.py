@@ -618,6 +618,24 @@ BREAKAGES: dict[str, Breakage] = {
         remedy="kubectl edit authorizationpolicies.security.istio.io deny -n shop",
         status="warning",
     ),
+    "PeerAuthentication of the whole mesh for some pods": Breakage(
+        breaks={
+            "peer_authentications": [
+                policy(
+                    "some",
+                    "istio-system",
+                    selector={"matchLabels": {"app": "cart"}},
+                    mtls={"mode": "STRICT"},
+                )
+            ]
+        },
+        check="policy",
+        subject="istio-system/some",
+        found="PeerAuthentication applies to nothing: one in a root namespace is ignored if it "
+        "selects pods",
+        remedy="kubectl edit peerauthentications.security.istio.io some -n istio-system",
+        status="warning",
+    ),
     "plain requests to strict mTLS": Breakage(
         breaks={
             "peer_authentications": [STRICT],
