@@ -887,6 +887,32 @@ def test_a_route_that_works_is_right(parts: dict[str, Any]) -> None:
     assert [each.status for each in routes.check(replace(HEALTHY, **parts))] == ["ok"]
 
 
+@pytest.mark.parametrize(
+    ("namespaces", "exports", "is_wrong"),
+    [
+        (("shop", "bank"), (["*"], ["."]), True),
+        (("shop", "bank"), (["bank"], ["."]), True),
+        (("shop", "bank"), (["till"], ["till"]), True),
+        (("shop", "bank"), (["."], ["."]), False),
+        (("shop", "shop"), (["bank"], ["till"]), False),
+    ],
+)
+def test_two_service_entries_meet_where_both_are_seen(
+    namespaces: tuple[str, str], exports: tuple[list[str], list[str]], *, is_wrong: bool
+) -> None:
+    """As their exportTo says."""
+    entries = [
+        manifest(
+            f"bank-{way}",
+            namespace,
+            spec={"hosts": ["bank.example.com"], "resolution": way, "exportTo": export},
+        )
+        for namespace, export, way in zip(namespaces, exports, ("DNS", "STATIC"), strict=True)
+    ]
+
+    assert bool([*service_entries.check(replace(HEALTHY, service_entries=entries))]) is is_wrong
+
+
 def test_a_root_that_has_ended_beside_another_is_a_warning() -> None:
     """The roots of a changed CA stand together until every proxy has a new certificate."""
     both = published(root(-1) + ROOT)
