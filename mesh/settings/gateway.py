@@ -99,7 +99,7 @@ def _address(value: str) -> str:
 
 
 def _class_name(value: str) -> str:
-    if not is_qualified(value):
+    if value and not is_qualified(value):  # an empty one is none
         raise ValueError(
             "a load balancer's class is up to 63 letters, digits, '-', '_' and '.', after a domain "
             "and '/' if any, such as service.k8s.aws/nlb"

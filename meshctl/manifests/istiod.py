@@ -12,6 +12,8 @@ from meshctl.manifests.manifest import Manifest
 DOMAIN = "--domain"
 """istiod's option for the DNS domain of the cluster's Services."""
 USUAL = "cluster.local"
+ROOT = "istio-system"
+"""The root namespace of a MeshConfig that names none (istio's pkg/config/mesh/mesh.go)."""
 
 
 def containers(deployments: Iterable[Manifest]) -> Iterator[Manifest]:
@@ -45,12 +47,15 @@ def config_map(revision: str | None) -> str:
 
 
 def root_namespace(found: Manifest | None, home: str) -> str:
-    """Return the namespace whose policies are for the whole mesh: MeshConfig's, else istiod's.
+    """Return the namespace whose policies are for the whole mesh.
 
-    `found` is the ConfigMap; istiod itself takes the default if it can't be read.
+    `found` is the ConfigMap, None if it can't be read: Istio's charts then wrote istiod's own
+    namespace, `home`, into it.
     """
-    try:
-        config = fast_yaml.load(((found or {}).get("data") or {}).get("mesh") or "")
-    except yaml.YAMLError:
+    if found is None:
         return home
-    return str((config if isinstance(config, dict) else {}).get("rootNamespace") or home)
+    try:
+        config = fast_yaml.load((found.get("data") or {}).get("mesh") or "")
+    except yaml.YAMLError:
+        return ROOT  # istiod takes its defaults, too
+    return str((config if isinstance(config, dict) else {}).get("rootNamespace") or ROOT)

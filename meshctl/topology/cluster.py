@@ -62,10 +62,12 @@ def _custom(client: Client, group: str, kind: str, plural: str) -> list[dict[str
     for version in VERSIONS:
         resource = create_namespaced_resource(group, version, kind, plural)
         try:
-            listed = client.list(resource, namespace="*")
+            listed = [each.to_dict() for each in client.list(resource, namespace="*")]
             return [
-                {**each.to_dict(), "apiVersion": f"{group}/{version}", "kind": kind}
+                {**each, "apiVersion": f"{group}/{version}", "kind": kind}
                 for each in listed
+                # Only istiod's webhook refuses a route or rule without a spec, and it may be down.
+                if each.get("spec") or group != NETWORKING
             ]
         except HTTPStatusError as error:  # a path that isn't served has no ApiError
             if error.response.status_code != NOT_FOUND:

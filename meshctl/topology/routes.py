@@ -66,12 +66,16 @@ def within(objects: Objects, namespace: str, service: str) -> Rules | None:
         if any(each.get("kind") == "Service" and each["name"] == service for each in parents):
             return Rules.of(route, objects.domain)
     host = of_service(service, namespace, objects.domain)
-    for route in seen(objects.of("VirtualService"), namespace):
-        spec = route["spec"]
-        named = (full(each, namespace_of(route), objects.domain) for each in spec.get("hosts", ()))
-        if MESH in (spec.get("gateways") or (MESH,)) and any(covers(each, host) for each in named):
-            return Rules.of(route, objects.domain)
-    return None
+    found = [
+        (named, route)
+        for route in seen(objects.of("VirtualService"), namespace)
+        if MESH in (route["spec"].get("gateways") or (MESH,))
+        for each in route["spec"].get("hosts") or ()
+        if covers(named := full(each, namespace_of(route), objects.domain), host)
+    ]
+    # The most specific host counts, and of routes with the same one the first.
+    _, best = max(found, key=lambda each: (each[0] == host, len(each[0])), default=("", None))
+    return Rules.of(best, objects.domain) if best else None
 
 
 def seen(found: Sequence[Manifest], namespace: str) -> list[Manifest]:

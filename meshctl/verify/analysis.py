@@ -154,11 +154,15 @@ def relevant(findings: Iterable[Finding], snapshot: Snapshot) -> list[Finding]:
 
 def _injected_namespaces(snapshot: Snapshot) -> set[str]:
     """Return the namespaces whose pods got sidecars that they don't ask for themselves."""
-    # The templates of Deployments have sidecars by `istioctl kube-inject`: it needs no label.
+    # The templates of Deployments have sidecars by `istioctl kube-inject`: it needs no label. Those
+    # of gateways have a proxy and a label.
+    templates = [
+        (namespace_of(each), each["spec"].get("template", {})) for each in snapshot.deployments
+    ]
     by_hand = {
-        namespace_of(each)
-        for each in snapshot.deployments
-        if proxy_of(each["spec"].get("template", {}).get("spec") or {})
+        namespace
+        for namespace, template in templates
+        if proxy_of(template.get("spec") or {}) and INJECT not in labels_of(template)
     }
     return {
         namespace_of(pod)

@@ -51,8 +51,9 @@ class Hosts:
 
     def knows(self, host: str, namespace: str) -> bool:
         """Return whether there is a Service or a ServiceEntry for it."""
+        whole = self.full(host, namespace)
         return self.service(host, namespace) is not None or any(
-            hosts.covers(entry, host) for entry in self.entries
+            hosts.covers(entry, whole) for entry in self.entries
         )
 
 

@@ -49,6 +49,10 @@ def read(reader: Reader, kubernetes: str, settings: Settings | None) -> Snapshot
     found: dict[str, list[dict[str, Any]]] = {
         name: [each for one in lists for each in one or ()] for name, lists in lists_of.items()
     }
+    for name, kinds in KINDS.items():
+        if kinds[0].group == NETWORKING:
+            # Only istiod's webhook refuses an object without a spec, and it may be down.
+            found[name] = [each for each in found[name] if each.get("spec")]
     injecting, validating = (each or [] for each in lists_of["webhooks"])
     deployments = [Deployment.from_dict(each) for each in found["deployments"]]
     mesh = RunningMesh.of(

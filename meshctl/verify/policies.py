@@ -17,6 +17,8 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
         for policy in policies:
             namespace, name = policy["metadata"]["namespace"], policy["metadata"]["name"]
             why = _why_nothing(policy, snapshot, services)
+            if kind == "PeerAuthentication":
+                why = why or _why_ignored(policy, snapshot)
             if why:
                 yield Finding(
                     check="policy",
@@ -48,4 +50,12 @@ def _why_nothing(policy: Manifest, snapshot: Snapshot, services: set[str]) -> st
     )
     if labels and not selected:
         return f"no pod has the labels {selector(labels)}"
+    return ""
+
+
+def _why_ignored(policy: Manifest, snapshot: Snapshot) -> str:
+    """Return why istiod ignores a PeerAuthentication; empty if it doesn't."""
+    is_for_some = ((policy.get("spec") or {}).get("selector") or {}).get("matchLabels")
+    if is_for_some and namespace_of(policy) in snapshot.root_namespaces:
+        return "one in a root namespace is ignored if it selects pods"
     return ""

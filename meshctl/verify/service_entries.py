@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from meshctl.manifests.manifest import Manifest, key
+from meshctl.manifests.manifest import Manifest, key, namespace_of
+from meshctl.manifests.selection import is_public
 from meshctl.verify.hosts import Hosts
 from meshctl.verify.snapshot import Finding, Snapshot
 
@@ -46,6 +47,9 @@ def _resolution(entry: Manifest) -> str:
 
 def _meet(one: Manifest, other: Manifest) -> bool:
     """Return whether some namespace sees both."""
-    return one["metadata"]["namespace"] == other["metadata"]["namespace"] or any(
-        "*" in (entry["spec"].get("exportTo") or ["*"]) for entry in (one, other)
-    )
+    return is_public(one) or is_public(other) or bool(_places(one) & _places(other))
+
+
+def _places(entry: Manifest) -> set[str]:
+    """Return the namespaces that a ServiceEntry is exported to."""
+    return {namespace_of(entry) if to == "." else to for to in entry["spec"].get("exportTo") or ()}

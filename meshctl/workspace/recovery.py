@@ -42,7 +42,8 @@ def recover(workspace: Workspace) -> list[dict[str, Any]]:
         and _exists(workspace, operation["resource"]["inputs"])
     ]
     # The state has these as they were. What was being deleted may be gone, and `up` wouldn't create
-    # it again. What was being updated may have changed, and `up` wouldn't take that back.
+    # it again. What was being updated may have changed, and `up` wouldn't take that back. A field
+    # that the update added stays unnoticed: a refresh reads only the fields that the state has.
     touched = [
         operation["resource"]["urn"]
         for operation in operations

@@ -391,7 +391,7 @@ class Workspace:
         """The environment of the commands: that of this process, `environment`, and for speed."""
         ours = os.environ if self.sandbox else {k: v for k, v in os.environ.items() if k != SANDBOX}
         # Pulumi runs for seconds and holds many copies of the state: it may collect less garbage.
-        # Objects wait for the API server, not for a processor, of which Pulumi counts four objects
-        # each. Its option --event-log is one of its debug commands.
+        # By itself it works on four objects for each processor, but most of them wait for the API
+        # server. Its option --event-log is one of its debug commands.
         faster = {"GOGC": "400", "PULUMI_PARALLEL": "32"}
         return {**faster, **ours, **self.environment, "PULUMI_DEBUG_COMMANDS": "true"}

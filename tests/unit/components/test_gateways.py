@@ -98,6 +98,13 @@ def test_an_egress_gateway_bears_the_label_of_istios_docs() -> None:
     assert described(values={"labels": {"istio": "mine"}}).selector == {"istio": "mine"}
 
 
+def test_an_empty_class_is_no_class() -> None:
+    """Stacks may have it, and the chart then leaves it out."""
+    gateway = described(loadBalancer={"class": ""})
+
+    assert "loadBalancerClass" not in typed_gateway_values(gateway)["service"]
+
+
 def test_every_field_reaches_the_chart() -> None:
     """Under the key that the chart has for it."""
     gateway = described(

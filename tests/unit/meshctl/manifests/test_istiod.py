@@ -1,5 +1,7 @@
 """What an istiod's ConfigMap says of its mesh."""
 
+from typing import Any
+
 import pytest
 
 from meshctl.manifests import istiod
@@ -15,10 +17,20 @@ from meshctl.manifests import istiod
         ("", "istio-system"),
     ],
 )
-def test_the_root_namespace_is_istiods_unless_mesh_config_names_one(config: str, root: str) -> None:
-    """What can't be read is no MeshConfig: istiod takes the default, too."""
-    assert istiod.root_namespace({"data": {"mesh": config}}, "istio-system") == root
-    assert istiod.root_namespace(None, "istio-system") == "istio-system"
+def test_mesh_config_names_the_root_namespace(config: str, root: str) -> None:
+    """Istio's default, wherever istiod is, unless a ConfigMap says another."""
+    assert istiod.root_namespace({"data": {"mesh": config}}, "control") == root
+
+
+def test_istiods_charts_make_its_namespace_the_root() -> None:
+    """So that is likely where the ConfigMap may not be read."""
+    assert istiod.root_namespace(None, "control") == "control"
+
+
+@pytest.mark.parametrize("content", [{}, {"data": None}, {"data": {"meshNetworks": "{}"}}])
+def test_a_config_map_may_lack_mesh_config(content: Any) -> None:
+    """Then istiod takes its defaults."""
+    assert istiod.root_namespace(content, "control") == "istio-system"
 
 
 def test_each_revision_has_a_mesh_config() -> None:

@@ -545,6 +545,22 @@ def test_the_namespaces_own_route_is_preferred() -> None:
     assert routes(live(ALL, *routed), "reviews") == {"v1": ()}
 
 
+def test_the_route_with_the_most_specific_host_counts() -> None:
+    """Not an older one for many hosts, in whatever order they are listed."""
+    routed = [
+        networking(
+            "VirtualService",
+            f"r{subset}",
+            hosts=[host],
+            http=[{"route": [{"destination": {"host": "reviews", "subset": subset}}]}],
+        )
+        for host, subset in (("*", "v1"), ("*.bookinfo.svc.cluster.local", "v2"), ("reviews", "v3"))
+    ]
+
+    assert routes(live(ALL, *routed), "reviews") == {"v3": ()}
+    assert routes(live(ALL, *routed[:2]), "reviews") == {"v2": ()}
+
+
 def test_a_gateways_route_may_be_in_another_namespace() -> None:
     """Its arrow leads to the service that its host names in full."""
     to = [{"destination": {"host": "details.bookinfo.svc.cluster.local"}}]

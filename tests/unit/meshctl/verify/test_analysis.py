@@ -113,7 +113,9 @@ def test_without_istioctl_a_line_says_where_to_get_it(
 INJECTED = {"containers": [{"name": "app"}, {"name": "istio-proxy"}]}
 
 
-def unlabelled(*, pod: dict[str, Any], template: dict[str, Any]) -> list[str]:
+def unlabelled(
+    *, pod: dict[str, Any], template: dict[str, Any], labels: dict[str, str] | None = None
+) -> list[str]:
     """Return the namespaces that are told to have no label, with this pod and Deployment in one."""
     findings = [
         Finding(check="IST0102", subject=f"Namespace {name}", status="info", found="no label")
@@ -124,7 +126,12 @@ def unlabelled(*, pod: dict[str, Any], template: dict[str, Any]) -> list[str]:
     in_shop = {"name": "cart", "namespace": "shop"}
     snapshot = Snapshot(
         mesh=running_mesh(),
-        deployments=[{"metadata": in_shop, "spec": {"template": {"spec": template}}}],
+        deployments=[
+            {
+                "metadata": in_shop,
+                "spec": {"template": {"metadata": {"labels": labels or {}}, "spec": template}},
+            }
+        ],
         webhooks=[],
         services=[],
         pods=[{"metadata": in_shop | pod.pop("metadata", {}), **pod}],
@@ -141,3 +148,12 @@ def test_a_namespace_without_a_label_is_told_if_its_pods_were_injected() -> None
     assert unlabelled(pod={"spec": plain}, template=plain) == []
     assert unlabelled(pod={"spec": INJECTED, "metadata": asks}, template=plain) == []
     assert unlabelled(pod={"spec": INJECTED}, template=INJECTED) == []
+
+
+def test_a_gateway_beside_injected_pods_hides_no_lacking_label() -> None:
+    """Deployments that istiod makes for Gateways have a proxy, too, and a label not to inject."""
+    labels = {"sidecar.istio.io/inject": "false"}
+
+    found = unlabelled(pod={"spec": INJECTED}, template=INJECTED, labels=labels)
+
+    assert found == ["Namespace shop"]

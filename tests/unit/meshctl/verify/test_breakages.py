@@ -618,6 +618,24 @@ BREAKAGES: dict[str, Breakage] = {
         remedy="kubectl edit authorizationpolicies.security.istio.io deny -n shop",
         status="warning",
     ),
+    "PeerAuthentication of the whole mesh for some pods": Breakage(
+        breaks={
+            "peer_authentications": [
+                policy(
+                    "some",
+                    "istio-system",
+                    selector={"matchLabels": {"app": "cart"}},
+                    mtls={"mode": "STRICT"},
+                )
+            ]
+        },
+        check="policy",
+        subject="istio-system/some",
+        found="PeerAuthentication applies to nothing: one in a root namespace is ignored if it "
+        "selects pods",
+        remedy="kubectl edit peerauthentications.security.istio.io some -n istio-system",
+        status="warning",
+    ),
     "plain requests to strict mTLS": Breakage(
         breaks={
             "peer_authentications": [STRICT],
@@ -854,12 +872,45 @@ CANARY = {"destination": {"host": "cart", "subset": "v2"}, "weight": 0}
         {"destination_rules": [changed(RULE, host="*.local")]},
         {"services": [manifest("cart", spec={"ports": []})], "pods": [ISTIOD_POD]},
         {"services": [manifest("cart", spec={"externalName": "a.example.com"})]},
+        {
+            "virtual_services": [changed(ROUTE, http=to({"host": "vm"}))],
+            "service_entries": [manifest("vm", spec={"hosts": ["vm.shop.svc.cluster.local"]})],
+        },
     ],
-    ids=["canary without requests", "wildcard", "wide wildcard", "no selector", "ExternalName"],
+    ids=[
+        *("canary without requests", "wildcard", "wide wildcard", "no selector", "ExternalName"),
+        "ServiceEntry by its short host",
+    ],
 )
 def test_a_route_that_works_is_right(parts: dict[str, Any]) -> None:
     """However its destination says which pods it means."""
     assert [each.status for each in routes.check(replace(HEALTHY, **parts))] == ["ok"]
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "exports", "is_wrong"),
+    [
+        (("shop", "bank"), (["*"], ["."]), True),
+        (("shop", "bank"), (["bank"], ["."]), True),
+        (("shop", "bank"), (["till"], ["till"]), True),
+        (("shop", "bank"), (["."], ["."]), False),
+        (("shop", "shop"), (["bank"], ["till"]), False),
+    ],
+)
+def test_two_service_entries_meet_where_both_are_seen(
+    namespaces: tuple[str, str], exports: tuple[list[str], list[str]], *, is_wrong: bool
+) -> None:
+    """As their exportTo says."""
+    entries = [
+        manifest(
+            f"bank-{way}",
+            namespace,
+            spec={"hosts": ["bank.example.com"], "resolution": way, "exportTo": export},
+        )
+        for namespace, export, way in zip(namespaces, exports, ("DNS", "STATIC"), strict=True)
+    ]
+
+    assert bool([*service_entries.check(replace(HEALTHY, service_entries=entries))]) is is_wrong
 
 
 def test_a_root_that_has_ended_beside_another_is_a_warning() -> None:

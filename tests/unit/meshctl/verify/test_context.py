@@ -106,6 +106,18 @@ def test_a_secret_that_may_not_be_read_is_named(tmp_path: Path) -> None:
     assert "no TLS Secret gone in namespace edge" in gone.found
 
 
+def test_an_object_without_a_spec_is_left_out(tmp_path: Path) -> None:
+    """Only istiod's webhook refuses it, and a cluster is checked when that is down."""
+    plurals = ("virtualservices", "destinationrules", "gateways")
+    empty = {"metadata": {"name": "empty", "namespace": "shop"}}
+
+    report = looked(
+        tmp_path, lists={f"/apis/networking.istio.io/v1/{each}": [empty] for each in plurals}
+    )
+
+    assert not [each for each in report.findings if "shop/empty" in each.subject]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
