@@ -46,6 +46,8 @@ class Processes:
             raise OSError(28, "No space left on device")
         if pod.metadata.name == "unconnected":
             raise PodError("its network can't be made: no bridge")
+        if pod.metadata.name == "strange":
+            raise ValueError("embedded null byte")
 
     def see(self, pod: Pod) -> None:
         """Take the pod as it is now."""
@@ -145,6 +147,7 @@ def test_a_pod_that_cannot_start_holds_up_no_other(run: Any) -> None:
     ("name", "reason", "message"),
     [
         ("full", "FailedSync", "No space left on device"),
+        ("strange", "FailedSync", "embedded null byte"),
         ("unconnected", "FailedCreatePodSandBox", "its network can't be made: no bridge"),
     ],
 )
