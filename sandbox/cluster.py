@@ -365,7 +365,7 @@ class Sandbox:
             wheels.envoy_program()
             wheels.productpage_packages()
         except ToolchainError as error:
-            return str(error).splitlines()[0]
+            return " ".join(str(error).split())
         return None
 
     def _start_node(self, programs: dict[str, Path]) -> None:
