@@ -196,6 +196,20 @@ def test_a_job_without_a_number_ends_when_it_is_told(at: tuple[str, ...]) -> Non
     assert {reply.status for reply in replies} == {load.INCOMPLETE}
 
 
+def test_a_request_without_an_answer_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proof always ends."""
+    monkeypatch.setattr(load, "PATIENCE", 0.1)
+
+    async def ask() -> Reply:
+        silent = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+        port = silent.sockets[0].getsockname()[1]
+        reply = await load.ask(Target(address="127.0.0.1", port=port, host="reviews"))
+        silent.close()
+        return reply
+
+    assert asyncio.run(asyncio.wait_for(ask(), 20)).status == load.LOST
+
+
 def test_a_place_that_cannot_be_entered_is_told() -> None:
     """Else a proof without requests would look kept."""
     target = Target(address="127.0.0.1", port=1, host="reviews")
