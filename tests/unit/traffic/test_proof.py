@@ -114,6 +114,21 @@ def test_one_lost_request_breaks_the_proof() -> None:
     ]
 
 
+def test_nothing_is_proved_by_nothing() -> None:
+    """A flow without requests, a rule without them, and answers that nobody can count."""
+    shares = _rule(to={"v1": 50, "v2": 50})
+    proof = Proof(
+        measurements=[_measurement(shares, []), _measurement(shares, [Reply(200, FAST)])],
+        flows={"requests while all moved": Counter()},
+    )
+
+    assert proof.broken() == [
+        "p, reviews by anybody: no request was sent",
+        "p, reviews by anybody: no answer says which version gave it",
+        "failed: requests while all moved: 0 of 0 answered",
+    ]
+
+
 def test_an_upgrade_ends_with_the_stacks_own_release() -> None:
     """What the old release needed is taken back."""
     upgrade = Upgrade("1.30.8", Path("/releases/1.29.3"))
