@@ -196,6 +196,8 @@ async def _execute(
     await asyncio.wait({hearing, ended}, return_when=asyncio.FIRST_COMPLETED)
     if not ended.done():  # whoever asked has gone
         with suppress(ProcessLookupError):
+            # First alone: `setsid` may not have made the group yet.
+            process.kill()
             os.killpg(process.pid, signal.SIGKILL)
     code = await ended
     await asyncio.wait({pumps}, timeout=LEFT_SECONDS)
