@@ -359,7 +359,9 @@ class Sandbox:
             return "PODS=fake"
         if self.control_plane is not control_plane.TODAY:
             return f"Kubernetes {self.control_plane.version} has no means to select them"
-        if (reason := trial.why_not()) is not None:
+        with console.alive(f"sandbox {self.name}: trying whether pods can be processes here"):
+            reason = trial.why_not()
+        if reason is not None:
             return reason
         try:
             wheels.envoy_program()

@@ -40,7 +40,9 @@ def traffic(
     ] = None,
 ) -> None:
     """Prove plans, an upgrade, security and HTTPS with requests to pods that are processes."""
-    if (reason := trial.why_not()) is not None:
+    with console.alive("traffic: trying whether pods can be processes here"):
+        reason = trial.why_not()
+    if reason is not None:
         console.say(f"traffic is skipped: {reason}")
         if report is not None:
             report.write_text(json.dumps({"skipped": reason}))
