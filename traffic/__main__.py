@@ -56,14 +56,17 @@ def traffic(
         download.get_gateway_api(bundle)
     upgrade = Upgrade(version, old)
 
-    signal.signal(signal.SIGTERM, _interrupt)
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, _interrupt)
     proof, view = Proof(), View()
     try:
         with view.shown():
             asyncio.run(prove(Stack(sandbox), view, proof, upgrade))
     finally:
-        view.tell(proof.sentences())
-        sandbox.down()
+        try:
+            view.tell(proof.sentences())
+        finally:  # whoever reads the output may have gone: `make traffic | head`
+            sandbox.down()
     if report is not None:
         report.write_text(json.dumps(proof.report(), indent=1))
     for what in proof.broken():

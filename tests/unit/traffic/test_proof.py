@@ -5,6 +5,7 @@ import subprocess
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -266,3 +267,32 @@ def test_traffic_is_skipped_with_the_reason(
     command.traffic(report=None)
 
     assert "traffic is skipped: not here" in capsys.readouterr().err
+
+
+def test_the_sandbox_goes_also_when_nobody_reads_the_output(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As in `make traffic | head`: else it would run on."""
+    downs = []
+
+    async def prove(*_: Any) -> None:
+        pass
+
+    def gone(*_: Any) -> None:
+        raise BrokenPipeError
+
+    workspace = SimpleNamespace(setting=lambda _: "1.30.8")
+    sandbox = SimpleNamespace(name="traffic-1", folder=Path(), down=lambda: downs.append(1))
+    monkeypatch.setattr(command.trial, "why_not", lambda: None)
+    monkeypatch.setattr(command.download, "get_all", lambda _: None)
+    monkeypatch.setattr(command.gateway_api_crds, "of", lambda _: None)
+    monkeypatch.setattr(command.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(command, "Workspace", lambda *_: workspace)
+    monkeypatch.setattr(command, "Sandbox", lambda _: sandbox)
+    monkeypatch.setattr(command, "prove", prove)
+    monkeypatch.setattr(command.View, "tell", gone)
+
+    with pytest.raises(BrokenPipeError):
+        command.traffic()
+
+    assert downs == [1]
