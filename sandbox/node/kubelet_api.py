@@ -330,16 +330,18 @@ async def _start_in_terminal(command: Command, *, has_input: bool) -> Started:
     output = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     protocol = asyncio.StreamReaderProtocol(output)
-    await loop.connect_read_pipe(lambda: protocol, os.fdopen(ours, "rb", buffering=0))
+    reading, _ = await loop.connect_read_pipe(lambda: protocol, os.fdopen(ours, "rb", buffering=0))
 
     async def put(data: bytes | None) -> None:
-        if has_input and data is not None:
+        # After its end the terminal's number may be another file's.
+        if has_input and data is not None and not reading.is_closing():
             with suppress(OSError):
                 await asyncio.to_thread(os.write, ours, data)
 
     def resize(height: int, width: int) -> None:
-        with suppress(OSError):
-            termios.tcsetwinsize(ours, (height, width))
+        if not reading.is_closing():
+            with suppress(OSError):
+                termios.tcsetwinsize(ours, (height, width))
 
     return process, [(output, STDOUT)], put, resize
 
