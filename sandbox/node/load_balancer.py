@@ -1,8 +1,10 @@
 """The load balancer: listens on loopback addresses of this machine for LoadBalancer Services."""
 
+import errno
 import itertools
 import json
 import logging
+import os
 import socket
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -108,10 +110,13 @@ class LoadBalancer:
             return
         self._failures[key, address] = str(why)
         service, _ = self._wanted[key]
-        said = (
-            f"{address}:{ports} can't be listened on: {why}. "
-            f"`ss -ltnp src {address}` shows what listens there"
+        remedy = (
+            f"`sudo sysctl net.ipv4.ip_unprivileged_port_start={key.port}` allows it until the "
+            "next boot"
+            if str(why) == os.strerror(errno.EACCES)
+            else f"`ss -ltnp src {address}` shows what listens there"
         )
+        said = f"{address}:{ports} can't be listened on: {why}. {remedy}"
         log.warning("service %s/%s: %s", key.namespace, key.service, said)
         self._events.tell(service, "Warning", "SyncLoadBalancerFailed", said)
 

@@ -148,6 +148,24 @@ def test_an_address_that_is_taken_is_told_and_tried_again(tmp_path: Path, applic
     assert ask(ADDRESS, 18087) == b"HELLO"
 
 
+def test_a_port_that_this_user_may_not_have_says_what_allows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing listens there: to look for it would be in vain."""
+    told: list[str] = []
+    events: Any = SimpleNamespace(tell=lambda *said: told.append(said[-1]))
+
+    def refused(_self: FreeSockets, _address: str, _port: int) -> socket.socket:
+        raise OSError("Permission denied")
+
+    monkeypatch.setattr(FreeSockets, "listen", refused)
+    load_balancer = LoadBalancer(FreeSockets(), Relays(), tmp_path / "ports", events)  # ty: ignore[invalid-argument-type]
+
+    load_balancer.reconcile([service(80)], [pod(1)])
+
+    assert "`sudo sysctl net.ipv4.ip_unprivileged_port_start=80` allows it" in told[0]
+
+
 def test_a_port_without_any_stand_in_is_told(tmp_path: Path) -> None:
     """Else the page's URL would be missing for no reason that anybody sees."""
     told: list[str] = []
