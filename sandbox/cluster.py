@@ -359,13 +359,15 @@ class Sandbox:
             return "PODS=fake"
         if self.control_plane is not control_plane.TODAY:
             return f"Kubernetes {self.control_plane.version} has no means to select them"
-        if (reason := trial.why_not()) is not None:
+        with console.alive(f"sandbox {self.name}: trying whether pods can be processes here"):
+            reason = trial.why_not()
+        if reason is not None:
             return reason
         try:
             wheels.envoy_program()
             wheels.productpage_packages()
         except ToolchainError as error:
-            return str(error).splitlines()[0]
+            return " ".join(str(error).split())
         return None
 
     def _start_node(self, programs: dict[str, Path]) -> None:

@@ -48,7 +48,8 @@ def installed(name: str, requirements: Path, *marks: str) -> Path:
         return folder
     cache.FOLDER.mkdir(parents=True, exist_ok=True)
     with cache.only_one(), console.alive(f"{name}: installing its wheels"):
-        why_not = install(requirements, folder)
+        # Another process may have installed it meanwhile, and use it already.
+        why_not = "" if folder.exists() else install(requirements, folder)
     if not folder.exists():
         raise ToolchainError(
             f"{name} can't be installed from the wheels in {requirements}:\n{why_not}\n"

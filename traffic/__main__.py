@@ -40,7 +40,9 @@ def traffic(
     ] = None,
 ) -> None:
     """Prove plans, an upgrade, security and HTTPS with requests to pods that are processes."""
-    if (reason := trial.why_not()) is not None:
+    with console.alive("traffic: trying whether pods can be processes here"):
+        reason = trial.why_not()
+    if reason is not None:
         console.say(f"traffic is skipped: {reason}")
         if report is not None:
             report.write_text(json.dumps({"skipped": reason}))
@@ -54,14 +56,17 @@ def traffic(
         download.get_gateway_api(bundle)
     upgrade = Upgrade(version, old)
 
-    signal.signal(signal.SIGTERM, _interrupt)
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, _interrupt)
     proof, view = Proof(), View()
     try:
         with view.shown():
             asyncio.run(prove(Stack(sandbox), view, proof, upgrade))
     finally:
-        view.tell(proof.sentences())
-        sandbox.down()
+        try:
+            view.tell(proof.sentences())
+        finally:  # whoever reads the output may have gone: `make traffic | head`
+            sandbox.down()
     if report is not None:
         report.write_text(json.dumps(proof.report(), indent=1))
     for what in proof.broken():

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ FEW = 100
 WORKERS = 10
 PAUSE = 0.01
 PATIENCE = 20.0
-"""Seconds in which a new certificate must be served."""
+"""Seconds in which a certificate must be served, and enough requests sent."""
 
 Checks = dict[str, bool]
 
@@ -65,7 +66,7 @@ async def check_renewal(stack: Stack, checks: Checks) -> None:
     await stack.settle()
     target = stack.entry(tls=_context(authority))
     statuses, ended = Counter[int](), asyncio.Event()
-    served: list[str | None] = []
+    served: list[str | None] = [None]
 
     def seen(reply: Reply) -> None:
         statuses[reply.status] += 1
@@ -80,12 +81,10 @@ async def check_renewal(stack: Stack, checks: Checks) -> None:
         load.send(one, seen, ended=ended), load.send(many, seen_anew, ended=ended)
     )
     try:
-        await asyncio.sleep(1)
+        await _until(lambda: served[-1] is not None)
         before = served[-1]
         stack.keep_secret(SECRET, certificates.make(HOST, by=authority).secret)
-        deadline = asyncio.get_running_loop().time() + PATIENCE
-        while served[-1] in (before, None) and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.1)
+        await _until(lambda: served[-1] not in (before, None) and statuses.total() > FEW)
         await asyncio.sleep(1)
     finally:
         ended.set()
@@ -93,6 +92,13 @@ async def check_renewal(stack: Stack, checks: Checks) -> None:
     checks["HTTPS: a renewed certificate is served"] = served[-1] not in (before, None)
     lost = "HTTPS: no request is lost while the certificate is renewed"
     checks[lost] = set(statuses) == {OK} and statuses.total() > FEW
+
+
+async def _until(is_so: Callable[[], bool]) -> None:
+    """Wait until something is so, or PATIENCE has run out."""
+    deadline = asyncio.get_running_loop().time() + PATIENCE
+    while not is_so() and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(0.1)
 
 
 async def check_clients(stack: Stack, checks: Checks) -> None:

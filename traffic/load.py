@@ -19,7 +19,9 @@ from typing import Any
 
 PROJECT = Path(__file__).parent.parent
 LOST = 0
-"""The status of a request whose connection broke before an answer."""
+"""The status of a request whose connection broke, or that got no answer in time."""
+PATIENCE = 60.0
+"""Seconds in which a request must be answered: who has gone with its network closes nothing."""
 INCOMPLETE = 1
 """The status of a page that says that a service didn't answer productpage."""
 OK = 200
@@ -161,7 +163,8 @@ class _Connection:
     async def ask(self) -> Reply:
         began = time.perf_counter()
         try:
-            status, headers, body = await self._exchange()
+            async with asyncio.timeout(PATIENCE):
+                status, headers, body = await self._exchange()
         except (OSError, EOFError):
             self.close()
             return Reply(LOST, time.perf_counter() - began)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from mesh.bookinfo.services import VERSIONS
+from mesh.bookinfo.services import FRONT, VERSIONS
 from mesh.settings.traffic_plan import MILLISECONDS, QUANTITY, Rule
 from traffic import chance
 from traffic.load import OK, Reply
@@ -102,6 +102,11 @@ class Measurement:
             what = f"replies after {rule.delay.fixed_delay} or more"
             yield from _unlikely(what, self.delayed, sent, rule.delay.percent)
         answered = self.versions.total()
+        if not sent:
+            yield "no request was sent"
+        # productpage is Istio's own program, which says no version.
+        if self.statuses[OK] and not answered and self.service != FRONT:
+            yield "no answer says which version gave it"
         shares = rule.to or {}
         for version in VERSIONS[self.service]:
             if shares:
@@ -125,11 +130,15 @@ class Proof:
     """Statements, and whether each is true."""
 
     def sentences(self) -> Iterator[tuple[str, bool]]:
-        """Yield the results that the table lacks, and whether each is as it should be."""
+        """Yield the results that the table lacks, and whether each is as it should be.
+
+        A flow without any request proves nothing.
+        """
         for flow, statuses in self.flows.items():
             lost = {status: count for status, count in statuses.items() if status != OK}
             told = f", not {lost}" if lost else ""
-            yield f"{flow}: {statuses[OK]} of {statuses.total()} answered{told}", not lost
+            answered = f"{statuses[OK]} of {statuses.total()} answered"
+            yield f"{flow}: {answered}{told}", set(statuses) == {OK}
         yield from self.checks.items()
 
     def broken(self) -> list[str]:

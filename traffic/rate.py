@@ -6,6 +6,7 @@
 import asyncio
 import json
 from collections import Counter
+from contextlib import suppress
 from typing import Annotated
 
 import psutil
@@ -32,12 +33,13 @@ def rate(
 ) -> None:
     """Ask a page at a steady rate, each time on a new connection."""
     known = Sandbox(sandbox)
+    if not known.folder.exists():
+        raise console.UserError(f"sandbox {sandbox} doesn't exist: run `make up SANDBOX={sandbox}`")
     if known.why_fake is not None:
         raise console.UserError(f"pods of sandbox {sandbox} are only objects: {known.why_fake}")
-    ports = json.loads(known.local_ports.read_text())
-    port = next(each["local"] for each in ports if each["port"] == 80)
-    target = Target(address="127.0.0.1", port=port, host=host, path=path)
-    replies = asyncio.run(_send(target, per_second, seconds))
+    target = Target(address="127.0.0.1", port=_port(known), host=host, path=path)
+    with console.alive(f"asking {host}{path} {per_second} times a second, for {seconds} s"):
+        replies = asyncio.run(_send(target, per_second, seconds))
     statuses = Counter(reply.status for reply in replies)
     times = sorted(reply.seconds for reply in replies)
     p50, p99 = (times[int(share * len(times))] * 1000 for share in (0.5, 0.99))
@@ -45,6 +47,18 @@ def rate(
     print(f"{statuses[OK]} of {len(replies)} answered with 200, others: {others or 'none'}")
     print(f"p50 {p50:.0f} ms, p99 {p99:.0f} ms")
     print(f"memory of all processes: {_memory(known) / 2**20:.0f} MiB (PSS)")
+
+
+def _port(sandbox: Sandbox) -> int:
+    """Return the port of 127.0.0.1 that stands in for the gateway's port 80."""
+    file = sandbox.local_ports
+    for each in json.loads(file.read_text()) if file.exists() else []:
+        if each["port"] == 80:
+            return each["local"]
+    raise console.UserError(
+        f"no gateway of sandbox {sandbox.name} has pods at port 80: run `make up "
+        f"SANDBOX={sandbox.name}` first"
+    )
 
 
 async def _send(target: Target, per_second: int, seconds: int) -> list[Reply]:
@@ -60,13 +74,13 @@ async def _send(target: Target, per_second: int, seconds: int) -> list[Reply]:
 def _memory(sandbox: Sandbox) -> int:
     """Return the bytes of all processes of a sandbox; what several share is counted once."""
     found = {*processes.all_of(sandbox.folder), *entrance.of_node(sandbox.folder)}
-    found |= {child for each in tuple(found) for child in each.children(recursive=True)}
+    for each in tuple(found):
+        with suppress(psutil.NoSuchProcess):  # a probe, say
+            found.update(each.children(recursive=True))
     total = 0
     for each in found:
-        try:
+        with suppress(psutil.NoSuchProcess):
             total += each.memory_full_info().pss
-        except psutil.NoSuchProcess:  # a probe, say
-            continue
     return total
 
 

@@ -8,12 +8,14 @@ import ssl
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
 import httpx2
 import lightkube
+import psutil
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Pod, Secret, Service
@@ -21,6 +23,7 @@ from lightkube.resources.core_v1 import Pod, Secret, Service
 from console import UserError
 from mesh.bookinfo.services import FRONT, HEALTH, MICROSERVICES, PORT
 from mesh.project import PROJECT
+from sandbox import processes
 from sandbox.cluster import Sandbox
 from sandbox.node import entrance
 from traffic.load import Target
@@ -84,7 +87,12 @@ class Stack:
                 stdout=log,
                 stderr=log,
             )
-        if await process.wait():
+        try:
+            code = await process.wait()
+        finally:
+            if process.returncode is None:  # interrupted: else Pulumi would go on alone
+                _end(process.pid)
+        if code:
             tail = "\n".join(self._log.read_text().splitlines()[-30:])
             raise StackError(f"`meshctl up` with {self.settings} failed:\n{tail}")
         if self._sandbox.why_fake is not None:
@@ -187,6 +195,13 @@ class Stack:
                 acknowledged = (str(proxy.get(kind)) for kind in ACKNOWLEDGED)
                 found.append((name, proxy["proxy"], *acknowledged))
         return sorted(found)
+
+
+def _end(process: int) -> None:
+    """End a command and all that it runs."""
+    with suppress(psutil.NoSuchProcess):
+        command = psutil.Process(process)
+        processes.end([command, *command.children(recursive=True)], patience=5)
 
 
 def _flat(settings: Any, path: str = "") -> Iterator[tuple[str, str]]:

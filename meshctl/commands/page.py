@@ -32,18 +32,27 @@ def show(workspace: Workspace, url: str) -> None:
             "`serviceType: LoadBalancer` in the setting gateways"
         )
         return
-    began, said = time.monotonic(), "nothing"
-    while time.monotonic() - began < PATIENCE:
-        for place in places:
-            said = _ask(place, url)
-            if said == "200":
-                console.done("Bookinfo", f"{place} answers 200")
-                return
-        time.sleep(PAUSE)
+    with console.alive(f"Bookinfo: waiting until {places[0]} answers"):
+        place, said = _ask_all(places, url)
+    if said == "200":
+        console.done("Bookinfo", f"{place} answers 200")
+        return
     console.say(
-        f"{places[0]} answers {said}: {workspace.make('verify')} may find the reason, "
+        f"{place} answers {said}: {workspace.make('verify')} may find the reason, "
         f"{workspace.make('sandbox-logs')} shows the logs"
     )
+
+
+def _ask_all(places: list[str], url: str) -> tuple[str, str]:
+    """Ask the URLs in turn until one answers 200; return one of them, and what it answered."""
+    began, answers = time.monotonic(), {places[0]: "nothing"}
+    while time.monotonic() - began < PATIENCE:
+        for place in places:
+            answers[place] = _ask(place, url)
+            if answers[place] == "200":
+                return place, "200"
+        time.sleep(PAUSE)
+    return places[0], answers[places[0]]
 
 
 def _places(workspace: Workspace, url: str) -> list[str]:

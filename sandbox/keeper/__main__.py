@@ -152,6 +152,8 @@ def main(folder: Path, binary: Path) -> None:
                 all_ready = keeper.reconcile()
             except (ApiError, httpx2.HTTPError) as error:
                 log.warning("a request to the API server failed: %r", error)
+            except OSError as error:  # a full disk, say: without the keeper nobody ends the istiods
+                log.warning("not all could be done: %r", error)
             wake.wait(RESYNC_SECONDS if all_ready else PROBE_SECONDS)
         injectors.end()
 

@@ -83,9 +83,8 @@ class Istiod:
         config = next(iter(found), None)
         if config is None:
             return False
-        mesh = yaml.safe_load((config.data or {})["mesh"]) or {}
-        (mesh.get("defaultProviders") or {}).pop("metrics", None)
-        file, text = folder / CONFIG.lstrip("/") / "mesh", yaml.safe_dump(mesh)
+        text = _without_metrics((config.data or {}).get("mesh") or "")
+        file = folder / CONFIG.lstrip("/") / "mesh"
         file.parent.mkdir(parents=True, exist_ok=True)
         if not file.exists() or file.read_text() != text:
             file.write_text(text)
@@ -100,6 +99,16 @@ class Istiod:
             if is_istiod and service.metadata.name == deployment.metadata.name:
                 return service
         return None
+
+
+def _without_metrics(text: str) -> str:
+    """Return a mesh config without default providers of metrics."""
+    try:
+        mesh = yaml.safe_load(text) or {}
+        (mesh.get("defaultProviders") or {}).pop("metrics", None)
+    except (yaml.YAMLError, AttributeError):
+        return text  # somebody has broken it: istiod says so in its log
+    return yaml.safe_dump(mesh)
 
 
 def _environment(container: Container, deployment: Deployment) -> Iterator[tuple[str, str]]:

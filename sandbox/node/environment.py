@@ -1,6 +1,7 @@
 """The environment of an application's program, as a kubelet makes it."""
 
 import base64
+import os
 from collections.abc import Iterator
 
 import lightkube
@@ -38,7 +39,7 @@ def _of_objects(
             if data is None and not reference.optional:
                 raise VariableError(f'{kind.__name__.lower()} "{reference.name}" not found')
             for key, value in (data or {}).items():
-                yield f"{source.prefix or ''}{key}", value
+                yield f"{source.prefix or ''}{key}", _text(kind, reference.name, key, value)
 
 
 def _of_keys(
@@ -54,14 +55,17 @@ def _of_keys(
                 continue
             data = _data(client, kind, namespace, str(reference.name))
             if data is not None and reference.key in data:
-                yield variable.name, data[reference.key]
+                value = data[reference.key]
+                yield variable.name, _text(kind, reference.name, reference.key, value)
             elif not reference.optional:
                 what = f'{kind.__name__.lower()} "{reference.name}" not found'
                 lacks = f"couldn't find key {reference.key} in {kind.__name__} {namespace}/"
                 raise VariableError(what if data is None else f"{lacks}{reference.name}")
 
 
-def _data(client: lightkube.Client, kind: Kind, namespace: str, name: str) -> dict[str, str] | None:
+def _data(
+    client: lightkube.Client, kind: Kind, namespace: str, name: str
+) -> dict[str, bytes] | None:
     """Return what an object holds, or None if it doesn't exist."""
     try:
         found = client.get(kind, name, namespace=namespace)
@@ -69,6 +73,16 @@ def _data(client: lightkube.Client, kind: Kind, namespace: str, name: str) -> di
         if error.status.code != 404:
             raise
         return None
+    data = found.data or {}
     if isinstance(found, Secret):
-        return {key: base64.b64decode(value).decode() for key, value in (found.data or {}).items()}
-    return found.data or {}
+        return {key: base64.b64decode(value) for key, value in data.items()}
+    return {key: value.encode() for key, value in data.items()}
+
+
+def _text(kind: Kind, name: str | None, key: str, value: bytes) -> str:
+    """Return a variable's value; the keys of a Secret that no variable has may be binary."""
+    if b"\0" in value:
+        raise VariableError(
+            f'{kind.__name__.lower()} "{name}": a variable can\'t hold the bytes of key {key}'
+        )
+    return os.fsdecode(value)

@@ -91,7 +91,8 @@ class Kubelet:
                     self._end(uid, pod)
                 else:
                     self._keep(uid, pod, host)
-            except (ApiError, OSError) as error:  # a full disk, say
+            # A full disk, or content of its objects that nobody foresaw: it is this pod's failure.
+            except (ApiError, OSError, LookupError, ValueError) as error:
                 self._fail(uid, pod, host, "FailedSync", error)
         self.load_balancer.reconcile(services, self.pods.values())
         return all(pod.is_ready for pod in self.pods.values()) and set(marked) == set(self.pods)

@@ -196,6 +196,8 @@ async def _execute(
     await asyncio.wait({hearing, ended}, return_when=asyncio.FIRST_COMPLETED)
     if not ended.done():  # whoever asked has gone
         with suppress(ProcessLookupError):
+            # First alone: `setsid` may not have made the group yet.
+            process.kill()
             os.killpg(process.pid, signal.SIGKILL)
     code = await ended
     await asyncio.wait({pumps}, timeout=LEFT_SECONDS)
@@ -328,16 +330,18 @@ async def _start_in_terminal(command: Command, *, has_input: bool) -> Started:
     output = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     protocol = asyncio.StreamReaderProtocol(output)
-    await loop.connect_read_pipe(lambda: protocol, os.fdopen(ours, "rb", buffering=0))
+    reading, _ = await loop.connect_read_pipe(lambda: protocol, os.fdopen(ours, "rb", buffering=0))
 
     async def put(data: bytes | None) -> None:
-        if has_input and data is not None:
+        # After its end the terminal's number may be another file's.
+        if has_input and data is not None and not reading.is_closing():
             with suppress(OSError):
                 await asyncio.to_thread(os.write, ours, data)
 
     def resize(height: int, width: int) -> None:
-        with suppress(OSError):
-            termios.tcsetwinsize(ours, (height, width))
+        if not reading.is_closing():
+            with suppress(OSError):
+                termios.tcsetwinsize(ours, (height, width))
 
     return process, [(output, STDOUT)], put, resize
 

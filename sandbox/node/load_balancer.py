@@ -1,8 +1,10 @@
 """The load balancer: listens on loopback addresses of this machine for LoadBalancer Services."""
 
+import errno
 import itertools
 import json
 import logging
+import os
 import socket
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -51,7 +53,8 @@ class LoadBalancer:
         """What ends listening at each Service's own address."""
         self._local: dict[Key, tuple[int, Callable[[], None]]] = {}
         """The port of 127.0.0.1, and what ends listening there."""
-        self._failures: dict[Key, str] = {}
+        self._failures: dict[tuple[Key, str], str] = {}
+        """Why each Service has no socket at an address."""
         self._turn = itertools.count()
         self._pods: list[RealPod] = []
         self._wanted: dict[Key, tuple[Service, ServicePort]] = {}
@@ -85,29 +88,35 @@ class LoadBalancer:
         try:
             listening = self._sockets.listen(key.address, key.port)
         except OSError as error:
-            self._fail(key, str(error))
+            self._fail(key, key.address, str(key.port), error)
         else:
             self._ends[key] = self._relays.start(listening, self._dial(key))
 
     def _listen_locally(self, key: Key) -> None:
-        for number in (key.port, *range(key.port + INSTEAD, key.port + INSTEAD + TRIES)):
+        first = key.port + INSTEAD
+        for number in (key.port, *range(first, first + TRIES)):
             try:
                 listening = self._sockets.listen(LOOPBACK, number)
-            except OSError:
+            except OSError as error:
+                why = error
                 continue
             self._local[key] = (number, self._relays.start(listening, self._dial(key)))
             return
+        self._fail(key, LOOPBACK, f"{key.port} and {first} to {first + TRIES - 1}", why)
 
-    def _fail(self, key: Key, why: str) -> None:
-        """Tell once why a Service's address has no socket; it is tried again."""
-        if self._failures.get(key) == why:
+    def _fail(self, key: Key, address: str, ports: str, why: OSError) -> None:
+        """Tell once why a Service has no socket at an address; it is tried again."""
+        if self._failures.get((key, address)) == str(why):
             return
-        self._failures[key] = why
+        self._failures[key, address] = str(why)
         service, _ = self._wanted[key]
-        said = (
-            f"{key.address}:{key.port} can't be listened on: {why}. "
-            f"`ss -ltnp src {key.address}` shows what listens there"
+        remedy = (
+            f"`sudo sysctl net.ipv4.ip_unprivileged_port_start={key.port}` allows it until the "
+            "next boot"
+            if str(why) == os.strerror(errno.EACCES)
+            else f"`ss -ltnp src {address}` shows what listens there"
         )
+        said = f"{address}:{ports} can't be listened on: {why}. {remedy}"
         log.warning("service %s/%s: %s", key.namespace, key.service, said)
         self._events.tell(service, "Warning", "SyncLoadBalancerFailed", said)
 

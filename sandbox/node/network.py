@@ -64,6 +64,19 @@ def set_up() -> None:
         routes.link("set", index=bridge, state="up")
 
 
+def holding(hosts: Path, resolver: Path) -> list[str]:
+    """Return the command that holds a pod's namespaces, with its files for names mounted."""
+    script = (
+        'mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/resolv.conf && exec sleep infinity'
+    )
+    return ["unshare", "--net", "--mount", "sh", "-c", script, "sh", str(hosts), str(resolver)]
+
+
+def is_held(process: int) -> bool:
+    """Return whether such a command has made the namespaces."""
+    return Path(f"/proc/{process}/comm").read_text().strip() == "sleep"
+
+
 @contextmanager
 def of(process: int) -> Generator[None]:
     """Make this thread's sockets in the network of a process."""

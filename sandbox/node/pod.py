@@ -243,12 +243,8 @@ class RealPod:
         resolver = self._folder / "resolv.conf"
         # Names that no Service has fail at once: there is no way out.
         resolver.write_text("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
-        script = (
-            'mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/resolv.conf && '
-            "exec sleep infinity"
-        )
         holder = subprocess.Popen(
-            ["unshare", "--net", "--mount", "sh", "-c", script, "sh", str(hosts), str(resolver)],
+            network.holding(hosts, resolver),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -256,7 +252,7 @@ class RealPod:
         assert holder.stderr is not None  # noqa: S101 - it is a pipe
         deadline = time.monotonic() + CREATE_SECONDS
         while time.monotonic() < deadline and holder.poll() is None:
-            if Path(f"/proc/{holder.pid}/comm").read_text().strip() == "sleep":
+            if network.is_held(holder.pid):
                 return holder
             time.sleep(0.01)
         holder.kill()

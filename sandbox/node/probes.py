@@ -81,9 +81,9 @@ class Prober:
             is_eager = check.kind == "readiness" and was_asked and not check.passes
             if now >= check.due:
                 check.due = now + (check.probe.periodSeconds or 10)
-                self._note(check, self.ask(check.probe))
+                self._note(check, self._answer(check.probe))
             # As a kubelet, only more often: a container gets ready before its probe's next time.
-            elif is_eager and self.ask(check.probe) is None:
+            elif is_eager and self._answer(check.probe) is None:
                 check.note(None)
         if self.startup is not None and checks == [self.startup]:
             return now if self.startup.passes else self.startup.due
@@ -109,6 +109,13 @@ class Prober:
     def end(self) -> None:
         """Make no more probes."""
         self._ended.set()
+
+    def _answer(self, probe: Probe) -> str | None:
+        try:
+            return self.ask(probe)
+        # A header that isn't ASCII, or no file left: no probe ends the thread of all later ones.
+        except (OSError, ValueError) as error:
+            return f"it can't be made: {error}"
 
     def _note(self, check: Check, failure: str | None) -> None:
         check.note(failure)

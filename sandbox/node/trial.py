@@ -1,7 +1,8 @@
-"""A trial of what the node needs from the machine: namespaces, bridges and redirection."""
+"""A trial of what the node needs: namespaces, mounts, bridges and redirection."""
 
 import subprocess
 import sys
+import tempfile
 import time
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -20,23 +21,30 @@ def why_not() -> str | None:
         return reason
     tried = isolation.command([sys.executable, "-m", "sandbox.node.trial"])
     said = isolation.failure(tried)
-    return f"pods' networks can't be made here: {said[-1]}" if said else None
+    if not said:
+        return None
+    # The last line says it, but for an indented hint of `mount`.
+    reason = next((line for line in reversed(said) if not line.startswith(" ")), said[-1])
+    return f"pods' networks can't be made here: {reason}"
 
 
 def main() -> None:
-    """Make the network of one pod, with its redirection."""
+    """Make the network of one pod, with its redirection and its files for names."""
     network.set_up()
-    own = Path("/proc/self/ns/net").readlink()
-    with subprocess.Popen(["unshare", "--net", "--mount", "sleep", "infinity"]) as holder:
-        try:
-            while Path(f"/proc/{holder.pid}/ns/net").readlink() == own:
-                time.sleep(0.01)
-            address = str(network.PODS[2])
-            network.join(holder.pid, address)
-            services = IPv4Network(f"{LOOPBACK}/32")
-            network.redirect(holder.pid, address, Redirection(services=services))
-        finally:
-            holder.kill()
+    with tempfile.NamedTemporaryFile() as names:
+        file = Path(names.name)
+        with subprocess.Popen(network.holding(file, file)) as holder:
+            try:
+                while holder.poll() is None and not network.is_held(holder.pid):
+                    time.sleep(0.01)
+                if holder.returncode is not None:  # its message is there already
+                    sys.exit(holder.returncode)
+                address = str(network.PODS[2])
+                network.join(holder.pid, address)
+                services = IPv4Network(f"{LOOPBACK}/32")
+                network.redirect(holder.pid, address, Redirection(services=services))
+            finally:
+                holder.kill()
 
 
 if __name__ == "__main__":

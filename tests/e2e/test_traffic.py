@@ -38,7 +38,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    said, _ = process.communicate(timeout=1500)
+    try:
+        said, _ = process.communicate(timeout=1500)
+    except subprocess.TimeoutExpired:
+        process.terminate()  # it deletes its sandbox
+        process.communicate()
+        raise
     # Each promise has its test: only a run that never got there fails them all.
     assert report.exists(), said
     return {**json.loads(report.read_text()), "code": process.returncode, "pid": process.pid}

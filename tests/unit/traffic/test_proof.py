@@ -5,6 +5,7 @@ import subprocess
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -114,6 +115,21 @@ def test_one_lost_request_breaks_the_proof() -> None:
     ]
 
 
+def test_nothing_is_proved_by_nothing() -> None:
+    """A flow without requests, a rule without them, and answers that nobody can count."""
+    shares = _rule(to={"v1": 50, "v2": 50})
+    proof = Proof(
+        measurements=[_measurement(shares, []), _measurement(shares, [Reply(200, FAST)])],
+        flows={"requests while all moved": Counter()},
+    )
+
+    assert proof.broken() == [
+        "p, reviews by anybody: no request was sent",
+        "p, reviews by anybody: no answer says which version gave it",
+        "failed: requests while all moved: 0 of 0 answered",
+    ]
+
+
 def test_an_upgrade_ends_with_the_stacks_own_release() -> None:
     """What the old release needed is taken back."""
     upgrade = Upgrade("1.30.8", Path("/releases/1.29.3"))
@@ -196,6 +212,20 @@ def test_a_job_without_a_number_ends_when_it_is_told(at: tuple[str, ...]) -> Non
     assert {reply.status for reply in replies} == {load.INCOMPLETE}
 
 
+def test_a_request_without_an_answer_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proof always ends."""
+    monkeypatch.setattr(load, "PATIENCE", 0.1)
+
+    async def ask() -> Reply:
+        silent = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+        port = silent.sockets[0].getsockname()[1]
+        reply = await load.ask(Target(address="127.0.0.1", port=port, host="reviews"))
+        silent.close()
+        return reply
+
+    assert asyncio.run(asyncio.wait_for(ask(), 20)).status == load.LOST
+
+
 def test_a_place_that_cannot_be_entered_is_told() -> None:
     """Else a proof without requests would look kept."""
     target = Target(address="127.0.0.1", port=1, host="reviews")
@@ -237,3 +267,32 @@ def test_traffic_is_skipped_with_the_reason(
     command.traffic(report=None)
 
     assert "traffic is skipped: not here" in capsys.readouterr().err
+
+
+def test_the_sandbox_goes_also_when_nobody_reads_the_output(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As in `make traffic | head`: else it would run on."""
+    downs = []
+
+    async def prove(*_: Any) -> None:
+        pass
+
+    def gone(*_: Any) -> None:
+        raise BrokenPipeError
+
+    workspace = SimpleNamespace(setting=lambda _: "1.30.8")
+    sandbox = SimpleNamespace(name="traffic-1", folder=Path(), down=lambda: downs.append(1))
+    monkeypatch.setattr(command.trial, "why_not", lambda: None)
+    monkeypatch.setattr(command.download, "get_all", lambda _: None)
+    monkeypatch.setattr(command.gateway_api_crds, "of", lambda _: None)
+    monkeypatch.setattr(command.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(command, "Workspace", lambda *_: workspace)
+    monkeypatch.setattr(command, "Sandbox", lambda _: sandbox)
+    monkeypatch.setattr(command, "prove", prove)
+    monkeypatch.setattr(command.View, "tell", gone)
+
+    with pytest.raises(BrokenPipeError):
+        command.traffic()
+
+    assert downs == [1]

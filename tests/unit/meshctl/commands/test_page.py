@@ -42,11 +42,12 @@ def workspace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Workspace:
     return Workspace("dev", "default")
 
 
-def open_way(workspace: Workspace, local: int) -> None:
-    """Write where the gateway's port 80 is reached."""
+def open_way(workspace: Workspace, *local: int) -> None:
+    """Write where the port 80 of each gateway is reached."""
     assert workspace.sandbox is not None
     workspace.sandbox.local_ports.parent.mkdir(parents=True)
-    workspace.sandbox.local_ports.write_text(json.dumps([{"port": 80, "local": local}]))
+    ports = [{"port": 80, "local": each} for each in local]
+    workspace.sandbox.local_ports.write_text(json.dumps(ports))
 
 
 def test_the_url_is_shown_once_it_answers(
@@ -72,6 +73,19 @@ def test_what_else_it_answers_is_told(
     page.show(workspace, "http://other.localhost/productpage")
 
     told = f"http://other.localhost:{port}/productpage answers 404: `make verify` may find"
+    assert told in capsys.readouterr().err
+
+
+def test_each_answer_is_told_of_the_url_that_gave_it(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two gateways may have the same port: the first one's answer is shown, not the last one's."""
+    open_way(workspace, 8080, 8081)
+    monkeypatch.setattr(page, "_ask", lambda place, _url: "503" if "8080" in place else "404")
+
+    page.show(workspace, URL)
+
+    told = "http://bookinfo.dev.localhost:8080/productpage answers 503: "
     assert told in capsys.readouterr().err
 
 

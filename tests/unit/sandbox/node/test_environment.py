@@ -16,6 +16,12 @@ POD = Pod.from_dict({"metadata": {"name": "details", "namespace": "bookinfo"}})
 HELD: dict[tuple[type, str], Any] = {
     (ConfigMap, "settings"): ConfigMap(data={"colour": "red"}),
     (Secret, "login"): Secret(data={"word": base64.b64encode(b"open").decode()}),
+    (Secret, "store"): Secret(
+        data={
+            "file": base64.b64encode(b"\xff\0").decode(),
+            "word": base64.b64encode(b"open").decode(),
+        }
+    ),
 }
 
 
@@ -75,6 +81,10 @@ def test_values_come_from_where_they_are_said_to_be() -> None:
             {"env": [{"name": "a", "valueFrom": {"secretKeyRef": {"name": "login", "key": "k"}}}]},
             "couldn't find key k in Secret bookinfo/login",
         ),
+        (
+            {"envFrom": [{"secretRef": {"name": "store"}}]},
+            'secret "store": a variable can\'t hold the bytes of key file',
+        ),
     ],
 )
 def test_what_is_missing_is_named(fields: dict[str, Any], why: str) -> None:
@@ -95,3 +105,12 @@ def test_what_is_optional_may_be_missing() -> None:
     )
 
     assert found == {}
+
+
+def test_other_keys_of_a_secret_may_be_binary() -> None:
+    """A key store next to its password, say."""
+    key = {"name": "store", "key": "word"}
+
+    found = variables(env=[{"name": "word", "valueFrom": {"secretKeyRef": key}}])
+
+    assert found == {"word": "open"}

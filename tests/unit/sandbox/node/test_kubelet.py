@@ -46,6 +46,8 @@ class Processes:
             raise OSError(28, "No space left on device")
         if pod.metadata.name == "unconnected":
             raise PodError("its network can't be made: no bridge")
+        if pod.metadata.name == "strange":
+            raise ValueError("embedded null byte")
 
     def see(self, pod: Pod) -> None:
         """Take the pod as it is now."""
@@ -92,7 +94,9 @@ class Cluster:
     def patch(self, kind: type, name: str, patch: dict[str, Any], **_: object) -> None:
         """Keep a status, or count an event."""
         if kind is Event:
-            found = next(each for each in self.events if each.metadata.name == name)
+            found = next((each for each in self.events if each.metadata.name == name), None)
+            if found is None:
+                raise refusal(f'events "{name}" not found')
             found.count = patch["count"]
         else:
             self.statuses[name] = patch["status"]
@@ -145,6 +149,7 @@ def test_a_pod_that_cannot_start_holds_up_no_other(run: Any) -> None:
     ("name", "reason", "message"),
     [
         ("full", "FailedSync", "No space left on device"),
+        ("strange", "FailedSync", "embedded null byte"),
         ("unconnected", "FailedCreatePodSandBox", "its network can't be made: no bridge"),
     ],
 )
@@ -260,6 +265,18 @@ def test_an_event_that_comes_again_is_counted() -> None:
         events.tell(pod("details"), "Warning", "Unhealthy", message)
 
     assert [(each.message, each.count) for each in cluster.events] == [("a", 3), ("b", 1)]
+
+
+def test_an_event_that_the_api_server_deleted_is_written_again() -> None:
+    """It keeps events for an hour: what still goes wrong must be seen after it."""
+    cluster: Any = Cluster()
+    events = Events(cluster, "kubelet")
+    events.tell(pod("details"), "Warning", "BackOff", "a")
+    cluster.events.clear()
+
+    events.tell(pod("details"), "Warning", "BackOff", "a")
+
+    assert [(each.message, each.count) for each in cluster.events] == [("a", 1)]
 
 
 def test_the_log_of_an_istiod_is_found_by_its_pod(tmp_path: Path) -> None:

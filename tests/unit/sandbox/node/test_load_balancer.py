@@ -148,6 +148,38 @@ def test_an_address_that_is_taken_is_told_and_tried_again(tmp_path: Path, applic
     assert ask(ADDRESS, 18087) == b"HELLO"
 
 
+def test_a_port_that_this_user_may_not_have_says_what_allows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing listens there: to look for it would be in vain."""
+    told: list[str] = []
+    events: Any = SimpleNamespace(tell=lambda *said: told.append(said[-1]))
+
+    def refused(_self: FreeSockets, _address: str, _port: int) -> socket.socket:
+        raise OSError("Permission denied")
+
+    monkeypatch.setattr(FreeSockets, "listen", refused)
+    load_balancer = LoadBalancer(FreeSockets(), Relays(), tmp_path / "ports", events)  # ty: ignore[invalid-argument-type]
+
+    load_balancer.reconcile([service(80)], [pod(1)])
+
+    assert "`sudo sysctl net.ipv4.ip_unprivileged_port_start=80` allows it" in told[0]
+
+
+def test_a_port_without_any_stand_in_is_told(tmp_path: Path) -> None:
+    """Else the page's URL would be missing for no reason that anybody sees."""
+    told: list[str] = []
+    events: Any = SimpleNamespace(tell=lambda *said: told.append(said[-1]))
+    sockets = FreeSockets(taken={18089, *range(26089, 26109)})
+    load_balancer = LoadBalancer(sockets, Relays(), tmp_path / "ports", events)  # ty: ignore[invalid-argument-type]
+
+    for _ in range(2):
+        load_balancer.reconcile([service(18089)], [pod(1)])
+
+    [_, local] = told
+    assert local.startswith("127.0.0.1:18089 and 26089 to 26108 can't be listened on: Address alre")
+
+
 def test_without_a_pod_that_is_ready_a_connection_is_closed(tmp_path: Path) -> None:
     """At once: nobody waits for an answer that can't come."""
     load_balancer = LoadBalancer(FreeSockets(), Relays(), tmp_path / "ports", EVENTS)  # ty: ignore[invalid-argument-type]

@@ -60,6 +60,20 @@ def test_it_stays_ready_until_the_threshold() -> None:
     assert one.failed is None
 
 
+def test_a_probe_that_cannot_be_made_has_failed() -> None:
+    """The later ones are made all the same."""
+
+    def ask(_probe: Probe) -> str | None:
+        raise ValueError("embedded null byte")
+
+    one = probes.prober(
+        Container(name="app", livenessProbe=Probe(failureThreshold=1)), ask, 100.0, None
+    )
+    one.step(100.0)
+
+    assert one.told == ["Liveness probe failed: it can't be made: embedded null byte"]
+
+
 def test_several_successes_can_be_needed() -> None:
     """By successThreshold; a failure begins the count anew."""
     one = prober(Answers(None, NO, None, None), readiness=Probe(successThreshold=2))
