@@ -177,7 +177,7 @@ def test_rights_to_read_are_enough(deployed: Checkout, tmp_path: Path) -> None:
     assert view.exit_code == 3
     missing = {each.subject: each.found for each in view.findings if each.check == "rights"}
     assert missing["list virtualservices.networking.istio.io in all namespaces"] == (
-        "missing right; not checked without it: route"
+        "missing right; not checked without it: route, gateway's pods"
     )
     assert "list pods in all namespaces" not in missing
 
