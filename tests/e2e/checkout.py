@@ -52,6 +52,8 @@ class Checkout:
                 **{k: v for k, v in os.environ.items() if k != "KUBECONFIG"},
                 "STACK": stack,
                 "SANDBOX": self.sandbox.name,
+                # kubectl caches a server's kinds by its address, which another one may have had.
+                "KUBECACHEDIR": str(self.sandbox.folder / "kubectl"),
                 **environment,
             },
             stdin=subprocess.DEVNULL,
@@ -114,7 +116,6 @@ class Checkout:
     def kubectl(self, *arguments: str) -> Any:
         """Return what kubectl prints, as JSON."""
         sandbox = self.sandbox
-        # Another sandbox may have had the address by which kubectl remembers a server's kinds.
         own = (f"--kubeconfig={sandbox.kubeconfig}", f"--cache-dir={sandbox.folder / 'kubectl'}")
         command = ["kubectl", *own, *arguments]
         answer = subprocess.run(
