@@ -4,7 +4,6 @@ CONFIGS=2000 venv/bin/pytest tests/e2e/test_generated_configs.py tries many more
 """
 
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,8 +11,7 @@ from typing import Any
 import httpx2
 import pulumi
 import pytest
-from hypothesis import HealthCheck, assume, given
-from hypothesis import settings as examples
+from hypothesis import assume, given
 from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 
 from mesh.istio import gateway_api_crds
@@ -31,11 +29,11 @@ from tests.fakes.engine import (
     run,
     set_config,
 )
+from tests.tries import tries
 from tests.valid_configs import CONCEALED, CONFIGS
 
 from .checkout import Checkout
 
-NUMBER = int(os.environ.get("CONFIGS", "20"))
 NAMESPACE = "generated"
 """An empty namespace, in which all objects with a namespace are tried."""
 
@@ -131,12 +129,7 @@ def charts() -> Iterator[GatewayCharts]:
         yield GatewayCharts(plugin)
 
 
-@examples(
-    max_examples=NUMBER,
-    deadline=None,
-    derandomize="CONFIGS" not in os.environ,
-    suppress_health_check=list(HealthCheck),
-)
+@tries(20)
 @given(changed=CONFIGS)
 def test_what_is_accepted_can_be_applied(
     dry_run: DryRun,

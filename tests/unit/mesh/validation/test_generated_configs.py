@@ -4,21 +4,19 @@ CONFIGS=2000 venv/bin/pytest tests/unit/mesh/validation/test_generated_configs.p
 """
 
 import json
-import os
 from collections.abc import Mapping
 from typing import Any
 
 import pulumi
 import pytest
-from hypothesis import HealthCheck, example, given
-from hypothesis import settings as examples
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mesh.settings.schema import SECRETS, Settings
 from mesh.validation import config
 from tests.fakes.engine import set_config
+from tests.tries import tries
 
-NUMBER = int(os.environ.get("CONFIGS", "25"))
 SCHEMA = Settings.model_json_schema()
 MODES = SCHEMA["properties"]["mode"]["enum"]
 WORDS = (
@@ -137,12 +135,7 @@ NO_VERSIONS = {
 
 
 @pytest.mark.usefixtures("configure")
-@examples(
-    max_examples=NUMBER,
-    deadline=None,
-    derandomize="CONFIGS" not in os.environ,
-    suppress_health_check=list(HealthCheck),
-)
+@tries(25)
 @given(changed=CONFIGS)
 @example(changed={"platformContract": json.dumps(NO_VERSIONS)})
 @example(changed={"meshConfig": '{"rootNamespace": [null]}'})
